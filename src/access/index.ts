@@ -1,0 +1,1 @@
+export type { AccessRequest, Decision, DecisionOutcome, DecisionRule, VisitorClass } from './types.js';

@@ -1,0 +1,57 @@
+/** Every failure the gate reports carries one of these codes; a supporter can search for it. */
+export type GateErrorCode =
+  | 'ACCESS_LIST_INVALID'
+  | 'BROKER_UNREACHABLE'
+  | 'CAMERA_LOST'
+  | 'CAMERA_SOURCE_INVALID'
+  | 'CLI_USAGE'
+  | 'COMMAND_DUPLICATE'
+  | 'COMMAND_EXPIRED'
+  | 'COMMAND_INVALID'
+  | 'COMMAND_REFUSED'
+  | 'COMMAND_RETAINED'
+  | 'CONFIG_INVALID'
+  | 'CONFIG_UNREADABLE'
+  | 'CONTROL_UNREACHABLE'
+  | 'DEVICE_LINE_INVALID'
+  | 'DEVICE_LOST'
+  | 'DEVICE_TIMEOUT'
+  | 'HTTP_BAD_REQUEST'
+  | 'HTTP_FORBIDDEN'
+  | 'HTTP_UNAUTHENTICATED'
+  | 'JOURNAL_CLOSED'
+  | 'JOURNAL_CORRUPT'
+  | 'JOURNAL_WRITE_FAILED'
+  | 'LANE_UNKNOWN'
+  | 'MESSAGE_INVALID'
+  | 'MODEL_INVALID'
+  | 'PICTURE_UNREADABLE'
+  | 'PLATE_INVALID'
+  | 'SECRET_UNREADABLE'
+  | 'VISION_DOWN';
+
+/**
+ * The only error type the project throws. The message starts with the code, says what is wrong and what to do.
+ * `context` holds facts for a log line or a JSON reply and never a secret.
+ */
+export class GateError extends Error {
+  readonly code: GateErrorCode;
+  readonly context: Readonly<Record<string, unknown>>;
+
+  constructor(code: GateErrorCode, message: string, context: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+    super(`${code}: ${message}`, cause === undefined ? undefined : { cause });
+    this.name = 'GateError';
+    this.code = code;
+    this.context = context;
+  }
+}
+
+/** Guard for a thrown value; with a code, guards for that code. */
+export function isGateError(value: unknown, code?: GateErrorCode): value is GateError {
+  return value instanceof GateError && (code === undefined || value.code === code);
+}
+
+/** Text of any thrown value, for a log line or an event payload. */
+export function errorText(value: unknown): string {
+  return value instanceof Error ? value.message : String(value);
+}

@@ -1,0 +1,70 @@
+import type { SignalState } from '../base/index.js';
+
+/** Where a line is; which fields count depends on the driver and is checked by the configuration's schema. */
+export interface LineRef {
+  /** Device id of the configuration. */
+  readonly device: string;
+  /** Offset on a GPIO chip, address on a Modbus unit, or the name of a simulated line. */
+  readonly line: number | string;
+  /** GPIO chip label, e.g. `pinctrl-rp1`. */
+  readonly chip?: string | undefined;
+  /** Modbus unit (slave address) on the bus. */
+  readonly unit?: number | undefined;
+  /** Modbus table the line lives in. */
+  readonly table?: 'coil' | 'discrete' | undefined;
+  readonly activeLow?: boolean | undefined;
+  readonly debounceMs?: number | undefined;
+}
+
+export interface SignalChange {
+  readonly state: SignalState;
+  /** Monotonic time at which the driver saw it, ms. */
+  readonly atMs: number;
+}
+
+/** One wired input: loop relay, beam, limit switch, button, dry contact. */
+export interface DigitalInput {
+  readonly ref: LineRef;
+  /** Last known state; `unknown` before the first read and whenever the line cannot be read. */
+  state(): SignalState;
+  /** Calls back on every change of state, never for the state it already has. Returns the way to stop. */
+  onChange(listener: (change: SignalChange) => void): () => void;
+}
+
+/**
+ * One wired output. Promises settle when the hardware has taken the order; they reject with a `GateError`
+ * (`DEVICE_LOST`, `DEVICE_TIMEOUT`) when it did not.
+ */
+export interface DigitalOutput {
+  readonly ref: LineRef;
+  /** True where the hardware itself ends the pulse, so that it ends even if this process dies. */
+  readonly timesPulses: boolean;
+  /** Energises for `durationMs`, then releases by itself. A second pulse while one runs extends it, never stacks. */
+  pulse(durationMs: number): Promise<void>;
+  /** Energises until `release`; only for hold-to-open wiring and lights. */
+  hold(): Promise<void>;
+  /** De-energises; ends a pulse. */
+  release(): Promise<void>;
+  /** What the driver last read back or wrote; `unknown` when the device does not answer. */
+  state(): SignalState;
+}
+
+export interface DeviceHealth {
+  readonly state: 'starting' | 'ok' | 'lost' | 'stopped';
+  /** For a technician: what is wrong and what to do. */
+  readonly detail?: string;
+}
+
+/** One driver instance: a GPIO chip set, a serial bus, a simulated world. */
+export interface Device {
+  readonly id: string;
+  /** Opens the hardware. Resolves once inputs have been read or are known to be unreadable; never moves an output. */
+  start(): Promise<void>;
+  /** Releases every output, then the hardware. */
+  stop(): Promise<void>;
+  /** Lines are claimed before `start`. Throws `DEVICE_LINE_INVALID`. */
+  input(ref: LineRef): DigitalInput;
+  output(ref: LineRef): DigitalOutput;
+  health(): DeviceHealth;
+  onHealth(listener: (health: DeviceHealth) => void): () => void;
+}

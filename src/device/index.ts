@@ -1,0 +1,1 @@
+export type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef, SignalChange } from './contract.js';

@@ -1,0 +1,122 @@
+import type { JsonObject, LaneId, PassageId } from '../base/index.js';
+
+/** Kinds of journalled events. The prefix names the room that says it. */
+export type EventType =
+  | 'gate.started'
+  | 'gate.stopped'
+  | 'passage.started'
+  | 'passage.read'
+  | 'passage.decided'
+  | 'passage.ended'
+  | 'boom.opening'
+  | 'boom.closing'
+  | 'boom.stopped'
+  | 'boom.fault'
+  | 'lane.attention'
+  | 'lane.attention-cleared'
+  | 'input.fault'
+  | 'input.cleared'
+  | 'device.lost'
+  | 'device.recovered'
+  | 'camera.lost'
+  | 'camera.recovered'
+  | 'vision.lost'
+  | 'vision.recovered'
+  | 'command.accepted'
+  | 'command.done'
+  | 'command.failed'
+  | 'command.refused'
+  | 'clock.trusted'
+  | 'clock.stepped'
+  | 'journal.recovered'
+  | 'journal.lost';
+
+/** What a room hands to the journal; number, hash and times of record are the journal's. */
+export interface NewEvent {
+  readonly type: EventType;
+  readonly lane?: LaneId;
+  readonly passage?: PassageId;
+  readonly payload: JsonObject;
+}
+
+/** One row of the journal, as stored, shown and sent. */
+export interface StoredEvent {
+  /** `{gateId}-{epoch}-{seq}`; the platform's key against doubles. */
+  readonly id: string;
+  /** Boot epoch: grows by one at every start of the journal. */
+  readonly epoch: number;
+  /** Contiguous per gate over all epochs, from 1, never reused. */
+  readonly seq: number;
+  readonly type: EventType;
+  readonly lane: LaneId | null;
+  readonly passage: PassageId | null;
+  /** Wall time as believed when handed over, ms since 1970. */
+  readonly wallMs: number;
+  /** Monotonic time of this boot, ms. */
+  readonly monoMs: number;
+  readonly clockTrusted: boolean;
+  readonly payload: JsonObject;
+  /** SHA-256 (hex) of the previous event's canonical form; chain of the whole journal. */
+  readonly previousHash: string;
+  readonly hash: string;
+}
+
+export interface OutboxState {
+  /** Highest sequence that is durable. */
+  readonly head: number;
+  /** Everything up to here the platform has ingested. */
+  readonly acknowledged: number;
+}
+
+export interface EventQuery {
+  /** Only events with a sequence above. */
+  readonly after?: number;
+  /** Only events with a sequence below; with `newestFirst` this pages back. */
+  readonly before?: number;
+  readonly limit: number;
+  readonly newestFirst?: boolean;
+  readonly lane?: LaneId;
+  readonly types?: readonly EventType[];
+  readonly passage?: PassageId;
+}
+
+export interface EvidenceInfo {
+  /** SHA-256 (hex) of the bytes; also the file's name. */
+  readonly id: string;
+  readonly passage: PassageId;
+  readonly kind: 'frame' | 'plate';
+  readonly bytes: number;
+  readonly wallMs: number;
+}
+
+/**
+ * The journal as the other rooms see it: a client of the one thread that owns SQLite. Nothing here blocks.
+ */
+export interface Journal {
+  /** Opens, checks and repairs the store, begins a boot epoch. Rejects with `JOURNAL_*`. */
+  start(): Promise<{ readonly gateId: string; readonly epoch: number }>;
+  /** Waits for what was handed over, then closes. */
+  stop(): Promise<void>;
+  /**
+   * Hands an event over. The event counts as handed (S9) when this returns; the promise resolves once it is on disk
+   * (fsync), in the order of the calls.
+   */
+  append(event: NewEvent): Promise<StoredEvent>;
+  /** Called for every event once durable, in order. Returns the way to stop. */
+  onStored(listener: (events: readonly StoredEvent[]) => void): () => void;
+  events(query: EventQuery): Promise<readonly StoredEvent[]>;
+  outbox(): Promise<OutboxState>;
+  /** The platform has ingested everything up to `seq`. Never moves back; a sequence above the head is refused. */
+  acknowledge(seq: number): Promise<OutboxState>;
+  /** Small durable facts of other rooms (occupancy, known command ids), written in the same order as events. */
+  remember(key: string, value: JsonObject): Promise<void>;
+  recall(key: string): Promise<JsonObject | undefined>;
+  recallAll(prefix: string): Promise<ReadonlyMap<string, JsonObject>>;
+  forget(key: string): Promise<void>;
+  /** Stores a JPEG as a content-addressed file and links it to its passage. */
+  saveEvidence(passage: PassageId, kind: EvidenceInfo['kind'], jpeg: Uint8Array): Promise<EvidenceInfo>;
+  evidence(passage: PassageId): Promise<readonly EvidenceInfo[]>;
+  readEvidence(id: string): Promise<Uint8Array | undefined>;
+  /** Walks the chain; says the first sequence at which it breaks. */
+  verify(): Promise<{ readonly checked: number; readonly brokenAt: number | null }>;
+}

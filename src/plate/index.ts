@@ -1,0 +1,1 @@
+export type { Plate, PlateColour, PlateRead, PlateRows, PlateText, PlateType } from './types.js';

@@ -1,0 +1,22 @@
+import type { JsonObject, LaneId } from '../base/index.js';
+
+/**
+ * Everything the page and the command line may ask of the running gate; implemented by `main.ts`. The web room knows
+ * no other room's inside, so what it shows is plain JSON.
+ */
+export interface GatePort {
+  /** Versions, uptime, epoch, lanes (LaneView), devices, vision, journal, uplink. */
+  status(): Promise<JsonObject>;
+  /** Newest first. `after`/`before` are sequences. */
+  events(query: { after?: number; before?: number; limit: number; lane?: LaneId; newestFirst: boolean }): Promise<readonly JsonObject[]>;
+  /** Newest photograph of a lane, JPEG bytes; undefined when the camera gives none. */
+  photograph(lane: LaneId): Promise<Uint8Array | undefined>;
+  /** Stored evidence by id. */
+  evidence(id: string): Promise<Uint8Array | undefined>;
+  /**
+   * Orders a lane. Resolves when done; rejects with `COMMAND_*` or `LANE_UNKNOWN`.
+   */
+  command(command: { id: string; lane: LaneId; target: 'open' | 'close' | 'hold' | 'release' | 'stop'; issuer: string; reason: string }): Promise<JsonObject>;
+  /** Live changes: `{kind: 'lane', …LaneView}`, `{kind: 'event', …StoredEvent}`, `{kind: 'track', …}`, `{kind: 'world', …}` in a simulation. */
+  onLive(listener: (message: JsonObject) => void): () => void;
+}
