@@ -18,7 +18,10 @@ export type PlateType =
   | 'consulate'
   | 'military'
   | 'armed-police'
-  | 'emergency';
+  | 'emergency'
+  | 'motorcycle'
+  | 'low-speed'
+  | 'temporary';
 
 declare const plateTextBrand: unique symbol;
 /** A plate in normal form that the grammar accepts, e.g. `京QM86H8`; made by `parsePlate`, checked by `isPlateText`. */
