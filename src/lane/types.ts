@@ -1,5 +1,5 @@
 import type { JsonObject, LaneId, PassageId, SignalState } from '../base/index.js';
-import type { Decision } from '../access/index.js';
+import type { Decision, DecisionRule } from '../access/index.js';
 import type { PlateRead } from '../plate/index.js';
 
 export type SensorName = 'approach' | 'closing' | 'beam' | 'openLimit' | 'closedLimit' | 'fire' | 'stop' | 'button';
@@ -32,9 +32,36 @@ export interface LaneCommand {
   readonly reason: string;
 }
 
+/**
+ * Why a command was not carried out.
+ * `duplicate`: this id acted before (S7). `lane-starting`: inputs not read yet (S5). `lane-stopped`: the runner ended.
+ * `stopped`: the STOP input is pressed, or STOP came while the command ran. `fire`: the fire panel holds the boom open.
+ * `held`: release first. `obstructed`: loop or beam under the boom is occupied, unknown or faulty (S1).
+ * `not-supported`: the barrier's own board closes. `superseded`: a later command asked for something else.
+ * `boom-fault`: the motor did not reach its limit, or an output did not answer. `timeout`: the target was not reached.
+ */
+export type CommandReason =
+  | 'duplicate'
+  | 'lane-starting'
+  | 'lane-stopped'
+  | 'stopped'
+  | 'fire'
+  | 'held'
+  | 'obstructed'
+  | 'not-supported'
+  | 'superseded'
+  | 'boom-fault'
+  | 'timeout';
+
+/** How a command ended; `reason` is null only for `done`. */
+export interface CommandOutcome {
+  readonly outcome: 'done' | 'failed' | 'refused';
+  readonly reason: CommandReason | null;
+}
+
 /** Why a movement happened (S9). */
 export interface Cause {
-  readonly kind: 'decision' | 'command' | 'button' | 'fire' | 'obstruction' | 'passage-complete' | 'auto-close' | 'release' | 'start' | 'watchdog';
+  readonly kind: 'decision' | 'command' | 'button' | 'fire' | 'obstruction' | 'passage-complete' | 'auto-close' | 'release' | 'start' | 'watchdog' | 'stop';
   readonly detail: string;
 }
 
@@ -60,6 +87,68 @@ export interface LaneEvent {
   readonly payload: JsonObject;
 }
 
+/**
+ * What a person is called for. `ask`: a decision needs a person. `decision-failed`: nobody could decide.
+ * `second-obstruction`: S6, the boom stays open. `vehicle-under-boom`, `vehicle-waiting`: it has not moved for long.
+ * `approach-stuck`: the approach loop never cleared. `forced-passage`: a vehicle passed without the lane opening for it.
+ * `boom-fault`: a limit was not reached in time. `boom-moved`: it moved without an order. `limits-disagree`: both limit
+ * switches are on. `output-fault`: a relay did not take an order. `record-late`: the disk was slower than the boom may
+ * wait (S9). `stopped`: STOP is in force. `fire`: the fire panel holds the boom open.
+ */
+export type AttentionCode =
+  | 'ask'
+  | 'decision-failed'
+  | 'second-obstruction'
+  | 'vehicle-under-boom'
+  | 'vehicle-waiting'
+  | 'approach-stuck'
+  | 'forced-passage'
+  | 'boom-fault'
+  | 'boom-moved'
+  | 'limits-disagree'
+  | 'output-fault'
+  | 'record-late'
+  | 'stopped'
+  | 'fire';
+
+/** What the lane wants the driver to read or hear; the display room finds the words. */
+export interface DriverMessage {
+  readonly code: 'idle' | 'reading' | 'approved' | 'refused' | 'ask' | 'held-open' | 'stopped' | 'fire';
+  readonly direction: 'entry' | 'exit';
+  readonly plate: string | null;
+  readonly rule: DecisionRule | null;
+}
+
+export type PhotographReason = 'started' | 'decided' | 'obstruction' | 'forced';
+
+/** What the lane asks of `access`; the answer may come late, then it is ignored. */
+export interface DecisionRequest {
+  readonly laneId: LaneId;
+  readonly direction: 'entry' | 'exit';
+  /** Null while the vehicle is still before the loop (early decision). */
+  readonly passage: PassageId | null;
+  /** Null for a vehicle whose plate could not be read. */
+  readonly plate: PlateRead | null;
+}
+
+/** Who or what let a vehicle through; null where nobody did. */
+export type ClearedBy = 'decision' | 'command' | 'button' | 'held';
+
+/** A passage as it ended, for occupancy and statistics. */
+export interface EndedPassage {
+  readonly id: PassageId;
+  readonly lane: LaneId;
+  readonly direction: 'entry' | 'exit';
+  readonly end: PassageEnd;
+  readonly plate: PlateRead | null;
+  readonly decision: Decision | null;
+  readonly clearedBy: ClearedBy | null;
+  /** From the loop's edge to the end; 0 for `unfinished`. */
+  readonly durationMs: number;
+  /** One word more than `end`, e.g. `wrong-way`, `closing-loop-only`, `held-open`; null where `end` says it all. */
+  readonly detail: string | null;
+}
+
 /** A lane as a page, the command line and telemetry show it. */
 export interface LaneView {
   readonly lane: LaneId;
@@ -72,6 +161,7 @@ export interface LaneView {
   readonly fire: boolean;
   readonly sensors: Readonly<Partial<Record<SensorName, SignalState>>>;
   readonly visionAvailable: boolean;
+  /** `AttentionCode`s, and `input-fault:<sensor>` for inputs that are unknown or faulty. */
   readonly attention: readonly string[];
   readonly passage: {
     readonly id: PassageId;

@@ -1,0 +1,36 @@
+import type { Clock, Log, PassageId } from '../base/index.js';
+import type { Decision } from '../access/index.js';
+import type { DigitalInput, DigitalOutput } from '../device/index.js';
+import type { LaneSettings } from './settings.js';
+import type { DecisionRequest, DriverMessage, EndedPassage, LaneEvent, LaneView, OutputName, PhotographReason, SensorName } from './types.js';
+
+/** How long the lane took from the vehicle to the relay. */
+export interface LaneMeasure {
+  /** From the approach loop's edge, or the decision where that came later, to the open output being driven. */
+  readonly loopToRelayMs: number;
+  /** The decision was ready before the loop tripped. */
+  readonly warm: boolean;
+}
+
+/** What a lane needs of the house. A port that throws or rejects is logged and never stops the lane. */
+export interface LanePorts {
+  readonly outputs: Readonly<Partial<Record<OutputName, DigitalOutput>>>;
+  readonly inputs: Readonly<Partial<Record<SensorName, DigitalInput>>>;
+  /** Settles when the event is durable; the lane adds neither lane id nor times, the caller does. */
+  readonly journal: { append(event: LaneEvent): Promise<unknown> };
+  decide(request: DecisionRequest): Decision | Promise<Decision>;
+  /** Passage is null for a photograph that belongs to none. */
+  photograph(passage: PassageId | null, reason: PhotographReason): void;
+  show(message: DriverMessage): void;
+  newPassageId(): PassageId;
+  onView(view: LaneView): void;
+  onPassageEnd(ended: EndedPassage): void;
+  onMeasure?(measure: LaneMeasure): void;
+}
+
+export interface LaneRunnerOptions {
+  readonly settings: LaneSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ports: LanePorts;
+}

@@ -1,0 +1,116 @@
+import type { LaneId } from '../base/index.js';
+import type { OutputName, SensorName } from './types.js';
+
+/** Times of a lane that a site seldom changes; each has a default in `DEFAULT_TIMINGS`. */
+export interface LaneTimings {
+  /** Longest a movement waits for its record to be durable (S9). */
+  readonly recordWaitMs: number;
+  /** A vehicle between the loops, on neither, is looked for on the closing loop this long (short vehicles, loops far apart). */
+  readonly gapMs: number;
+  /** Added to the run time before a boom without limit switches is believed at rest: it may still be falling. */
+  readonly settleMs: number;
+  /** A vehicle under the boom, or cleared and not moving, calls a person after this. */
+  readonly stalledMs: number;
+  /** The approach loop is taken for stuck after this; never used on the closing loop (domain.md §1). */
+  readonly presenceLimitMs: number;
+  /** A plate that left the picture still counts for the vehicle that trips the loop within this. */
+  readonly warmTrackMs: number;
+  /** An early decision is asked again after this: lists and quotas move on. */
+  readonly warmDecisionMs: number;
+  /** A plate that has just passed is not given to the next vehicle for this long. */
+  readonly samePlateQuietMs: number;
+  /** Between tries of an output that did not answer. */
+  readonly retryMs: number;
+  /** Inputs that cannot be read at start are known faulty after this (S5). */
+  readonly inputsReadMs: number;
+}
+
+export const DEFAULT_TIMINGS: LaneTimings = {
+  recordWaitMs: 150,
+  gapMs: 4_000,
+  settleMs: 500,
+  stalledMs: 60_000,
+  presenceLimitMs: 300_000,
+  warmTrackMs: 3_000,
+  warmDecisionMs: 10_000,
+  samePlateQuietMs: 10_000,
+  retryMs: 500,
+  inputsReadMs: 2_000,
+};
+
+export type ClosingSide = 'gateway-closes' | 'barrier-closes';
+
+/** All the lane knows of its site; the fields' meanings are those of the configuration's schema. */
+export interface LaneSettings extends LaneTimings {
+  readonly lane: LaneId;
+  readonly name: string;
+  readonly direction: 'entry' | 'exit';
+  readonly closing: ClosingSide;
+  /** Inputs that are wired. */
+  readonly sensors: readonly SensorName[];
+  /** Outputs that are wired; `open` always is. */
+  readonly outputs: readonly OutputName[];
+  readonly pulseMs: number;
+  readonly deadTimeMs: number;
+  readonly openTimeMs: number;
+  readonly closeTimeMs: number;
+  readonly runWatchdogMs: number;
+  readonly closeDelayMs: number;
+  readonly autoCloseMs: number;
+  readonly readTimeoutMs: number;
+  readonly earlyDecision: boolean;
+}
+
+/** The shape of one lane of the configuration, as far as the lane cares; a `LaneConfig` fits it. */
+export interface LaneSettingsSource {
+  readonly id: LaneId;
+  readonly name: string;
+  readonly direction: 'entry' | 'exit';
+  readonly barrier: {
+    readonly closing: ClosingSide;
+    readonly close?: unknown;
+    readonly stop?: unknown;
+    readonly pulseMs: number;
+    readonly deadTimeMs: number;
+    readonly openTimeMs: number;
+    readonly closeTimeMs: number;
+    readonly runWatchdogMs: number;
+    readonly closeDelayMs: number;
+    readonly autoCloseMs: number;
+  };
+  readonly inputs: Readonly<Partial<Record<SensorName, unknown>>>;
+  readonly readTimeoutMs: number;
+  readonly earlyDecision: boolean;
+}
+
+const SENSORS: readonly SensorName[] = ['approach', 'closing', 'beam', 'openLimit', 'closedLimit', 'fire', 'stop', 'button'];
+
+/**
+ * Settings of a lane from its configuration. An optional line counts as wired when it is present.
+ * @param timings overrides of `DEFAULT_TIMINGS`
+ */
+export function laneSettings(source: LaneSettingsSource, timings: Partial<LaneTimings> = {}): LaneSettings {
+  const { barrier } = source;
+  const outputs: OutputName[] = ['open'];
+  if (barrier.close !== undefined) outputs.push('close');
+  if (barrier.stop !== undefined) outputs.push('stop');
+  return {
+    ...DEFAULT_TIMINGS,
+    ...timings,
+    lane: source.id,
+    name: source.name,
+    direction: source.direction,
+    closing: barrier.closing,
+    sensors: SENSORS.filter((sensor) => source.inputs[sensor] !== undefined),
+    outputs,
+    pulseMs: barrier.pulseMs,
+    deadTimeMs: barrier.deadTimeMs,
+    openTimeMs: barrier.openTimeMs,
+    closeTimeMs: barrier.closeTimeMs,
+    runWatchdogMs: barrier.runWatchdogMs,
+    closeDelayMs: barrier.closeDelayMs,
+    autoCloseMs: barrier.autoCloseMs,
+    readTimeoutMs: source.readTimeoutMs,
+    earlyDecision: source.earlyDecision,
+  };
+}
