@@ -28,20 +28,24 @@ interface SlotView {
   readonly best: readonly (SlotChoice | undefined)[];
 }
 
+/** Per folded character: the classes it can stand for, and as what. */
+const memberships = new Map<string, { readonly index: number; readonly char: string }[]>();
+for (const { index, seen } of CHARACTER_CLASSES) {
+  for (const [folded, char] of seen) memberships.set(folded, [...(memberships.get(folded) ?? []), { index, char }]);
+}
+
 function viewSlot(candidates: readonly SlotCandidate[]): SlotView {
   const folded = new Map<string, number>();
   for (const { char, p } of candidates) {
     const key = foldCharacter(char);
     folded.set(key, (folded.get(key) ?? 0) + p);
   }
-  const best = CHARACTER_CLASSES.map(({ seen }) => {
-    let choice: SlotChoice | undefined;
-    for (const [key, p] of folded) {
-      const char = seen.get(key);
-      if (char !== undefined && p > (choice?.p ?? 0)) choice = { char, p };
+  const best: (SlotChoice | undefined)[] = CHARACTER_CLASSES.map(() => undefined);
+  for (const [key, p] of folded) {
+    for (const { index, char } of memberships.get(key) ?? []) {
+      if (p > (best[index]?.p ?? 0)) best[index] = { char, p };
     }
-    return choice;
-  });
+  }
   return { blank: folded.get('') ?? 0, best };
 }
 
@@ -78,12 +82,12 @@ function alignPattern(slots: readonly SlotView[], pattern: PlatePattern): { read
 
 /**
  * The most probable text that the grammar accepts, from a reader's guesses per slot (top few each, in reading order,
- * blanks anywhere). O and 0 count as one shape, as do I and 1; the position says which is meant. Exact; about 20 µs.
+ * blanks anywhere). O and 0 count as one shape, as do I and 1; the position says which is meant. Exact; well under 0.1 ms.
  * Undefined where no plate can be made of the guesses.
  */
 export function bestGrammatical(candidates: readonly (readonly SlotCandidate[])[]): GrammaticalText | undefined {
   const slots = candidates.map(viewSlot);
-  let best = { product: 0, text: '', characters: [] as readonly number[] };
+  let best: ReturnType<typeof alignPattern> = { product: 0, text: '', characters: [] };
   for (const pattern of PATTERNS) {
     if (pattern.positions.length > slots.length) continue;
     const aligned = alignPattern(slots, pattern);

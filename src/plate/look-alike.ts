@@ -26,8 +26,8 @@ function substitution(a: string, b: string): number {
  * province, 1 for an unrelated character or one too many. An edit distance weighted by `confusion.ts`. Symmetric.
  */
 export function lookAlikeDistance(a: string, b: string): number {
-  const left = [...a];
-  const right = [...b];
+  const left = Array.from(a);
+  const right = Array.from(b);
   let above = right.map((_, at) => (at + 1) * GAP_COST);
   let aboveStart = 0;
   for (const [row, char] of left.entries()) {
@@ -52,7 +52,7 @@ export function lookAlikeDistance(a: string, b: string): number {
  * could be taken for makes a look-up in a list of any size as quick as in a small one.
  */
 export function* lookAlikesOf(plate: PlateText, within = NEAR_DISTANCE): Generator<LookAlike> {
-  const characters = [...plate];
+  const characters = Array.from(plate);
   function* vary(at: number, head: string, spent: number): Generator<LookAlike> {
     const char = characters[at];
     if (char === undefined) {

@@ -15,14 +15,15 @@ const SAME_SHAPE: ReadonlyMap<string, string> = new Map([
 ]);
 
 function zip(from: string, to: string): [string, string][] {
-  const target = [...to];
-  return [...from].map((char, at) => [char, target[at] ?? char]);
+  const target = Array.from(to);
+  return Array.from(from, (char, at) => [char, target[at] ?? char]);
 }
 
 /** Upper case, half width, plate characters, no separators; O/0 and I/1 still as they came. */
 export function cleanPlate(raw: string): string {
-  const flat = raw.normalize('NFKC').toUpperCase().replace(SEPARATORS, '');
-  return [...flat].map((char) => SAME_SHAPE.get(char) ?? char).join('');
+  const plain = raw.normalize('NFKD').replace(/\p{M}/gu, '').toUpperCase().normalize('NFKC');
+  const flat = plain.replace(SEPARATORS, '');
+  return Array.from(flat, (char) => SAME_SHAPE.get(char) ?? char).join('');
 }
 
 /**

@@ -57,7 +57,7 @@ function nearestPattern(patterns: readonly PlatePattern[], characters: readonly 
 
 /** Why a text is no plate, for a person: what is wrong, what was expected, an example. For texts `tryParsePlate` refuses. */
 export function explainPlate(raw: string): string {
-  const characters = [...cleanPlate(raw)];
+  const characters = Array.from(cleanPlate(raw));
   if (characters.length === 0) return 'the plate is empty; write it as on the car, e.g. 京A12345';
   const quoted = JSON.stringify(raw);
   const nearest = nearestPattern(patternsOfLength(characters.length), characters);

@@ -24,7 +24,7 @@ export interface PlatePattern {
 const classes: CharacterClass[] = [];
 
 function characterClass(name: string, characters: string, notSeen = ''): CharacterClass {
-  const meant = new Map([...characters].map((char) => [foldCharacter(char), char]));
+  const meant = new Map(Array.from(characters, (char) => [foldCharacter(char), char]));
   const seen = new Map([...meant].filter(([folded]) => !notSeen.includes(folded)));
   const made: CharacterClass = { index: classes.length, name, characters, meant, seen };
   classes.push(made);
@@ -101,7 +101,7 @@ function fit(pattern: PlatePattern, folded: readonly string[]): string | undefin
 
 /** Reads a folded text by the grammar: the text in normal form and its types; undefined where no pattern fits. */
 export function matchFolded(folded: string): { readonly text: string; readonly types: readonly PlateType[] } | undefined {
-  const characters = [...folded];
+  const characters = Array.from(folded);
   let found: { text: string; types: PlateType[] } | undefined;
   for (const pattern of patternsOfLength(characters.length)) {
     const text = fit(pattern, characters);
