@@ -1,0 +1,20 @@
+import type { Clock, Log } from '../base/index.js';
+import type { Device } from './contract.js';
+import { ModbusDevice, type ModbusOptions } from './modbus/index.js';
+import { OnoffDevice, type OnoffOptions } from './onoff/index.js';
+
+/** What a driver needs to know; an entry under `devices` of the configuration fits it. */
+export type DeviceOptions = ({ readonly driver: 'onoff' } & OnoffOptions) | ({ readonly driver: 'modbus' } & ModbusOptions);
+
+/**
+ * Makes the driver for a device, not started. Lines are claimed on it, then it is started.
+ * @throws GateError `DEVICE_LINE_INVALID` where the options contradict each other
+ */
+export function createDevice(options: DeviceOptions, clock: Clock, log: Log): Device {
+  switch (options.driver) {
+    case 'onoff':
+      return new OnoffDevice(options, clock, log);
+    case 'modbus':
+      return new ModbusDevice(options, clock, log);
+  }
+}

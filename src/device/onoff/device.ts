@@ -1,0 +1,306 @@
+import { GateError, errorText, type Clock, type Log, type Timer } from '../../base/index.js';
+import { Claims } from '../claims.js';
+import type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef } from '../contract.js';
+import { HealthSource } from '../health-source.js';
+import { SignalInput } from '../signal-input.js';
+import { readChips, resolveLine, type GpioChip } from './chips.js';
+import { OnoffOutput } from './output.js';
+import { SysfsLine } from './sysfs-line.js';
+
+export interface OnoffOptions {
+  readonly id: string;
+}
+
+/** Relay contacts of loop detectors chatter for a few milliseconds. */
+const defaultDebounceMs = 5;
+/** Every line is read this often besides its edges, so that a missed edge or a chip that vanished is noticed. */
+const refreshMs = 100;
+/** Lines without interrupt are polled. */
+const pollMs = 10;
+const reopenLeastMs = 500;
+const reopenMostMs = 30_000;
+
+/** One line that a reference asked for, and what it takes to have it open. */
+interface Slot {
+  readonly ref: LineRef;
+  readonly use: 'input' | 'output';
+  readonly attach: (line: SysfsLine) => void;
+  readonly detach: (error: GateError) => SysfsLine | undefined;
+  readonly refresh: () => Promise<void>;
+  readonly hasEdges: () => boolean;
+  fault: GateError | undefined;
+  open: boolean;
+}
+
+/** An input with the line it reads; kept together so that a late reading of a closed line is dropped. */
+class OnoffInput extends SignalInput {
+  #line: SysfsLine | undefined;
+  #edges = 0;
+
+  get hasEdges(): boolean {
+    return this.#line?.hasEdges ?? true;
+  }
+
+  attach(line: SysfsLine): void {
+    this.#line = line;
+    if (line.hasEdges) {
+      line.watch((active) => {
+        this.#edges += 1;
+        if (this.#line === line) this.report(active ? 'on' : 'off');
+      });
+    }
+  }
+
+  detach(): SysfsLine | undefined {
+    const line = this.#line;
+    this.#line = undefined;
+    this.report('unknown');
+    return line;
+  }
+
+  /** @throws GateError `DEVICE_LOST` */
+  async refresh(): Promise<void> {
+    const line = this.#line;
+    if (line === undefined) return;
+    const edges = this.#edges;
+    const active = await line.read();
+    // An edge that came meanwhile is newer than this reading.
+    if (this.#line === line && edges === this.#edges) this.report(active ? 'on' : 'off');
+  }
+}
+
+/**
+ * GPIO lines of this machine through `onoff` (sysfs). Hardware that is missing does not make `start` fail: health says
+ * what is wrong, inputs are `unknown`, orders are rejected, and the driver keeps trying line by line, so that one bad pin
+ * never stops another lane.
+ */
+export class OnoffDevice implements Device {
+  readonly id: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #health: HealthSource;
+  readonly #claims = new Claims<OnoffInput, OnoffOutput>();
+  readonly #slots: Slot[] = [];
+  readonly #timers = new Set<Timer>();
+  #running = false;
+  #reopenMs = reopenLeastMs;
+  #reopening = false;
+  #opening: Promise<void> = Promise.resolve();
+  readonly #exitHook = (): void => {
+    for (const output of this.#claims.outputs) output.releaseNow();
+  };
+
+  constructor(options: OnoffOptions, clock: Clock, log: Log) {
+    this.id = options.id;
+    this.#clock = clock;
+    this.#log = log;
+    this.#health = new HealthSource(options.id, log);
+  }
+
+  input(ref: LineRef): DigitalInput {
+    this.#checkRef(ref);
+    return this.#claims.input(keyOf(ref), ref, () => {
+      const input = new OnoffInput(ref, this.#clock, this.#log, defaultDebounceMs);
+      this.#slots.push({
+        ref,
+        use: 'input',
+        attach: (line) => input.attach(line),
+        detach: () => input.detach(),
+        refresh: () => input.refresh(),
+        hasEdges: () => input.hasEdges,
+        fault: undefined,
+        open: false,
+      });
+      return input;
+    });
+  }
+
+  output(ref: LineRef): DigitalOutput {
+    this.#checkRef(ref);
+    return this.#claims.output(keyOf(ref), ref, () => {
+      const slot: { current?: Slot } = {};
+      const output = new OnoffOutput(ref, this.#clock, this.#log, (_, error) => {
+        if (slot.current !== undefined) this.#fail(slot.current, error, false);
+      });
+      slot.current = {
+        ref,
+        use: 'output',
+        attach: (line) => output.attach(line),
+        detach: (error) => output.detach(error),
+        refresh: () => output.refresh(),
+        hasEdges: () => true,
+        fault: undefined,
+        open: false,
+      };
+      this.#slots.push(slot.current);
+      return output;
+    });
+  }
+
+  async start(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    this.#claims.close();
+    this.#health.set({ state: 'starting' });
+    process.on('exit', this.#exitHook);
+    this.#opening = this.#openAll();
+    await this.#opening;
+    if (this.#isRunning()) this.#scheduleRefresh(refreshMs, (slot) => slot.hasEdges());
+    if (this.#isRunning() && this.#slots.some((slot) => !slot.hasEdges())) this.#scheduleRefresh(pollMs, (slot) => !slot.hasEdges());
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#running) return;
+    this.#running = false;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+    // Outputs first, without waiting for anything: a stop in the middle of a pulse must end it now.
+    this.#exitHook();
+    await this.#opening;
+    const stopped = new GateError('DEVICE_LOST', `Device ${this.id} is stopped.`, { device: this.id });
+    this.#exitHook();
+    for (const slot of this.#slots) {
+      slot.open = false;
+      slot.detach(stopped)?.close();
+    }
+    process.removeListener('exit', this.#exitHook);
+    this.#health.set({ state: 'stopped' });
+  }
+
+  health(): DeviceHealth {
+    return this.#health.get();
+  }
+
+  onHealth(listener: (health: DeviceHealth) => void): () => void {
+    return this.#health.onChange(listener);
+  }
+
+  #checkRef(ref: LineRef): void {
+    if (typeof ref.line === 'number' && ref.unit === undefined && ref.table === undefined) return;
+    throw new GateError(
+      'DEVICE_LINE_INVALID',
+      `Device ${this.id} has GPIO lines: give the offset as a number, with chip where there are several, and neither unit nor table.`,
+      { line: ref },
+    );
+  }
+
+  /** Asked anew after every wait, since `stop` may have come meanwhile. */
+  #isRunning(): boolean {
+    return this.#running;
+  }
+
+  async #openAll(): Promise<void> {
+    let chips: readonly GpioChip[] | undefined;
+    let missing: GateError | undefined;
+    try {
+      chips = await readChips();
+    } catch (error) {
+      missing = asGateError(error);
+    }
+    // Inputs before outputs: nothing may move before the gate knows what it sees.
+    for (const use of ['input', 'output'] as const) {
+      for (const slot of this.#slots) {
+        if (slot.use !== use || slot.open || !this.#isRunning()) continue;
+        try {
+          if (chips === undefined) throw missing ?? new GateError('DEVICE_LOST', 'No GPIO chips were found.');
+          await this.#open(slot, resolveLine(slot.ref, chips));
+        } catch (error) {
+          this.#fail(slot, asGateError(error), true);
+        }
+      }
+    }
+    this.#report();
+    if (this.#isRunning() && this.#slots.some((slot) => !slot.open)) this.#scheduleReopen();
+  }
+
+  async #open(slot: Slot, number: number): Promise<void> {
+    const settings = { activeLow: slot.ref.activeLow ?? false, use: slot.use };
+    const line = await SysfsLine.open(number, settings, this.#clock, (error) => this.#fail(slot, error, true));
+    if (!this.#isRunning()) {
+      line.close();
+      return;
+    }
+    slot.attach(line);
+    slot.open = true;
+    slot.fault = undefined;
+    if (slot.use === 'input') await slot.refresh();
+    this.#log.debug({ device: this.id, line: slot.ref, number }, 'GPIO line opened');
+  }
+
+  /**
+   * A line failed. An output whose order failed keeps its line (`close` false): it may still obey the release that is
+   * tried again; the next refresh decides whether it is lost.
+   */
+  #fail(slot: Slot, error: GateError, close: boolean): void {
+    slot.fault = error;
+    if (close) {
+      slot.open = false;
+      // Input listeners hear of it at once; the descriptor is closed after the poller is out of its callback.
+      const line = slot.detach(error);
+      queueMicrotask(() => line?.close());
+      if (this.#running) this.#scheduleReopen();
+    }
+    this.#report();
+  }
+
+  #report(): void {
+    if (!this.#running) return;
+    const faults = this.#slots.flatMap((slot) => (slot.fault === undefined ? [] : [slot.fault.message]));
+    if (faults.length === 0) this.#health.set({ state: 'ok' });
+    else this.#health.set({ state: 'lost', detail: [...new Set(faults)].join(' ') });
+  }
+
+  #scheduleReopen(): void {
+    if (this.#reopening) return;
+    this.#reopening = true;
+    const delayMs = this.#reopenMs;
+    this.#reopenMs = Math.min(reopenMostMs, this.#reopenMs * 2);
+    this.#later(delayMs, () => {
+      this.#reopening = false;
+      this.#opening = this.#opening
+        .then(() => this.#openAll())
+        .then(() => {
+          if (this.#slots.every((slot) => slot.open)) this.#reopenMs = reopenLeastMs;
+        });
+    });
+  }
+
+  #scheduleRefresh(everyMs: number, picks: (slot: Slot) => boolean): void {
+    this.#later(everyMs, () => {
+      void this.#refresh(picks).then(() => {
+        if (this.#isRunning()) this.#scheduleRefresh(everyMs, picks);
+      });
+    });
+  }
+
+  async #refresh(picks: (slot: Slot) => boolean): Promise<void> {
+    for (const slot of this.#slots) {
+      if (!slot.open || !picks(slot)) continue;
+      try {
+        await slot.refresh();
+        if (this.#isRunning() && slot.fault !== undefined) {
+          slot.fault = undefined;
+          this.#report();
+        }
+      } catch (error) {
+        if (this.#isRunning()) this.#fail(slot, asGateError(error), true);
+      }
+    }
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    const timer = this.#clock.after(delayMs, () => {
+      this.#timers.delete(timer);
+      run();
+    });
+    this.#timers.add(timer);
+  }
+}
+
+function keyOf(ref: LineRef): string {
+  return `${ref.chip ?? ''}/${ref.line}`;
+}
+
+function asGateError(error: unknown): GateError {
+  return error instanceof GateError ? error : new GateError('DEVICE_LOST', errorText(error), {}, error);
+}
