@@ -1,0 +1,1 @@
+"""Training of Laurel Gate's plate detector and reader, from pictures to checked ONNX."""

@@ -1,0 +1,100 @@
+"""The two networks. Both take RGB 0..1; normalisation is their first step."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .alphabet import ALPHABET, CLASSES, SLOTS
+
+
+def conv(i: int, o: int, k: int = 3, s=1, groups: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(i, o, k, s, k // 2, groups=groups, bias=False), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
+
+
+class Residual(nn.Module):
+    def __init__(self, c: int):
+        super().__init__()
+        self.a = conv(c, c)
+        self.b = nn.Sequential(nn.Conv2d(c, c, 3, 1, 1, bias=False), nn.BatchNorm2d(c))
+
+    def forward(self, x):
+        return F.relu(x + self.b(self.a(x)))
+
+
+class Reader(nn.Module):
+    """Crop 48x128 to eight slots, colour class and number of rows.
+
+    Every slot looks at the whole feature map through an attention of its own, so one and two rows
+    need no different path.
+    """
+
+    def __init__(self, widths=(16, 32, 48, 64)):
+        super().__init__()
+        a, b, c, d = widths
+        self.body = nn.Sequential(
+            conv(3, a, 3, 2),           # 24 x 64
+            Residual(a),
+            conv(a, b, 3, 2),           # 12 x 32
+            Residual(b),
+            conv(b, c, 3, 1),
+            Residual(c),
+            conv(c, d, 3, (2, 1)),      # 6 x 32
+            Residual(d),
+        )
+        self.look = nn.Conv2d(d, SLOTS, 1)
+        self.place = nn.Parameter(torch.zeros(1, SLOTS, 6, 32))
+        self.mix = nn.Linear(d, 112)
+        self.slot = nn.Parameter(torch.randn(1, SLOTS, 112) * 0.1)
+        self.characters = nn.Linear(112, len(ALPHABET))
+        self.plate = nn.Sequential(nn.Linear(d, 32), nn.ReLU(inplace=True))
+        self.plate_class = nn.Linear(32, len(CLASSES))
+        self.rows = nn.Linear(32, 2)
+        with torch.no_grad():  # start each slot looking at its place in a one-row plate
+            x = torch.linspace(0, 1, 32)
+            for i in range(SLOTS):
+                self.place[0, i] = (-((x - (i + 0.6) / 7.6) / 0.1) ** 2)[None, :]
+
+    def forward(self, x):
+        """Logits: characters [N,8,A], class [N,5], rows [N,2]."""
+        f = self.body((x - 0.45) / 0.27)
+        n, d = f.shape[:2]
+        look = (self.look(f) + self.place).flatten(2).softmax(2)
+        seen = look @ f.flatten(2).transpose(1, 2)
+        chars = self.characters(F.relu(self.mix(seen) + self.slot))
+        whole = self.plate(f.mean((2, 3)))
+        return chars, self.plate_class(whole), self.rows(whole)
+
+
+class Detector(nn.Module):
+    """Picture to a plate-centre heat map per number of rows and four corner offsets, stride 8."""
+
+    def __init__(self, widths=(16, 16, 32, 64, 96)):
+        super().__init__()
+        s2, s4, s8, s16, s32 = widths
+        self.s4 = nn.Sequential(conv(3, s2, 3, 2), conv(s2, s4, 3, 2))
+        self.s8 = nn.Sequential(conv(s4, s8, 3, 2), Residual(s8))
+        self.s16 = nn.Sequential(conv(s8, s16, 3, 2), Residual(s16))
+        self.s32 = nn.Sequential(conv(s16, s32, 3, 2), Residual(s32), conv(s32, s16, 1))
+        self.join16 = conv(s16, s16)
+        self.down16 = conv(s16, s8, 1)
+        self.join8 = conv(s8, s8)
+        self.head = conv(s8, 48)
+        self.score = nn.Conv2d(48, 2, 1)
+        self.corners = nn.Conv2d(48, 8, 1)
+        nn.init.constant_(self.score.bias, -4.6)
+
+    def forward(self, x):
+        """Score logits [N,2,H/8,W/8] and corner offsets in pixels from the cell's centre."""
+        s8 = self.s8(self.s4((x - 0.45) / 0.27))
+        s16 = self.s16(s8)
+        up = F.interpolate(self.s32(s16), scale_factor=2.0, mode="nearest")
+        s16 = self.join16(s16 + up)
+        s8 = self.join8(s8 + F.interpolate(self.down16(s16), scale_factor=2.0, mode="nearest"))
+        f = self.head(s8)
+        with torch.autocast(x.device.type, enabled=False):  # corners need more than 8 bits of mantissa
+            f = f.float()
+            return self.score(f), self.corners(f) * 32.0
+
+
+def parameters(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())

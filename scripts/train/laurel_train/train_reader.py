@@ -1,0 +1,177 @@
+"""Train the reader. Resumable; best checkpoint by validation, never by the evaluation sets."""
+
+import json
+import pathlib
+import time
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from . import crops
+from .alphabet import CLASS_INDEX, SLOTS, UNKNOWN, encode
+from .data import read_set, split
+from .geometry import CROP_H, CROP_W, straighten
+from .networks import Reader, parameters
+from .pools import Pool
+
+FIELDS = {
+    "image": ((CROP_H, CROP_W, 3), np.uint8),
+    "label": ((SLOTS,), np.int16),
+    "kind": ((2,), np.int8),
+}
+
+
+class Samples:
+    """Crop samples as a pool wants them."""
+
+    def __init__(self, data, fonts, seed: int, mix=None):
+        self.base = seed
+        self.maker = crops.CropMaker(data, fonts, seed, mix)
+
+    def seed(self, n: int) -> None:
+        self.maker.rng = np.random.default_rng([self.base, n])
+
+    def sample(self) -> dict:
+        image, label, plate_class, rows = self.maker.make()
+        return {"image": image, "label": label, "kind": (plate_class, rows)}
+
+
+def validation(data: pathlib.Path):
+    """Real crops held out by plate text, as the runtime would cut them: (name, images, labels, texts)."""
+    sets = []
+    for name in ("train/patches", "train/crops"):
+        _, valid = split(read_set(data, name))
+        images, texts = [], []
+        for i in valid:
+            image = i.load()
+            if i.corners is not None:
+                quad = i.corners
+            else:
+                quad = whole(image)
+            images.append(straighten(image, quad))
+            texts.append(i.plate)
+        sets.append((name, np.stack(images), texts))
+    return sets
+
+
+def whole(image: np.ndarray) -> np.ndarray:
+    """The quad of a crop that holds nothing but the plate and a thin rim."""
+    h, w = image.shape[:2]
+    x, y = 0.025 * w, 0.06 * h
+    return np.array([[x, y], [w - x, y], [w - x, h - y], [x, h - y]], np.float32)
+
+
+def read_all(net, images: np.ndarray, batch: int = 256):
+    """Slot probabilities of many crops."""
+    net.eval()
+    out = []
+    device = next(net.parameters()).device
+    with torch.no_grad():
+        for i in range(0, len(images), batch):
+            x = torch.from_numpy(images[i: i + batch]).to(device).permute(0, 3, 1, 2).float() / 255
+            out.append(net(x)[0].softmax(2).cpu().numpy())
+    return np.concatenate(out)
+
+
+def exact(probabilities: np.ndarray, texts: list[str]) -> float:
+    labels = np.array([encode(t) for t in texts])
+    return float((probabilities.argmax(2) == labels).all(1).mean())
+
+
+def spoil(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:
+    """Cheap fresh light, noise and small shifts for a batch [N,3,H,W] in 0..1."""
+    n, d = len(x), x.device
+    gain = 1 + 0.15 * torch.randn(n, 1, 1, 1, generator=g).to(d)
+    cast = 1 + 0.05 * torch.randn(n, 3, 1, 1, generator=g).to(d)
+    lift = 0.05 * torch.randn(n, 1, 1, 1, generator=g).to(d)
+    x = x * gain * cast + lift
+    sigma = 0.02 * torch.rand(n, 1, 1, 1, generator=g).to(d)
+    x = x + torch.randn(x.shape, generator=g).to(d) * sigma
+    dx, dy = int(torch.randint(-2, 3, (1,), generator=g)), int(torch.randint(-1, 2, (1,), generator=g))
+    if dx or dy:
+        x = F.pad(x, (max(dx, 0), max(-dx, 0), max(dy, 0), max(-dy, 0)), mode="replicate")
+        x = x[:, :, max(-dy, 0): max(-dy, 0) + CROP_H, max(-dx, 0): max(-dx, 0) + CROP_W]
+    return x.clamp(0, 1)
+
+
+def train(data, work: pathlib.Path, fonts, seed=1, images=900_000, pool_size=60_000, refresh=40, batch=128, rate=3e-3,
+          jobs=1, device="cpu", threads=1, mix=None, minutes=None):
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(1)
+    folder = work / "reader"
+    pool = Pool(folder / "pool", FIELDS, pool_size)
+    pool.fill(lambda: Samples(data, fonts, seed, mix), jobs)
+    fresh = Samples(data, fonts, seed + 1000, mix)
+    sets = validation(data)
+    net = Reader().to(device).to(memory_format=torch.channels_last)
+    print(f"reader: {parameters(net)} parameters, {images} images, device {device}", flush=True)
+    decay = [p for p in net.parameters() if p.ndim > 1]
+    plain = [p for p in net.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0}], lr=rate)
+    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True)
+    state_file = folder / "state.pt"
+    seen, best, renew, log, spent = 0, 0.0, 0, [], 0.0
+    if state_file.exists():
+        s = torch.load(state_file, weights_only=False)
+        net.load_state_dict(s["net"])
+        average.load_state_dict(s["average"])
+        optimiser.load_state_dict(s["optimiser"])
+        seen, best, renew, log, spent = s["seen"], s["best"], s["renew"], s["log"], s["spent"]
+        print(f"resumed at {seen} images", flush=True)
+    fresh.seed(seen)
+    rng = np.random.default_rng([seed, seen])
+    g = torch.Generator().manual_seed(seed * 7919 + seen)
+    start, shown, last, losses = time.time() - spent, time.time(), seen, []
+    every = max(batch, images // 30 // batch * batch)
+    a = pool.arrays
+
+    def progress():
+        by_time = (time.time() - start) / (minutes * 60) if minutes else 0
+        return min(1.0, max(seen / images, by_time))
+
+    while progress() < 1:
+        p = progress()
+        lr = rate * min(1, seen / 20000 + 0.05) * 0.5 * (1 + np.cos(np.pi * p)) + rate * 0.005
+        for group in optimiser.param_groups:
+            group["lr"] = lr
+        pick = np.sort(rng.integers(0, pool_size, batch))
+        x = torch.from_numpy(a["image"][pick]).to(device).permute(0, 3, 1, 2).float() / 255
+        x = spoil(x, g).contiguous(memory_format=torch.channels_last)
+        label = torch.from_numpy(a["label"][pick].astype(np.int64)).to(device)
+        kind = torch.from_numpy(a["kind"][pick].astype(np.int64)).to(device)
+        net.train()
+        with torch.autocast("cuda" if device.startswith("cuda") else "cpu", torch.bfloat16):
+            chars, plate_class, rows = net(x)
+        loss = F.cross_entropy(chars.float().flatten(0, 1), label.flatten(), label_smoothing=0.02) * 4
+        if (kind[:, 0] >= 0).any():
+            loss = loss + 0.3 * F.cross_entropy(plate_class.float(), kind[:, 0], ignore_index=UNKNOWN)
+        if (kind[:, 1] >= 0).any():
+            loss = loss + 0.2 * F.cross_entropy(rows.float(), kind[:, 1], ignore_index=UNKNOWN)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimiser.step()
+        average.update_parameters(net)
+        seen += batch
+        losses.append(float(loss.detach()))
+        for _ in range(refresh):
+            pool.put(renew % pool_size, fresh.sample())
+            renew += 1
+        if seen - last >= every or progress() >= 1:
+            figures = {n: exact(read_all(average.module, i), t) for n, i, t in sets}
+            score = float(np.mean(list(figures.values())))
+            spent = time.time() - start
+            log.append({"seen": seen, "loss": float(np.mean(losses)), **figures})
+            print(f"reader {seen} seen, {100 * progress():.0f} %, loss {np.mean(losses):.3f}, "
+                  + ", ".join(f"{k} {v:.4f}" for k, v in figures.items())
+                  + f", {(seen - last) / (time.time() - shown):.0f} img/s, lr {lr:.5f}", flush=True)
+            shown, last, losses = time.time(), seen, []
+            torch.save({"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
+                        "seen": seen, "best": max(best, score), "renew": renew, "log": log, "spent": spent}, state_file)
+            if score >= best:
+                best = score
+                torch.save({"net": average.module.state_dict(), "seen": seen, "figures": figures}, folder / "best.pt")
+    (folder / "log.json").write_text(json.dumps(log, indent=1))
