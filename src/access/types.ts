@@ -39,6 +39,11 @@ export interface AccessRequest {
   };
   /** Wall time, ms since 1970; only compared with validity and hours. */
   readonly wallMs: number;
+  /**
+   * False while the box does not know the time (no battery clock, no network yet): hours and validity of residents are
+   * then not held against them, visitor passes are left to a person. True where omitted.
+   */
+  readonly clockTrusted?: boolean;
 }
 
 export interface Decision {
