@@ -59,7 +59,7 @@ async function buildPage(out) {
     const lines = errors.map((error) => `${error.location ? `${error.location.file}:${error.location.line}: ` : ''}${error.text}`);
     throw new BuildFailure(`The page does not bundle:\n${lines.join('\n')}`);
   }
-  await Promise.all([cp(join(pageSource, 'index.html'), join(out, 'index.html')), cp(join(pageSource, 'icon.svg'), join(out, 'icon.svg')), copyFonts(out)]);
+  await Promise.all([...['index.html', 'icon.svg', 'page.css'].map((name) => cp(join(pageSource, name), join(out, name))), copyFonts(out)]);
 }
 
 /** Font faces the page uses: Chinese by Unicode ranges, so that a browser loads only the few it needs. */

@@ -1,0 +1,100 @@
+import * as z from 'zod/mini';
+import { decisionSchema, plateSchema, type EventData, type PlateData } from '../messages.js';
+import { word } from './language.js';
+import { attentionWords } from './lane-card.js';
+import type { Words } from './words-en.js';
+
+export type Tone = 'plain' | 'good' | 'bad' | 'warn' | 'command';
+
+export interface EventLine {
+  readonly title: string;
+  readonly detail: string;
+  readonly plate: PlateData | undefined;
+  readonly tone: Tone;
+}
+
+function textAt(payload: Readonly<Record<string, unknown>>, ...names: readonly string[]): string | undefined {
+  for (const name of names) {
+    const value = payload[name];
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  return undefined;
+}
+
+function plateOf(payload: Readonly<Record<string, unknown>>): PlateData | undefined {
+  for (const candidate of [payload['plate'], payload['read'], payload]) {
+    const parsed = plateSchema.safeParse(candidate);
+    if (parsed.success) return parsed.data;
+  }
+  return undefined;
+}
+
+const causeSchema = z.object({ kind: z.string(), detail: z.optional(z.string()) });
+
+function causeOf(payload: Readonly<Record<string, unknown>>, words: Words): string {
+  const cause = payload['cause'];
+  const parsed = causeSchema.safeParse(typeof cause === 'string' ? { kind: cause } : cause);
+  if (!parsed.success) return '';
+  const { kind, detail } = parsed.data;
+  const shown = detail === undefined || detail === '' ? undefined : (words.rules[detail] ?? (kind === 'command' ? detail : undefined));
+  return [word(words.causes, kind), shown].filter((part) => part !== undefined).join(': ');
+}
+
+function join(...parts: readonly (string | undefined)[]): string {
+  return parts.filter((part) => part !== undefined && part !== '').join(' · ');
+}
+
+/** An event in the words of the person at the gate. */
+export function describeEvent(event: EventData, words: Words): EventLine {
+  const { payload, type } = event;
+  const title = word(words.eventTypes, type);
+  const plate = plateOf(payload);
+  const plain = (detail: string, tone: Tone = 'plain'): EventLine => ({ title, detail, plate, tone });
+  switch (type) {
+    case 'passage.decided': {
+      const parsed = decisionSchema.safeParse(payload['decision'] ?? payload);
+      if (!parsed.success) return plain('');
+      const { outcome, rule, note, matched, listedPlate } = parsed.data;
+      const detail = join(word(words.rules, rule), note, matched === 'look-alike' && listedPlate !== undefined ? words.lookAlike(listedPlate) : undefined);
+      return { title: words.outcome[outcome], detail, plate, tone: outcome === 'admit' ? 'good' : outcome === 'refuse' ? 'bad' : 'warn' };
+    }
+    case 'passage.ended': {
+      const end = textAt(payload, 'end') ?? '';
+      const tone: Tone = end === 'forced' ? 'bad' : end === 'entered' || end === 'exited' ? 'good' : 'plain';
+      return { title: end === '' ? title : word(words.ends, end), detail: '', plate, tone };
+    }
+    case 'boom.opening':
+    case 'boom.closing':
+    case 'boom.stopped':
+      return plain(causeOf(payload, words));
+    case 'boom.fault':
+      return plain(textAt(payload, 'detail', 'reason') ?? '', 'bad');
+    case 'lane.attention':
+    case 'lane.attention-cleared': {
+      const code = textAt(payload, 'code', 'attention', 'reason');
+      return plain(code === undefined ? '' : attentionWords(code, words), type === 'lane.attention' ? 'warn' : 'plain');
+    }
+    case 'input.fault':
+    case 'input.cleared': {
+      const sensor = textAt(payload, 'sensor', 'input', 'name');
+      return plain(sensor === undefined ? '' : word(words.sensors, sensor), type === 'input.fault' ? 'warn' : 'plain');
+    }
+    case 'command.accepted':
+    case 'command.done':
+    case 'command.failed':
+    case 'command.refused': {
+      const target = textAt(payload, 'target');
+      const why = type === 'command.done' || type === 'command.accepted' ? textAt(payload, 'reason') : textAt(payload, 'because', 'outcomeReason', 'reason', 'error');
+      const who = textAt(payload, 'issuer');
+      const detail = join(target === undefined ? undefined : word(words.targets, target), who, why === undefined ? undefined : word(words.commandReasons, why));
+      return plain(detail, type === 'command.failed' || type === 'command.refused' ? 'bad' : 'command');
+    }
+    case 'device.lost':
+    case 'camera.lost':
+    case 'vision.lost':
+    case 'journal.lost':
+      return plain(join(textAt(payload, 'device', 'camera', 'id'), textAt(payload, 'detail', 'reason')), 'bad');
+    default:
+      return plain(join(textAt(payload, 'device', 'camera', 'id'), textAt(payload, 'detail')));
+  }
+}
