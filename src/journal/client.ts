@@ -1,0 +1,494 @@
+import { randomUUID } from 'node:crypto';
+import type { Worker } from 'node:worker_threads';
+import { GateError, errorText, type Clock, type GateErrorCode, type JsonObject, type Log, type Timer } from '../base/index.js';
+import { canonicalJson, eventId, parseJsonObject } from './canonical.js';
+import { checkEvent, checkKey, checkQuery, checkSequence } from './check.js';
+import type { Answers, AppendOp, Ask, Batch, Committed, EventRow, FromThread, Moment, PlainError, Retention, ThreadOptions, ToThread, WriteOp } from './protocol.js';
+import { startThread } from './start-thread.js';
+import type { EventQuery, EvidenceInfo, Journal, NewEvent, OutboxState, StoredEvent } from './types.js';
+
+export interface SqliteJournalOptions {
+  /** Directory of the journal alone, made when missing; on a local file system. */
+  readonly directory: string;
+  readonly gateId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether the system's wall time is known to be right. Taken as trusted where omitted. */
+  readonly clockTrusted?: () => boolean;
+  readonly retention: Omit<Retention, 'eventsMB'> & { readonly eventsMB?: number };
+  /** Room kept back for deletes on a full disk; 4 MB where omitted, 0 for none. */
+  readonly ballastMB?: number;
+  /** Lock the database for this process alone: only for file systems without shared memory maps. */
+  readonly exclusive?: boolean;
+  /** Told of each journal thread started, for supervision. */
+  readonly onThread?: (thread: Worker) => void;
+}
+
+/** Writes in one transaction at most, so that a burst does not hold up the events behind it. */
+const MOST_BATCH = 2_000;
+/** Writes that may wait for a slow disk before new ones are refused. */
+const MOST_WAITING = 50_000;
+const EVENTS_MB = 4_000;
+const MAINTAIN_MS = 60_000;
+const MAINTAIN_AGAIN_MS = 20;
+const RESTART_LEAST_MS = 50;
+const RESTART_MOST_MS = 10_000;
+/** A batch or question on which the thread died this often is given up. */
+const MOST_ATTEMPTS = 2;
+
+const JOURNAL_CODES: readonly GateErrorCode[] = ['EVENT_INVALID', 'JOURNAL_CLOSED', 'JOURNAL_CORRUPT', 'JOURNAL_IN_USE', 'JOURNAL_VERSION_UNKNOWN', 'MESSAGE_INVALID'];
+
+interface WaitingWrite {
+  readonly op: WriteOp;
+  /** Settles the caller's promise with the event (appends) or the outbox (others). */
+  readonly done: (event: StoredEvent | undefined, outbox: OutboxState) => void;
+  readonly fail: (error: GateError) => void;
+}
+
+interface InFlight {
+  readonly batch: Batch;
+  readonly writes: readonly WaitingWrite[];
+  attempts: number;
+}
+
+interface WaitingAsk {
+  readonly id: number;
+  readonly ask: Ask;
+  readonly done: (value: Answers[keyof Answers]) => void;
+  readonly fail: (error: GateError) => void;
+  attempts: number;
+}
+
+type Phase = 'new' | 'starting' | 'open' | 'stopping' | 'closed';
+
+/**
+ * The journal's client in the main process. Calls cost a message to the journal thread; whatever is handed over while a
+ * commit runs goes into the next one (group commit). A thread that dies is started again, and what it had not confirmed is
+ * sent once more; the thread knows by number which batch it had written.
+ */
+export class SqliteJournal implements Journal {
+  readonly #options: SqliteJournalOptions;
+  #phase: Phase = 'new';
+  #client = '';
+  #epoch: number | undefined;
+  #worker: Worker | undefined;
+  #ready = false;
+  #batchNumber = 0;
+  #askNumber = 0;
+  #unstored = 0;
+  #restarts = 0;
+  #threadError = 'no error given';
+  #waiting: WaitingWrite[] = [];
+  #inFlight: InFlight | undefined;
+  /** Questions behind waiting writes, in order. */
+  #heldAsks: WaitingAsk[] = [];
+  readonly #openAsks = new Map<number, WaitingAsk>();
+  readonly #listeners = new Set<(events: readonly StoredEvent[]) => void>();
+  #started: { resolve: (value: { gateId: string; epoch: number }) => void; reject: (error: GateError) => void } | undefined;
+  #closed: (() => void) | undefined;
+  #drained: (() => void) | undefined;
+  #maintain: Timer | undefined;
+  #restart: Timer | undefined;
+
+  constructor(options: SqliteJournalOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws GateError JOURNAL_IN_USE (another process has it), JOURNAL_VERSION_UNKNOWN (written by a newer release),
+   * JOURNAL_WRITE_FAILED (the disk refuses), JOURNAL_CLOSED (started twice)
+   */
+  start(): Promise<{ readonly gateId: string; readonly epoch: number }> {
+    if (this.#phase !== 'new') return Promise.reject(new GateError('JOURNAL_CLOSED', 'the journal was started before; make a new one'));
+    this.#phase = 'starting';
+    this.#client = randomUUID();
+    return new Promise((resolve, reject) => {
+      this.#started = { resolve, reject };
+      this.#startThread();
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#phase === 'new' || this.#phase === 'closed' || this.#phase === 'stopping') return;
+    this.#phase = 'stopping';
+    this.#maintain?.cancel();
+    if (!this.#idle()) await new Promise<void>((resolve) => (this.#drained = resolve));
+    this.#restart?.cancel();
+    const worker = this.#worker;
+    if (worker !== undefined) {
+      await new Promise<void>((resolve) => {
+        this.#closed = resolve;
+        this.#post({ kind: 'close' });
+      });
+      this.#phase = 'closed';
+      await worker.terminate();
+    }
+    this.#phase = 'closed';
+    this.#worker = undefined;
+  }
+
+  append(event: NewEvent): Promise<StoredEvent> {
+    return new Promise((resolve, reject) => {
+      const checked = checkEvent(event);
+      const op: AppendOp = { op: 'append', type: event.type, ...checked, ...this.#moment() };
+      const refused = this.#handOver({ op, done: (stored) => stored !== undefined && resolve(stored), fail: reject });
+      if (refused !== undefined) reject(refused);
+    });
+  }
+
+  onStored(listener: (events: readonly StoredEvent[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async events(query: EventQuery): Promise<readonly StoredEvent[]> {
+    return (await this.#ask<'events'>({ ask: 'events', query: checkQuery(query) })).map(toStoredEvent);
+  }
+
+  outbox(): Promise<OutboxState> {
+    return this.#ask<'outbox'>({ ask: 'outbox' });
+  }
+
+  acknowledge(seq: number): Promise<OutboxState> {
+    return this.#write(() => ({ op: 'acknowledge', seq: checkSequence(seq) }));
+  }
+
+  async remember(key: string, value: JsonObject): Promise<void> {
+    await this.#write(() => ({ op: 'remember', key: checkKey(key), value: canonicalJson(value) }));
+  }
+
+  async forget(key: string): Promise<void> {
+    await this.#write(() => ({ op: 'forget', key: checkKey(key) }));
+  }
+
+  async recall(key: string): Promise<JsonObject | undefined> {
+    const text = await this.#ask<'recall'>({ ask: 'recall', key: checkKey(key) });
+    return text === undefined ? undefined : parseJsonObject(text);
+  }
+
+  async recallAll(prefix: string): Promise<ReadonlyMap<string, JsonObject>> {
+    const rows = await this.#ask<'recallAll'>({ ask: 'recallAll', prefix });
+    return new Map(rows.map(([key, text]) => [key, parseJsonObject(text)]));
+  }
+
+  async saveEvidence(passage: string, kind: EvidenceInfo['kind'], jpeg: Uint8Array): Promise<EvidenceInfo> {
+    return this.#ask<'saveEvidence'>({ ask: 'saveEvidence', passage: checkKey(passage), kind, jpeg });
+  }
+
+  evidence(passage: string): Promise<readonly EvidenceInfo[]> {
+    return this.#ask<'evidence'>({ ask: 'evidence', passage });
+  }
+
+  readEvidence(id: string): Promise<Uint8Array | undefined> {
+    return this.#ask<'readEvidence'>({ ask: 'readEvidence', id });
+  }
+
+  verify(): Promise<{ readonly checked: number; readonly brokenAt: number | null }> {
+    return this.#ask<'verify'>({ ask: 'verify' });
+  }
+
+  #moment(): Moment {
+    const { clock, clockTrusted } = this.#options;
+    return { wallMs: clock.wallMs(), monoMs: clock.monoMs(), clockTrusted: clockTrusted?.() ?? true };
+  }
+
+  #write(make: () => WriteOp): Promise<OutboxState> {
+    return new Promise((resolve, reject) => {
+      const refused = this.#handOver({ op: make(), done: (_, outbox) => resolve(outbox), fail: reject });
+      if (refused !== undefined) reject(refused);
+    });
+  }
+
+  #handOver(write: WaitingWrite): GateError | undefined {
+    if (this.#phase !== 'open' && this.#phase !== 'starting') return closedError();
+    if (this.#waiting.length >= MOST_WAITING) {
+      if (write.op.op === 'append') this.#unstored += 1;
+      return new GateError('JOURNAL_WRITE_FAILED', `${MOST_WAITING} writes wait for the disk already; check it (gatectl doctor)`);
+    }
+    this.#waiting.push(write);
+    this.#pump();
+    return undefined;
+  }
+
+  #ask<K extends keyof Answers>(ask: Ask & { ask: K }): Promise<Answers[K]> {
+    if (this.#phase !== 'open' && this.#phase !== 'starting') return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      const done = (value: Answers[keyof Answers]): void => {
+        if (answers(ask, value)) resolve(value);
+      };
+      this.#askNumber += 1;
+      const waiting: WaitingAsk = { id: this.#askNumber, ask, done, fail: reject, attempts: 0 };
+      this.#openAsks.set(waiting.id, waiting);
+      if (this.#ready && this.#waiting.length === 0) this.#postAsk(waiting);
+      else this.#heldAsks.push(waiting);
+    });
+  }
+
+  /** Sends what waits, one batch at a time: what comes meanwhile shares the next transaction. */
+  #pump(): void {
+    if (!this.#ready || this.#inFlight !== undefined) return;
+    if (this.#waiting.length > 0) {
+      const writes = this.#waiting.length <= MOST_BATCH ? this.#waiting : this.#waiting.slice(0, MOST_BATCH);
+      this.#waiting = this.#waiting.length <= MOST_BATCH ? [] : this.#waiting.slice(MOST_BATCH);
+      this.#batchNumber += 1;
+      const batch: Batch = { number: this.#batchNumber, moment: this.#moment(), unstored: this.#unstored, writes: writes.map((write) => write.op) };
+      this.#unstored = 0;
+      this.#inFlight = { batch, writes, attempts: 0 };
+      this.#postBatch(this.#inFlight);
+    }
+    if (this.#waiting.length > 0) return;
+    for (const ask of this.#heldAsks) this.#postAsk(ask);
+    this.#heldAsks = [];
+  }
+
+  #postBatch(inFlight: InFlight): void {
+    inFlight.attempts += 1;
+    this.#post({ kind: 'batch', batch: inFlight.batch });
+  }
+
+  #postAsk(waiting: WaitingAsk): void {
+    waiting.attempts += 1;
+    this.#post({ kind: 'ask', id: waiting.id, moment: this.#moment(), ask: waiting.ask });
+  }
+
+  #post(message: ToThread): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #startThread(): void {
+    const { directory, gateId, retention, ballastMB, exclusive } = this.#options;
+    const options: ThreadOptions = {
+      directory,
+      gateId,
+      client: this.#client,
+      epoch: this.#epoch,
+      moment: this.#moment(),
+      retention: { ...retention, eventsMB: retention.eventsMB ?? EVENTS_MB },
+      ballastBytes: (ballastMB ?? 4) * 1024 * 1024,
+      exclusive: exclusive ?? false,
+    };
+    const worker = startThread(options);
+    this.#worker = worker;
+    worker.on('message', (message: unknown) => {
+      if (worker === this.#worker && isFromThread(message)) this.#receive(message);
+    });
+    worker.on('error', (error) => {
+      this.#threadError = errorText(error);
+      this.#options.log.error({ error: this.#threadError }, 'journal: the thread failed');
+    });
+    worker.on('exit', () => {
+      if (worker === this.#worker) this.#threadGone();
+    });
+    this.#options.onThread?.(worker);
+  }
+
+  #receive(message: FromThread): void {
+    switch (message.kind) {
+      case 'ready':
+        { this.#opened(message.epoch); return; }
+      case 'failed':
+        { this.#failedToOpen(message.error); return; }
+      case 'committed':
+        { this.#committed(message.committed, message.own); return; }
+      case 'rejected':
+        { this.#rejected(toGateError(message.error)); return; }
+      case 'own':
+        { this.#tell(message.events.map(toStoredEvent)); return; }
+      case 'answer':
+        { this.#answered(message.id, (ask) => ask.done(message.value)); return; }
+      case 'refusal':
+        { this.#answered(message.id, (ask) => ask.fail(toGateError(message.error))); return; }
+      case 'log':
+        { this.#options.log[message.level](message.facts, message.message); return; }
+      case 'closed':
+        this.#closed?.();
+    }
+  }
+
+  #opened(epoch: number): void {
+    this.#epoch = epoch;
+    this.#ready = true;
+    this.#restarts = 0;
+    if (this.#phase === 'starting') this.#phase = 'open';
+    this.#started?.resolve({ gateId: this.#options.gateId, epoch });
+    this.#started = undefined;
+    if (this.#inFlight !== undefined) this.#postBatch(this.#inFlight);
+    this.#pump();
+    this.#armMaintenance(MAINTAIN_MS / 6);
+  }
+
+  #failedToOpen(error: PlainError): void {
+    const started = this.#started;
+    if (started === undefined) {
+      this.#options.log.error({ error: error.message }, 'journal: could not be opened again; trying on');
+      return;
+    }
+    this.#started = undefined;
+    this.#giveUp(toGateError(error));
+    started.reject(toGateError(error));
+  }
+
+  #giveUp(error: GateError): void {
+    this.#phase = 'closed';
+    this.#worker = undefined;
+    const writes = [...(this.#inFlight?.writes ?? []), ...this.#waiting];
+    this.#inFlight = undefined;
+    this.#waiting = [];
+    for (const write of writes) write.fail(error);
+    for (const ask of this.#openAsks.values()) ask.fail(error);
+    this.#openAsks.clear();
+    this.#heldAsks = [];
+    this.#drained?.();
+  }
+
+  #committed(committed: Committed, own: readonly EventRow[]): void {
+    const inFlight = this.#inFlight;
+    if (inFlight?.batch.number !== committed.number) return;
+    this.#inFlight = undefined;
+    const stored: StoredEvent[] = own.map(toStoredEvent);
+    const refused = new Map(committed.refused.map(({ index, error }) => [index, error]));
+    let { previousHash } = committed;
+    let count = 0;
+    this.#pump();
+    inFlight.writes.forEach((write, index) => {
+      const error = refused.get(index);
+      if (error !== undefined) {
+        write.fail(toGateError(error));
+      } else if (write.op.op === 'append') {
+        const hash = committed.hashes.slice(count * 64, count * 64 + 64);
+        const event = storedFrom(write.op, this.#options.gateId, committed.epoch, committed.first + count, previousHash, hash);
+        previousHash = hash;
+        count += 1;
+        stored.push(event);
+        write.done(event, committed.outbox);
+      } else {
+        write.done(undefined, committed.outbox);
+      }
+    });
+    if (own.length > 0) stored.sort((one, other) => one.seq - other.seq);
+    this.#tell(stored);
+    this.#checkDrained();
+  }
+
+  #rejected(error: GateError): void {
+    const inFlight = this.#inFlight;
+    this.#inFlight = undefined;
+    for (const write of inFlight?.writes ?? []) write.fail(error);
+    this.#pump();
+    this.#checkDrained();
+  }
+
+  #answered(id: number, settle: (ask: WaitingAsk) => void): void {
+    const ask = this.#openAsks.get(id);
+    this.#openAsks.delete(id);
+    if (ask !== undefined) settle(ask);
+    this.#checkDrained();
+  }
+
+  #tell(events: readonly StoredEvent[]): void {
+    if (events.length === 0) return;
+    for (const listener of this.#listeners) {
+      try {
+        listener(events);
+      } catch (error) {
+        this.#options.log.error({ error: errorText(error) }, 'journal: a listener failed');
+      }
+    }
+  }
+
+  #threadGone(): void {
+    this.#ready = false;
+    this.#worker = undefined;
+    this.#maintain?.cancel();
+    if (this.#phase === 'closed') return;
+    if (this.#started !== undefined) { this.#failedToOpen({ code: 'JOURNAL_WRITE_FAILED', message: `JOURNAL_WRITE_FAILED: the journal thread ended while it started (${this.#threadError})` }); return; }
+    if (this.#closed !== undefined) { this.#closed(); return; }
+    this.#giveUpPoison();
+    const delayMs = Math.min(RESTART_MOST_MS, RESTART_LEAST_MS * 2 ** Math.min(this.#restarts, 10));
+    this.#restarts += 1;
+    this.#options.log.error({ delayMs, waiting: this.#waiting.length }, 'journal: the thread ended; starting it again');
+    this.#restart = this.#options.clock.after(delayMs, () => this.#startThread());
+  }
+
+  /** A batch or question the thread died on twice would kill it for ever. */
+  #giveUpPoison(): void {
+    const error = new GateError('JOURNAL_WRITE_FAILED', 'the journal thread ended twice while it worked on this; see the log');
+    const inFlight = this.#inFlight;
+    if (inFlight !== undefined && inFlight.attempts >= MOST_ATTEMPTS) {
+      this.#inFlight = undefined;
+      this.#unstored += inFlight.batch.unstored + inFlight.writes.filter((write) => write.op.op === 'append').length;
+      for (const write of inFlight.writes) write.fail(error);
+    }
+    const held = new Set(this.#heldAsks);
+    for (const ask of [...this.#openAsks.values()]) {
+      if (held.has(ask)) continue;
+      if (ask.attempts >= MOST_ATTEMPTS) {
+        this.#openAsks.delete(ask.id);
+        ask.fail(error);
+      } else {
+        this.#heldAsks.push(ask);
+      }
+    }
+  }
+
+  #armMaintenance(delayMs: number): void {
+    if (this.#phase !== 'open') return;
+    this.#maintain?.cancel();
+    this.#maintain = this.#options.clock.after(delayMs, () => {
+      this.#ask<'maintain'>({ ask: 'maintain' }).then(
+        (more) => this.#armMaintenance(more ? MAINTAIN_AGAIN_MS : MAINTAIN_MS),
+        (error: unknown) => {
+          this.#options.log.error({ error: errorText(error) }, 'journal: tidying failed');
+          this.#armMaintenance(MAINTAIN_MS);
+        },
+      );
+    });
+  }
+
+  #idle(): boolean {
+    return this.#inFlight === undefined && this.#waiting.length === 0 && this.#openAsks.size === 0 && this.#started === undefined;
+  }
+
+  #checkDrained(): void {
+    if (this.#idle()) this.#drained?.();
+  }
+}
+
+function closedError(): GateError {
+  return new GateError('JOURNAL_CLOSED', 'the journal is not open; start it first, and hand nothing over after its stop');
+}
+
+function toGateError(error: PlainError): GateError {
+  const code = JOURNAL_CODES.find((known) => known === error.code) ?? 'JOURNAL_WRITE_FAILED';
+  return new GateError(code, error.message.startsWith(`${code}: `) ? error.message.slice(code.length + 2) : error.message);
+}
+
+function isFromThread(value: unknown): value is FromThread {
+  return typeof value === 'object' && value !== null && 'kind' in value;
+}
+
+/** The thread answers each kind of question with its own kind of answer; only a mix-up of versions could break that. */
+function answers<K extends keyof Answers>(ask: Ask & { ask: K }, value: Answers[keyof Answers]): value is Answers[K] {
+  return ask.ask === 'recall' || ask.ask === 'readEvidence' || value !== undefined;
+}
+
+function toStoredEvent({ payloadText, ...row }: EventRow): StoredEvent {
+  return { ...row, payload: parseJsonObject(payloadText) };
+}
+
+function storedFrom(op: AppendOp, gateId: string, epoch: number, seq: number, previousHash: string, hash: string): StoredEvent {
+  return {
+    id: eventId(gateId, epoch, seq),
+    epoch,
+    seq,
+    type: op.type,
+    lane: op.lane,
+    passage: op.passage,
+    wallMs: Math.round(op.wallMs),
+    monoMs: Math.round(op.monoMs * 1_000) / 1_000,
+    clockTrusted: op.clockTrusted,
+    payload: parseJsonObject(op.payloadText),
+    previousHash,
+    hash,
+  };
+}

@@ -1,0 +1,418 @@
+import type { Database } from 'better-sqlite3';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { GateError, errorText, isGateError } from '../base/index.js';
+import { Ballast, freeBytes } from './ballast.js';
+import { canonicalJson } from './canonical.js';
+import { assertFullSync, failureKind, lockJournal, openDatabase } from './database.js';
+import { EvidenceStore } from './evidence-store.js';
+import { makeDirectory, syncDirectory } from './files.js';
+import type { Answers, Ask, Batch, Committed, EventRow, Moment, ThreadOptions } from './protocol.js';
+import { expiredThrough, pruneEvidence, room } from './retention.js';
+import { salvage, setAside, shortName } from './salvage.js';
+import { migrate, migrations } from './schema.js';
+import { SequenceGuard } from './sequence-guard.js';
+import { GENESIS_STATE, JournalStore, pointRead, readState, type Gap, type State } from './store.js';
+import { verifyChain } from './verify.js';
+
+/** Numbers reserved at a time: one sync of the guard for so many events. */
+const RESERVE = 4_096;
+/** A database up to this is checked whole at the start; larger ones by their last row and on every read. */
+const QUICK_CHECK_BYTES = 16 * 1024 * 1024;
+/** Wall time this far behind the last trusted event is a clock that went back, not jitter. */
+const CLOCK_BACK_MS = 5_000;
+const EVIDENCE_FOLDERS = 256;
+
+export type CoreLog = (level: 'info' | 'warn' | 'error', facts: object, message: string) => void;
+
+interface Opened {
+  readonly db: Database;
+  readonly state: State | undefined;
+}
+
+/** What is wrong with the database found at the start, or met while running. */
+type Damage = 'empty' | 'missing' | 'corrupt';
+
+/**
+ * The journal itself, without a thread around it: opens, repairs, writes batches, answers questions, tidies up.
+ * Everything but photographs and the walk of the chain is synchronous.
+ */
+export class JournalCore {
+  readonly #options: ThreadOptions;
+  readonly #log: CoreLog;
+  #own: EventRow[] = [];
+  readonly #databasePath: string;
+  readonly #evidence: EvidenceStore;
+  readonly #ballast: Ballast;
+  readonly #lock: Database;
+  readonly #guard: SequenceGuard;
+  #db: Database;
+  #store: JournalStore;
+  #unstored = 0;
+  #syncChecked = false;
+  #sweepFolder = 0;
+
+  constructor(options: ThreadOptions, log: CoreLog) {
+    this.#options = options;
+    this.#log = log;
+    const { directory } = options;
+    makeDirectory(directory);
+    this.#databasePath = join(directory, 'journal.db');
+    this.#lock = lockJournal(join(directory, 'lock.db'));
+    try {
+      this.#guard = SequenceGuard.open(join(directory, 'sequence.guard'));
+      this.#evidence = new EvidenceStore(join(directory, 'evidence'));
+      this.#ballast = new Ballast(join(directory, 'ballast'), options.ballastBytes);
+      const damage = this.#foundDamage();
+      let opened: Opened | undefined;
+      if (damage === undefined) opened = this.#tryOpen();
+      const epoch = options.epoch ?? Math.max(opened?.state?.epoch ?? 0, this.#guard.mark?.epoch ?? 0) + 1;
+      if (opened === undefined) {
+        ({ db: this.#db, store: this.#store } = this.#rebuild(damage ?? 'corrupt', epoch, options.moment));
+      } else {
+        ({ db: this.#db, store: this.#store } = this.#begin(opened, epoch, options.moment));
+      }
+      this.#ballast.refill();
+    } catch (error) {
+      this.#lock.close();
+      throw error;
+    }
+  }
+
+  get epoch(): number {
+    return this.#store.state.epoch;
+  }
+
+  /** Events the journal wrote about itself since this was asked last, in order. */
+  takeOwn(): EventRow[] {
+    const own = this.#own;
+    this.#own = [];
+    return own;
+  }
+
+  /**
+   * Writes a batch with one fsync. Trouble is met once: room is made on a full disk, a damaged database is set aside and
+   * salvaged, a failed device opened anew; then the batch is tried again.
+   * @throws GateError JOURNAL_WRITE_FAILED when nothing helped; the events of the batch are counted as lost
+   */
+  commit(batch: Batch): Committed {
+    const remedies = [...this.#remedies(batch.moment)];
+    for (;;) {
+      try {
+        const committed = this.#store.apply(this.#options.client, batch);
+        if (!this.#syncChecked) {
+          assertFullSync(this.#db);
+          this.#syncChecked = true;
+        }
+        this.#hint();
+        this.#unstored += batch.unstored;
+        this.#recordUnstored(batch.moment);
+        return committed;
+      } catch (error) {
+        const kind = failureKind(error);
+        const index = remedies.findIndex((remedy) => remedy.against === kind);
+        const [remedy] = index < 0 ? [] : remedies.splice(index, 1);
+        this.#log('error', { error: errorText(error), kind }, 'journal: a batch was not written');
+        try {
+          if (remedy === undefined) throw error;
+          remedy.run();
+        } catch (last) {
+          this.#unstored += batch.unstored + batch.writes.filter((write) => write.op === 'append').length;
+          throw isGateError(last) ? last : writeFailed(last);
+        }
+      }
+    }
+  }
+
+  /** Answers a question; a damaged database met on the way is repaired and the question put again. */
+  async answer(ask: Ask, moment: Moment): Promise<Answers[keyof Answers]> {
+    try {
+      return await this.#answer(ask, moment);
+    } catch (error) {
+      const kind = failureKind(error);
+      if (kind === 'corrupt') this.#repair(moment);
+      else if (kind === 'full') this.#makeRoom();
+      else if (kind === 'io') this.#reopen();
+      else throw error;
+      try {
+        return await this.#answer(ask, moment);
+      } catch (again) {
+        throw isGateError(again) ? again : writeFailed(again);
+      }
+    }
+  }
+
+  close(): void {
+    const { state } = this.#store;
+    this.#guard.bound({ epoch: state.epoch, reserved: state.head, used: state.head, acknowledged: state.acknowledged });
+    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    this.#db.close();
+    this.#guard.close();
+    this.#lock.close();
+  }
+
+  async #answer(ask: Ask, moment: Moment): Promise<Answers[keyof Answers]> {
+    switch (ask.ask) {
+      case 'events':
+        return this.#store.events(ask.query);
+      case 'outbox':
+        return this.#store.outbox();
+      case 'recall':
+        return this.#store.recall(ask.key);
+      case 'recallAll':
+        return this.#store.recallAll(ask.prefix);
+      case 'evidence':
+        return this.#store.evidenceOf(ask.passage);
+      case 'readEvidence':
+        return this.#evidence.read(ask.id);
+      case 'saveEvidence': {
+        const id = await this.#evidence.save(ask.jpeg);
+        const info = { id, passage: ask.passage, kind: ask.kind, bytes: ask.jpeg.byteLength, wallMs: Math.round(moment.wallMs) };
+        this.#store.addEvidence(info, moment.clockTrusted);
+        return info;
+      }
+      case 'verify':
+        return verifyChain(() => this.#store);
+      case 'maintain':
+        return this.#maintain(moment);
+    }
+  }
+
+  /** One slice of tidying; true when another is due at once. */
+  async #maintain(moment: Moment): Promise<boolean> {
+    const { retention } = this.#options;
+    const photographs = pruneEvidence(this.#store, this.#evidence, retention, moment, this.#ballastShort());
+    const through = expiredThrough(this.#store, retention, moment);
+    if (through > 0) this.#store.pruneThrough(through);
+    if (this.#sweepFolder < EVIDENCE_FOLDERS && moment.clockTrusted) {
+      const oldestMs = moment.wallMs - retention.photographsDays * 86_400_000;
+      await this.#evidence.sweep(this.#sweepFolder, oldestMs, (id) => this.#store.knowsEvidence(id));
+      this.#sweepFolder += 1;
+      return true;
+    }
+    this.#ballast.refill();
+    return photographs || through > 0;
+  }
+
+  /** Bytes missing on the disk before the ballast could be filled again; 0 while it is there. */
+  #ballastShort(): number {
+    return this.#ballast.held ? 0 : Math.max(0, this.#options.ballastBytes * 4 - freeBytes(this.#options.directory));
+  }
+
+  *#remedies(moment: Moment): Generator<{ against: 'corrupt' | 'full' | 'io'; run: () => void }> {
+    yield { against: 'corrupt', run: () => this.#repair(moment) };
+    yield { against: 'io', run: () => this.#reopen() };
+    yield { against: 'full', run: () => this.#makeRoom() };
+    yield { against: 'full', run: () => this.#dropOldest(moment, false) };
+    yield { against: 'full', run: () => this.#dropOldest(moment, true) };
+  }
+
+  #makeRoom(): void {
+    this.#ballast.release();
+    const bytes = room(this.#store, this.#evidence, this.#options.ballastBytes * 2);
+    this.#log('warn', { bytes }, 'journal: the disk is full; the oldest photographs were removed');
+    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+  }
+
+  /** Frees pages inside the database by removing its oldest events; those the platform does not have only when told. */
+  #dropOldest(moment: Moment, unacknowledged: boolean): void {
+    const { acknowledged, prunedThrough, head } = this.#store.state;
+    const limit = unacknowledged ? head : acknowledged;
+    const through = Math.min(limit, prunedThrough + 2_000);
+    if (through <= prunedThrough) return;
+    this.#store.pruneThrough(through);
+    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    const lost = Math.max(acknowledged, prunedThrough) + 1;
+    if (through < lost) return;
+    this.#log('error', { first: lost, last: through }, 'journal: the disk is full; events the platform does not have were given up');
+    this.#record('journal.lost', { reason: 'disk-full', gaps: [{ first: lost, last: through, reason: 'disk-full' }] }, moment);
+  }
+
+  #recordUnstored(moment: Moment): void {
+    if (this.#unstored === 0) return;
+    const count = this.#unstored;
+    try {
+      this.#record('journal.lost', { reason: 'not-written', count, gaps: [] }, moment);
+      this.#unstored -= count;
+    } catch (error) {
+      this.#log('error', { error: errorText(error), count }, 'journal: the loss itself could not be recorded yet');
+    }
+  }
+
+  #record(type: EventRow['type'], payload: { reason: string; gaps: readonly Gap[]; [key: string]: unknown }, moment: Moment): void {
+    const row = this.#store.record(type, canonicalJson(payload), moment, payload.gaps);
+    this.#hint();
+    this.#own.push(row);
+  }
+
+  #hint(): void {
+    const { epoch, head, acknowledged, reserved } = this.#store.state;
+    this.#guard.hint({ epoch, reserved, used: head, acknowledged });
+  }
+
+  #reserve(epoch: number, head: number): number {
+    const mark = this.#guard.mark;
+    const reserved = Math.max(mark?.reserved ?? 0, head + RESERVE - 1);
+    this.#guard.bound({ epoch, reserved, used: mark?.used ?? 0, acknowledged: mark?.acknowledged ?? 0 });
+    return reserved;
+  }
+
+  #foundDamage(): Damage | undefined {
+    const known = this.#guard.mark;
+    if (!existsSync(this.#databasePath)) return known === undefined ? undefined : 'missing';
+    // SQLite opens a zero-byte file as an empty database without a word.
+    if (statSync(this.#databasePath).size === 0) return known === undefined ? undefined : 'empty';
+    return undefined;
+  }
+
+  /** Opens and checks what is there; undefined when it is damaged. */
+  #tryOpen(): Opened | undefined {
+    let db: Database | undefined;
+    try {
+      db = openDatabase(this.#databasePath, this.#options.exclusive);
+      const opened = db;
+      migrate(opened, migrations, (version) => this.#backup(opened, version));
+      const state = readState(opened);
+      this.#check(opened, state);
+      return { db: opened, state };
+    } catch (error) {
+      try {
+        db?.close();
+      } catch (closing) {
+        this.#log('warn', { error: errorText(closing) }, 'journal: the damaged database did not close cleanly');
+      }
+      if (failureKind(error) !== 'corrupt' && !isGateError(error, 'JOURNAL_CORRUPT')) throw error;
+      this.#log('error', { error: errorText(error) }, 'journal: the database is damaged');
+      return undefined;
+    }
+  }
+
+  #check(db: Database, state: State | undefined): void {
+    const pages: unknown = db.pragma('page_count', { simple: true });
+    const pageBytes: unknown = db.pragma('page_size', { simple: true });
+    db.pragma('wal_checkpoint(PASSIVE)');
+    const { size } = statSync(this.#databasePath);
+    if (typeof pages === 'number' && typeof pageBytes === 'number' && size < pages * pageBytes) {
+      throw new GateError('JOURNAL_CORRUPT', `the database has ${size} bytes where its header names ${pages * pageBytes}`);
+    }
+    if (state === undefined) {
+      if ((this.#guard.mark?.reserved ?? 0) > 0) throw new GateError('JOURNAL_CORRUPT', 'the database has lost its state');
+      return;
+    }
+    if (state.head > state.prunedThrough) {
+      const last = pointRead(db, this.#options.gateId)(state.head);
+      if (last?.hash !== state.headHash) throw new GateError('JOURNAL_CORRUPT', `event ${state.head}, the last one, is missing or damaged`);
+    }
+    if (size <= QUICK_CHECK_BYTES) {
+      const verdict: unknown = db.pragma('quick_check(1)', { simple: true });
+      if (verdict !== 'ok') throw new GateError('JOURNAL_CORRUPT', String(verdict));
+    }
+  }
+
+  /** A copy beside, before the tables change; `VACUUM INTO` gives one whole, checked file. */
+  #backup(db: Database, version: number): void {
+    const directory = join(this.#options.directory, 'backup');
+    makeDirectory(directory);
+    const target = join(directory, `journal-version-${version}-${Math.round(this.#options.moment.wallMs)}.db`);
+    db.prepare('VACUUM INTO ?').run(target);
+    syncDirectory(directory);
+    this.#log('info', { file: shortName(target) }, 'journal: backed up before its tables change');
+  }
+
+  #begin(opened: Opened, epoch: number, moment: Moment): { db: Database; store: JournalStore } {
+    const mark = this.#guard.mark;
+    const { state } = opened;
+    const store = new JournalStore(opened.db, (head) => this.#reserve(epoch, head));
+    const head = state?.head ?? 0;
+    const used = mark?.used ?? 0;
+    const reserved = Math.max(mark?.reserved ?? 0, state?.reserved ?? 0, head);
+    this.#guard.bound({ epoch, reserved, used: Math.max(used, head), acknowledged: state?.acknowledged ?? mark?.acknowledged ?? 0 });
+    const base = { reserved };
+    this.#db = opened.db;
+    this.#store = store;
+    if (used > head) {
+      // The guard has seen later events than the database holds: it was replaced, restored or rolled back.
+      const gap = { first: head + 1, last: reserved, reason: 'rolled-back' };
+      store.beginEpoch(epoch, this.#options.gateId, moment, { ...base, head: reserved });
+      this.#record('journal.lost', { reason: 'rolled-back', gaps: [gap], lastKnown: used }, moment);
+      this.#log('error', gap, 'journal: the database is older than the gate; the missing events are declared lost');
+    } else {
+      store.beginEpoch(epoch, this.#options.gateId, moment, base);
+    }
+    this.#noticeClock(state, moment);
+    return { db: opened.db, store };
+  }
+
+  #noticeClock(state: State | undefined, moment: Moment): void {
+    const lastMs = state?.wallHighMs ?? 0;
+    if (moment.wallMs >= lastMs - CLOCK_BACK_MS) return;
+    this.#record('clock.stepped', { reason: 'start', gaps: [], fromMs: lastMs, toMs: Math.round(moment.wallMs) }, moment);
+  }
+
+  /** Sets a damaged database aside, salvages what can be read into a new one, and says what was lost. */
+  #rebuild(damage: Damage, epoch: number, moment: Moment): { db: Database; store: JournalStore } {
+    const aside = damage === 'missing' ? undefined : setAside(this.#databasePath, join(this.#options.directory, 'damaged'), `epoch-${epoch}-${Math.round(moment.wallMs)}`);
+    const mark = this.#guard.mark;
+    const db = openDatabase(this.#databasePath, this.#options.exclusive);
+    migrate(db, migrations, () => undefined);
+    const saved = aside === undefined ? undefined : salvage(aside, db, mark?.reserved ?? 0, this.#options.gateId);
+    const old = saved?.state;
+    const last = saved?.last ?? 0;
+    const used = Math.max(mark?.used ?? 0, old?.head ?? 0, last);
+    // Without a guard only what the database says of itself bounds the numbers that were used.
+    const reserved = Math.max(mark?.reserved ?? 0, old?.reserved ?? 0, last);
+    const gaps: Gap[] = [...(saved?.missing ?? [])];
+    const whole = last === used && mark !== undefined;
+    if (!whole && reserved > last) gaps.push({ first: last + 1, last: reserved, reason: damage });
+    const store = new JournalStore(db, (head) => this.#reserve(epoch, head));
+    this.#guard.bound({ epoch, reserved, used, acknowledged: Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0) });
+    const head = whole ? last : reserved;
+    const acknowledged = Math.min(head, Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0));
+    store.beginEpoch(epoch, this.#options.gateId, moment, {
+      head,
+      headHash: saved?.lastHash ?? GENESIS_STATE.headHash,
+      reserved,
+      acknowledged,
+      prunedThrough: old?.prunedThrough ?? 0,
+      prunedHash: old?.prunedHash ?? GENESIS_STATE.prunedHash,
+      wallHighMs: old?.wallHighMs ?? 0,
+      client: old?.client ?? '',
+      batch: old?.batch ?? 0,
+      batchFirst: old?.batchFirst ?? 0,
+      batchCount: old?.batchCount ?? 0,
+    });
+    this.#db = db;
+    this.#store = store;
+    const kept = { events: saved?.events ?? 0, facts: saved?.facts ?? 0, photographs: saved?.evidence ?? 0 };
+    const file = aside === undefined ? null : shortName(aside);
+    this.#record('journal.recovered', { reason: damage, gaps, kept, damagedFile: file, lastKnown: used }, moment);
+    this.#log('error', { damage, kept, gaps, file }, 'journal: rebuilt from what could be read');
+    return { db, store };
+  }
+
+  #repair(moment: Moment): void {
+    const { epoch } = this.#store.state;
+    this.#hint();
+    try {
+      this.#db.close();
+    } catch (error) {
+      this.#log('warn', { error: errorText(error) }, 'journal: the damaged database did not close cleanly');
+    }
+    this.#syncChecked = false;
+    this.#rebuild('corrupt', epoch, moment);
+  }
+
+  /** After an I/O error nothing is known of what reached the disk: close, and let SQLite recover from its log. */
+  #reopen(): void {
+    const { epoch } = this.#store.state;
+    this.#db.close();
+    this.#db = openDatabase(this.#databasePath, this.#options.exclusive);
+    this.#store = new JournalStore(this.#db, (head) => this.#reserve(epoch, head));
+    this.#store.beginEpoch(epoch, this.#options.gateId, this.#options.moment, {});
+    this.#syncChecked = false;
+  }
+}
+
+function writeFailed(error: unknown): GateError {
+  return new GateError('JOURNAL_WRITE_FAILED', `the journal could not be written (${errorText(error)}); check the disk (gatectl doctor)`, {}, error);
+}

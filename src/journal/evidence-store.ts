@@ -1,0 +1,117 @@
+import { hash } from 'node:crypto';
+import { chmod, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
+import { unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { GateError } from '../base/index.js';
+import { DIRECTORY_MODE, FILE_MODE, makeDirectory, syncDirectory, systemCode } from './files.js';
+
+const EVIDENCE_ID = /^[0-9a-f]{64}$/u;
+/** A photograph beyond this is no photograph of a gate. */
+export const MOST_EVIDENCE_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Photographs as files named by the SHA-256 of their bytes: `ab/cdef….jpg`. Written beside, synced, renamed, so that a
+ * name never stands for half a picture.
+ */
+export class EvidenceStore {
+  readonly #directory: string;
+  #temporary = 0;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    makeDirectory(directory);
+  }
+
+  path(id: string): string {
+    return join(this.#directory, id.slice(0, 2), `${id.slice(2)}.jpg`);
+  }
+
+  /**
+   * @returns id of the stored bytes
+   * @throws GateError EVENT_INVALID for an empty or oversized picture; the file system's own errors
+   */
+  async save(jpeg: Uint8Array): Promise<string> {
+    if (jpeg.byteLength === 0 || jpeg.byteLength > MOST_EVIDENCE_BYTES) {
+      throw new GateError('EVENT_INVALID', `a photograph of ${jpeg.byteLength} bytes is refused; 1 to ${MOST_EVIDENCE_BYTES} bytes are kept`);
+    }
+    const id = hash('sha256', Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength), 'hex');
+    const path = this.path(id);
+    if (await this.#intact(path, jpeg.byteLength)) return id;
+    const directory = dirname(path);
+    makeDirectory(directory);
+    this.#temporary += 1;
+    const temporary = join(directory, `.${id.slice(2, 10)}-${this.#temporary}.tmp`);
+    try {
+      const file = await open(temporary, 'wx', FILE_MODE);
+      try {
+        await file.writeFile(jpeg);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+      syncDirectory(directory);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    return id;
+  }
+
+  /** Undefined where there is no such picture, or where its bytes are not the ones that were stored. */
+  async read(id: string): Promise<Uint8Array | undefined> {
+    if (!EVIDENCE_ID.test(id)) return undefined;
+    try {
+      const bytes = await readFile(this.path(id));
+      return hash('sha256', bytes, 'hex') === id ? new Uint8Array(bytes) : undefined;
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  /** Synchronous, because a full disk is made room on in the middle of a failed write. */
+  remove(id: string): void {
+    try {
+      unlinkSync(this.path(id));
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+    }
+  }
+
+  /**
+   * Clears one of the 256 folders of half-written files and of pictures that no row knows and that are older than
+   * `oldestMs` (by the file's own time): those of a kill between the file and its row.
+   */
+  async sweep(folder: number, oldestMs: number, known: (id: string) => boolean): Promise<void> {
+    const prefix = folder.toString(16).padStart(2, '0');
+    const directory = join(this.#directory, prefix);
+    let names: string[];
+    try {
+      names = await readdir(directory);
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return;
+      throw error;
+    }
+    for (const name of names) {
+      const path = join(directory, name);
+      if (!name.endsWith('.tmp') && known(prefix + name.replace('.jpg', ''))) continue;
+      const { mtimeMs } = await stat(path);
+      if (mtimeMs < oldestMs) await unlink(path);
+    }
+  }
+
+  /** Makes the folders private to the gate's user, also those of an older release or a careless copy. */
+  async protect(): Promise<void> {
+    await chmod(this.#directory, DIRECTORY_MODE);
+  }
+
+  async #intact(path: string, bytes: number): Promise<boolean> {
+    try {
+      return (await stat(path)).size === bytes;
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import SqliteDatabase, { type Database } from 'better-sqlite3';
+import { existsSync, renameSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { GENESIS_HASH, hashFields } from './canonical.js';
+import { makeDirectory, syncDirectory } from './files.js';
+import type { EventRow } from './protocol.js';
+import { pointRead, readState, type Gap, type State } from './store.js';
+
+/** What could be read from a damaged database. */
+export interface Salvage {
+  /** Undefined when not even the state row could be read. */
+  readonly state: State | undefined;
+  readonly events: number;
+  readonly facts: number;
+  readonly evidence: number;
+  readonly boots: number;
+  /** Highest sequence saved, and its hash; 0 and the genesis hash when nothing was. */
+  readonly last: number;
+  readonly lastHash: string;
+  /** Sequences missing below `last`. */
+  readonly missing: readonly Gap[];
+}
+
+/** Rows of one chunk; a chunk whose scan fails is read row by row. */
+const CHUNK_ROWS = 500;
+/** Rows looked for in a small table whose own end cannot be read. */
+const MOST_BLIND_ROWS = 200_000;
+
+/**
+ * Moves a database with its WAL out of the way. Nothing of it is ever deleted: a supporter may get more out of it.
+ * @returns the new path
+ */
+export function setAside(databasePath: string, directory: string, label: string): string {
+  makeDirectory(directory);
+  let target = join(directory, `journal-${label}.db`);
+  for (let number = 2; existsSync(target); number += 1) target = join(directory, `journal-${label}-${number}.db`);
+  for (const suffix of ['-wal', '']) {
+    if (existsSync(databasePath + suffix)) renameSync(databasePath + suffix, target + suffix);
+  }
+  // The shared memory index belongs to the old name; SQLite builds it again.
+  if (existsSync(`${databasePath}-shm`)) renameSync(`${databasePath}-shm`, `${target}-shm-old`);
+  syncDirectory(directory);
+  return target;
+}
+
+/**
+ * Copies every row that can still be read from a damaged database into a new, migrated and empty one.
+ * @param highest sequence up to which events are looked for
+ */
+export function salvage(damagedPath: string, into: Database, highest: number, gate: string): Salvage {
+  const nothing: Salvage = { state: undefined, events: 0, facts: 0, evidence: 0, boots: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
+  let from: Database;
+  try {
+    from = new SqliteDatabase(damagedPath, { fileMustExist: true });
+  } catch {
+    return nothing;
+  }
+  try {
+    const state = attempt(() => readState(from));
+    const copy = (table: string, columns: string): number => copyTable(from, into, table, columns);
+    const boots = copy('boot', 'epoch, gate, wall_ms, mono_ms');
+    const facts = copy('fact', 'key, value');
+    const evidence = copy('evidence', 'id, passage, kind, bytes, wall_ms, clock_trusted');
+    copy('gap', 'first, last, reason');
+    const first = (state?.prunedThrough ?? 0) + 1;
+    const events = copyEvents(from, into, first, Math.max(highest, state?.reserved ?? 0), gate);
+    return { state, boots, facts, evidence, ...events };
+  } finally {
+    attempt(() => from.close());
+  }
+}
+
+function attempt<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch {
+    return undefined;
+  }
+}
+
+function copyEvents(from: Database, into: Database, first: number, highest: number, gate: string): Pick<Salvage, 'events' | 'last' | 'lastHash' | 'missing'> {
+  const read = attempt(() => pointRead(from, gate));
+  if (read === undefined) return { events: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
+  const insert = into.prepare(
+    `INSERT INTO event (seq, epoch, type, lane, passage, wall_ms, mono_ms, clock_trusted, payload, previous_hash, hash)
+     VALUES (@seq, @epoch, @type, @lane, @passage, @wallMs, @monoMs, @trusted, @payloadText, @previous, @ownHash)`,
+  );
+  const scan = attempt(() => from.prepare<[number, number], { seq: number }>('SELECT seq FROM event NOT INDEXED WHERE seq BETWEEN ? AND ? ORDER BY seq'));
+  let events = 0;
+  let last: EventRow | undefined;
+  const missing: Gap[] = [];
+  for (let start = first; start <= highest; start += CHUNK_ROWS) {
+    const end = Math.min(highest, start + CHUNK_ROWS - 1);
+    const listed = attempt(() => scan?.all(start, end).map(({ seq }) => seq));
+    into.transaction(() => {
+      for (const seq of listed ?? range(start, end)) {
+        const row = attempt(() => read(seq));
+        // A row whose hash does not fit is damaged; it stays in the file that was set aside.
+        if (row === undefined || hashFields(row) !== row.hash) continue;
+        insert.run({ ...row, trusted: row.clockTrusted ? 1 : 0, previous: Buffer.from(row.previousHash, 'hex'), ownHash: Buffer.from(row.hash, 'hex') });
+        const expected = (last?.seq ?? first - 1) + 1;
+        if (row.seq > expected) missing.push({ first: expected, last: row.seq - 1, reason: 'damaged' });
+        last = row;
+        events += 1;
+      }
+    })();
+  }
+  return { events, last: last?.seq ?? 0, lastHash: last?.hash ?? GENESIS_HASH, missing };
+}
+
+function* range(first: number, last: number): Generator<number> {
+  for (let value = first; value <= last; value += 1) yield value;
+}
+
+/** Copies a table by row number: a scan in chunks, point reads where a chunk fails. */
+function copyTable(from: Database, into: Database, table: string, columns: string): number {
+  const names = columns.split(', ');
+  const insert = into.prepare(`INSERT OR IGNORE INTO ${table} (${columns}) VALUES (${names.map(() => '?').join(', ')})`);
+  const top = attempt(() => from.prepare<[], { top: number | null }>(`SELECT max(rowid) AS top FROM ${table}`).get());
+  const highest = top === undefined ? MOST_BLIND_ROWS : (top.top ?? 0);
+  const chunk = attempt(() => from.prepare<[number, number], unknown[]>(`SELECT ${columns} FROM ${table} NOT INDEXED WHERE rowid BETWEEN ? AND ?`).raw());
+  if (chunk === undefined) return 0;
+  let copied = 0;
+  for (let start = 1; start <= highest; start += CHUNK_ROWS) {
+    const end = Math.min(highest, start + CHUNK_ROWS - 1);
+    const rows = attempt(() => chunk.all(start, end)) ?? [...range(start, end)].flatMap((row) => attempt(() => chunk.all(row, row)) ?? []);
+    into.transaction(() => {
+      for (const row of rows) if (attempt(() => insert.run(...row)) !== undefined) copied += 1;
+    })();
+  }
+  return copied;
+}
+
+/** Name of a file for a message, without where the data directory lies. */
+export function shortName(path: string): string {
+  return basename(path);
+}

@@ -1,0 +1,382 @@
+import type { Database, Statement } from 'better-sqlite3';
+import { GateError, isGateError } from '../base/index.js';
+import { GENESIS_HASH, eventId, hashFields } from './canonical.js';
+import type { AppendOp, Batch, Committed, EventRow, Moment, WriteOp } from './protocol.js';
+import type { EventQuery, EventType, EvidenceInfo } from './types.js';
+
+/** The one row of the table `state`, hashes as hex. */
+export interface State {
+  epoch: number;
+  head: number;
+  headHash: string;
+  acknowledged: number;
+  reserved: number;
+  prunedThrough: number;
+  prunedHash: string;
+  wallHighMs: number;
+  client: string;
+  batch: number;
+  batchFirst: number;
+  batchCount: number;
+}
+
+export interface Gap {
+  readonly first: number;
+  readonly last: number;
+  readonly reason: string;
+}
+
+interface RawState extends Omit<State, 'headHash' | 'prunedHash'> {
+  headHash: Buffer;
+  prunedHash: Buffer;
+}
+
+interface RawEvent {
+  seq: number;
+  epoch: number;
+  gate: string | null;
+  type: EventType;
+  lane: string | null;
+  passage: string | null;
+  wallMs: number;
+  monoMs: number;
+  clockTrusted: number;
+  payloadText: string;
+  previousHash: Buffer;
+  hash: Buffer;
+}
+
+export interface RawEvidence extends EvidenceInfo {
+  readonly row: number;
+  readonly clockTrusted: number;
+}
+
+const EVENT_COLUMNS = `event.seq, event.epoch, boot.gate, event.type, event.lane, event.passage, event.wall_ms AS wallMs,
+  event.mono_ms AS monoMs, event.clock_trusted AS clockTrusted, event.payload AS payloadText,
+  event.previous_hash AS previousHash, event.hash AS hash`;
+const EVENT_SOURCE = 'event LEFT JOIN boot ON boot.epoch = event.epoch';
+const EVIDENCE_COLUMNS = 'row, id, passage, kind, bytes, wall_ms AS wallMs, clock_trusted AS clockTrusted';
+
+export const GENESIS_STATE: Readonly<State> = {
+  epoch: 0,
+  head: 0,
+  headHash: GENESIS_HASH,
+  acknowledged: 0,
+  reserved: 0,
+  prunedThrough: 0,
+  prunedHash: GENESIS_HASH,
+  wallHighMs: 0,
+  client: '',
+  batch: 0,
+  batchFirst: 0,
+  batchCount: 0,
+};
+
+/** Called before numbers up to `head` are used; makes the bound durable outside the database and returns it. */
+export type Reserve = (head: number) => number;
+
+/**
+ * The tables of one open database. Every method that changes something is one transaction; the state held here changes
+ * only after its commit.
+ */
+export class JournalStore {
+  readonly #db: Database;
+  readonly #reserve: Reserve;
+  #state: State;
+  #gate = '';
+  readonly #insertEvent: Statement<[number, number, string, string | null, string | null, number, number, number, string, Buffer, Buffer]>;
+  readonly #saveState: Statement<[RawState]>;
+  readonly #queries = new Map<string, Statement<(string | number)[], RawEvent>>();
+
+  constructor(db: Database, reserve: Reserve) {
+    this.#db = db;
+    this.#reserve = reserve;
+    this.#insertEvent = db.prepare(
+      `INSERT INTO event (seq, epoch, type, lane, passage, wall_ms, mono_ms, clock_trusted, payload, previous_hash, hash)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#saveState = db.prepare(
+      `INSERT OR REPLACE INTO state (id, epoch, head, head_hash, acknowledged, reserved, pruned_through, pruned_hash, wall_high_ms, client, batch, batch_first, batch_count)
+       VALUES (1, @epoch, @head, @headHash, @acknowledged, @reserved, @prunedThrough, @prunedHash, @wallHighMs, @client, @batch, @batchFirst, @batchCount)`,
+    );
+    this.#state = { ...(readState(db) ?? GENESIS_STATE) };
+  }
+
+  get state(): Readonly<State> {
+    return this.#state;
+  }
+
+  /** Begins (or, after a crash of the thread, goes on with) a boot epoch. */
+  beginEpoch(epoch: number, gate: string, moment: Moment, base: Partial<State>): void {
+    this.#gate = gate;
+    this.#change((state) => {
+      Object.assign(state, base, { epoch });
+      this.#db.prepare('INSERT OR IGNORE INTO boot (epoch, gate, wall_ms, mono_ms) VALUES (?, ?, ?, ?)').run(epoch, gate, Math.round(moment.wallMs), moment.monoMs);
+    });
+  }
+
+  /**
+   * Writes a batch in one transaction. A batch that is already in (same client and number) is not written again; what was
+   * answered then is answered now.
+   */
+  apply(client: string, batch: Batch): Committed {
+    if (this.#state.client === client && this.#state.batch === batch.number) return this.#committedBefore(batch);
+    const refused: { index: number; error: { code: string; message: string } }[] = [];
+    const hashes: string[] = [];
+    const { headHash, head } = this.#state;
+    this.#change((state) => {
+      batch.writes.forEach((write, index) => {
+        try {
+          if (write.op === 'append') hashes.push(this.#append(state, write).hash);
+          else this.#write(state, head, write);
+        } catch (error) {
+          if (!isGateError(error)) throw error;
+          refused.push({ index, error: { code: error.code, message: error.message } });
+        }
+      });
+      state.client = client;
+      state.batch = batch.number;
+      state.batchFirst = hashes.length === 0 ? 0 : head + 1;
+      state.batchCount = hashes.length;
+    });
+    return {
+      number: batch.number,
+      epoch: this.#state.epoch,
+      first: this.#state.batchFirst,
+      previousHash: headHash,
+      hashes: hashes.join(''),
+      refused,
+      outbox: this.outbox(),
+    };
+  }
+
+  /** An event of the journal about itself, with the sequences it declares lost, in one transaction. */
+  record(type: EventType, payloadText: string, moment: Moment, gaps: readonly Gap[] = []): EventRow {
+    let row: EventRow | undefined;
+    this.#change((state) => {
+      const insert = this.#db.prepare('INSERT OR REPLACE INTO gap (first, last, reason) VALUES (?, ?, ?)');
+      for (const gap of gaps) if (gap.last > state.prunedThrough) insert.run(gap.first, gap.last, gap.reason);
+      row = this.#append(state, { op: 'append', type, lane: null, passage: null, payloadText, ...moment });
+    });
+    if (row === undefined) throw new GateError('JOURNAL_WRITE_FAILED', 'an event of the journal itself was not written');
+    return row;
+  }
+
+  outbox(): { head: number; acknowledged: number } {
+    return { head: this.#state.head, acknowledged: this.#state.acknowledged };
+  }
+
+  events(query: EventQuery): EventRow[] {
+    const where: string[] = [];
+    const values: (string | number)[] = [];
+    const add = (sql: string, ...bound: (string | number)[]): void => {
+      where.push(sql);
+      values.push(...bound);
+    };
+    if (query.after !== undefined) add('event.seq > ?', query.after);
+    if (query.before !== undefined) add('event.seq < ?', query.before);
+    if (query.lane !== undefined) add('event.lane = ?', query.lane);
+    if (query.passage !== undefined) add('event.passage = ?', query.passage);
+    if (query.types !== undefined) add(`event.type IN (${query.types.map(() => '?').join(',')})`, ...query.types);
+    const sql = `SELECT ${EVENT_COLUMNS} FROM ${EVENT_SOURCE} ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}
+      ORDER BY event.seq ${query.newestFirst === true ? 'DESC' : 'ASC'} LIMIT ?`;
+    let statement = this.#queries.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare<(string | number)[], RawEvent>(sql);
+      this.#queries.set(sql, statement);
+    }
+    return statement.all(...values, query.limit).map(toEventRow);
+  }
+
+  recall(key: string): string | undefined {
+    return this.#db.prepare<[string], { value: string }>('SELECT value FROM fact WHERE key = ?').get(key)?.value;
+  }
+
+  recallAll(prefix: string): [string, string][] {
+    return this.#db
+      .prepare<[{ prefix: string }], { key: string; value: string }>('SELECT key, value FROM fact WHERE key >= @prefix AND substr(key, 1, length(@prefix)) = @prefix ORDER BY key')
+      .all({ prefix })
+      .map(({ key, value }) => [key, value]);
+  }
+
+  addEvidence(info: EvidenceInfo, clockTrusted: boolean): void {
+    this.#db
+      .prepare('INSERT OR IGNORE INTO evidence (id, passage, kind, bytes, wall_ms, clock_trusted) VALUES (?, ?, ?, ?, ?, ?)')
+      .run(info.id, info.passage, info.kind, info.bytes, info.wallMs, clockTrusted ? 1 : 0);
+  }
+
+  evidenceOf(passage: string): EvidenceInfo[] {
+    return this.#db
+      .prepare<[string], RawEvidence>(`SELECT ${EVIDENCE_COLUMNS} FROM evidence WHERE passage = ? ORDER BY row`)
+      .all(passage)
+      .map(({ id, kind, bytes, wallMs }) => ({ id, passage, kind, bytes, wallMs }));
+  }
+
+  oldestEvidence(limit: number): RawEvidence[] {
+    return this.#db.prepare<[number], RawEvidence>(`SELECT ${EVIDENCE_COLUMNS} FROM evidence ORDER BY row LIMIT ?`).all(limit);
+  }
+
+  evidenceBytes(): number {
+    return this.#db.prepare<[], { bytes: number }>('SELECT coalesce(sum(bytes), 0) AS bytes FROM evidence').get()?.bytes ?? 0;
+  }
+
+  /** @returns ids whose file no passage needs any more */
+  dropEvidence(rows: readonly RawEvidence[]): string[] {
+    const drop = this.#db.prepare('DELETE FROM evidence WHERE row = ?');
+    const still = this.#db.prepare<[string], { row: number }>('SELECT row FROM evidence WHERE id = ? LIMIT 1');
+    return this.#db.transaction(() => {
+      for (const { row } of rows) drop.run(row);
+      return [...new Set(rows.map(({ id }) => id))].filter((id) => still.get(id) === undefined);
+    }).immediate();
+  }
+
+  knowsEvidence(id: string): boolean {
+    return this.#db.prepare<[string], { row: number }>('SELECT row FROM evidence WHERE id = ? LIMIT 1').get(id) !== undefined;
+  }
+
+  /** Removes the oldest events up to and with `seq`; the chain's anchor moves to the last one removed. */
+  pruneThrough(seq: number): void {
+    this.#change((state) => {
+      const last = this.#db.prepare<[number], { seq: number; hash: Buffer }>('SELECT seq, hash FROM event WHERE seq <= ? ORDER BY seq DESC LIMIT 1').get(seq);
+      if (last === undefined) return;
+      this.#db.prepare('DELETE FROM event WHERE seq <= ?').run(seq);
+      this.#db.prepare('DELETE FROM gap WHERE last <= ?').run(seq);
+      state.prunedThrough = last.seq;
+      state.prunedHash = last.hash.toString('hex');
+    });
+  }
+
+  gaps(): Gap[] {
+    return this.#db.prepare<[], Gap>('SELECT first, last, reason FROM gap ORDER BY first').all();
+  }
+
+  /** Bytes the tables really use; pages freed by retention are reused before the file grows. */
+  usedBytes(): number {
+    const pages = this.#db.prepare<[], { used: number }>(
+      'SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size) - (SELECT freelist_count FROM pragma_freelist_count) * (SELECT page_size FROM pragma_page_size) AS used',
+    );
+    return pages.get()?.used ?? 0;
+  }
+
+  #change(run: (state: State) => void): void {
+    const next = { ...this.#state };
+    this.#db.transaction(() => {
+      run(next);
+      this.#saveState.run({ ...next, headHash: Buffer.from(next.headHash, 'hex'), prunedHash: Buffer.from(next.prunedHash, 'hex') });
+    }).immediate();
+    this.#state = next;
+  }
+
+  #append(state: State, op: AppendOp): EventRow {
+    const seq = state.head + 1;
+    if (seq > state.reserved) state.reserved = this.#reserve(seq);
+    const fields = {
+      id: eventId(this.#gate, state.epoch, seq),
+      epoch: state.epoch,
+      seq,
+      type: op.type,
+      lane: op.lane,
+      passage: op.passage,
+      wallMs: Math.round(op.wallMs),
+      monoMs: Math.round(op.monoMs * 1_000) / 1_000,
+      clockTrusted: op.clockTrusted,
+      payloadText: op.payloadText,
+      previousHash: state.headHash,
+    };
+    const hash = hashFields(fields);
+    this.#insertEvent.run(
+      seq,
+      fields.epoch,
+      fields.type,
+      fields.lane,
+      fields.passage,
+      fields.wallMs,
+      fields.monoMs,
+      fields.clockTrusted ? 1 : 0,
+      fields.payloadText,
+      Buffer.from(fields.previousHash, 'hex'),
+      Buffer.from(hash, 'hex'),
+    );
+    state.head = seq;
+    state.headHash = hash;
+    if (op.clockTrusted) state.wallHighMs = Math.max(state.wallHighMs, fields.wallMs);
+    return { ...fields, hash };
+  }
+
+  #write(state: State, durableHead: number, write: Exclude<WriteOp, AppendOp>): void {
+    switch (write.op) {
+      case 'acknowledge':
+        // Against the head before this batch: nobody can have received what is not durable yet.
+        if (write.seq > durableHead) {
+          throw new GateError('MESSAGE_INVALID', `sequence ${write.seq} is acknowledged but the journal ends at ${durableHead}; the platform mixes up gates or the journal lost events`);
+        }
+        state.acknowledged = Math.max(state.acknowledged, write.seq);
+        return;
+      case 'remember':
+        this.#db.prepare('INSERT INTO fact (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value').run(write.key, write.value);
+        return;
+      case 'forget':
+        this.#db.prepare('DELETE FROM fact WHERE key = ?').run(write.key);
+    }
+  }
+
+  #committedBefore(batch: Batch): Committed {
+    const { batchFirst, batchCount } = this.#state;
+    const rows = batchCount === 0 ? [] : this.events({ after: batchFirst - 1, limit: batchCount });
+    const { head } = this.#state;
+    const refused = batch.writes.flatMap((write, index) =>
+      write.op === 'acknowledge' && write.seq > head
+        ? [{ index, error: { code: 'MESSAGE_INVALID', message: `MESSAGE_INVALID: sequence ${write.seq} is acknowledged but the journal ends at ${head}` } }]
+        : [],
+    );
+    return {
+      number: batch.number,
+      epoch: rows[0]?.epoch ?? this.#state.epoch,
+      first: batchFirst,
+      previousHash: rows[0]?.previousHash ?? this.#state.headHash,
+      hashes: rows.map((row) => row.hash).join(''),
+      refused,
+      outbox: this.outbox(),
+    };
+  }
+}
+
+/** The state row, or undefined in a new database. */
+export function readState(db: Database): State | undefined {
+  const raw = db
+    .prepare<[], RawState>(
+      `SELECT epoch, head, head_hash AS headHash, acknowledged, reserved, pruned_through AS prunedThrough, pruned_hash AS prunedHash,
+       wall_high_ms AS wallHighMs, client, batch, batch_first AS batchFirst, batch_count AS batchCount FROM state WHERE id = 1`,
+    )
+    .get();
+  return raw === undefined ? undefined : { ...raw, headHash: raw.headHash.toString('hex'), prunedHash: raw.prunedHash.toString('hex') };
+}
+
+/**
+ * Reads one event by its sequence: a point read, which often still works where a scan meets a destroyed page.
+ * @param gate id taken where the event's boot epoch is not known any more
+ */
+export function pointRead(db: Database, gate: string): (seq: number) => EventRow | undefined {
+  const statement = db.prepare<[number], RawEvent>(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_SOURCE} WHERE event.seq = ?`);
+  return (seq) => {
+    const raw = statement.get(seq);
+    return raw === undefined ? undefined : toEventRow({ ...raw, gate: raw.gate ?? gate });
+  };
+}
+
+function toEventRow(raw: RawEvent): EventRow {
+  return {
+    id: eventId(raw.gate ?? 'unknown', raw.epoch, raw.seq),
+    epoch: raw.epoch,
+    seq: raw.seq,
+    type: raw.type,
+    lane: raw.lane,
+    passage: raw.passage,
+    wallMs: raw.wallMs,
+    monoMs: raw.monoMs,
+    clockTrusted: raw.clockTrusted === 1,
+    payloadText: raw.payloadText,
+    previousHash: raw.previousHash.toString('hex'),
+    hash: raw.hash.toString('hex'),
+  };
+}

@@ -1,0 +1,170 @@
+import { execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
+import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../../src/base/index.js';
+import { GENESIS_HASH, hashOfEvent, type NewEvent, type StoredEvent } from '../../src/journal/index.js';
+import { freshDirectory, makeJournal, openJournal, read } from './support.js';
+
+describe('journal', () => {
+  it('numbers events without a hole over all starts and chains them by hash', async () => {
+    const directory = freshDirectory();
+    const all: StoredEvent[] = [];
+    for (const epoch of [1, 2, 3]) {
+      const journal = makeJournal({ directory });
+      expect(await journal.start()).toEqual({ gateId: 'east-gate', epoch });
+      all.push(...(await Promise.all(Array.from({ length: 50 }, (_, number) => journal.append(read(number))))));
+      await journal.stop();
+    }
+    expect(all.map((event) => event.seq)).toEqual(Array.from({ length: 150 }, (_, index) => index + 1));
+    expect(all[0]?.previousHash).toBe(GENESIS_HASH);
+    all.forEach((event, index) => {
+      expect(event.hash).toBe(hashOfEvent(event));
+      if (index > 0) expect(event.previousHash).toBe(all[index - 1]?.hash);
+    });
+    expect(all[70]?.id).toBe('east-gate-2-71');
+    const journal = await openJournal({ directory });
+    expect(await journal.verify()).toEqual({ checked: 150, brokenAt: null });
+    expect(await journal.events({ limit: 1_000 })).toEqual(all);
+  });
+
+  it('keeps what was handed over before the start was through, and answers in the order of the calls', async () => {
+    const journal = makeJournal({ directory: freshDirectory() });
+    const started = journal.start();
+    const order: number[] = [];
+    const first = journal.append(read(1)).then((event) => order.push(event.seq));
+    const remembered = journal.remember('inside/京QM86H8', { since: 7 });
+    const recalled = journal.recall('inside/京QM86H8');
+    const second = journal.append(read(2)).then((event) => order.push(event.seq));
+    await Promise.all([started, first, remembered, second]);
+    expect(order).toEqual([1, 2]);
+    expect(await recalled).toEqual({ since: 7 });
+  });
+
+  it('tells listeners of every event once it is durable, in order, also when one listener fails', async () => {
+    const journal = await openJournal({ directory: freshDirectory() });
+    const told: number[] = [];
+    journal.onStored(() => {
+      throw new Error('a page went away');
+    });
+    const stop = journal.onStored((events) => told.push(...events.map((event) => event.seq)));
+    await Promise.all(Array.from({ length: 200 }, (_, number) => journal.append(read(number))));
+    stop();
+    await journal.append(read(0));
+    expect(told).toEqual(Array.from({ length: 200 }, (_, index) => index + 1));
+  });
+
+  it('finds events by lane, passage and kind, and pages both ways', async () => {
+    const journal = await openJournal({ directory: freshDirectory() });
+    for (let number = 0; number < 20; number += 1) await journal.append(read(number, number % 2 === 0 ? 'entry' : 'exit'));
+    await journal.append({ type: 'vision.lost', payload: {} });
+    const sequences = async (query: Parameters<typeof journal.events>[0]): Promise<number[]> => (await journal.events(query)).map((event) => event.seq);
+    expect(await sequences({ lane: 'exit', limit: 3 })).toEqual([2, 4, 6]);
+    expect(await sequences({ passage: 'p-1', limit: 10 })).toEqual([5, 6, 7, 8]);
+    expect(await sequences({ types: ['vision.lost', 'vision.recovered'], limit: 10 })).toEqual([21]);
+    expect(await sequences({ newestFirst: true, before: 20, limit: 2 })).toEqual([19, 18]);
+    expect(await sequences({ after: 18, limit: 10 })).toEqual([19, 20, 21]);
+    expect((await journal.events({ types: ['vision.lost'], limit: 1 }))[0]).toMatchObject({ lane: null, passage: null });
+  });
+
+  it('moves the outbox cursor forward only, keeps it over a restart, and refuses what it never had', async () => {
+    const directory = freshDirectory();
+    const journal = await openJournal({ directory });
+    for (let number = 0; number < 5; number += 1) await journal.append(read(number));
+    expect(await journal.acknowledge(3)).toEqual({ head: 5, acknowledged: 3 });
+    expect(await journal.acknowledge(2)).toEqual({ head: 5, acknowledged: 3 });
+    await expect(journal.acknowledge(6)).rejects.toMatchObject({ code: 'MESSAGE_INVALID' });
+    await expect(journal.acknowledge(-1)).rejects.toMatchObject({ code: 'EVENT_INVALID' });
+    await journal.stop();
+    expect(await (await openJournal({ directory })).outbox()).toEqual({ head: 5, acknowledged: 3 });
+  });
+
+  it('remembers, recalls by prefix and forgets small facts over a restart', async () => {
+    const directory = freshDirectory();
+    const journal = await openJournal({ directory });
+    await journal.remember('inside/a', { lane: 'entry' });
+    await journal.remember('inside/b', { lane: 'exit' });
+    await journal.remember('insider', { x: 1 });
+    await journal.remember('inside/a', { lane: 'side' });
+    await journal.forget('inside/b');
+    await journal.stop();
+    const again = await openJournal({ directory });
+    expect([...(await again.recallAll('inside/'))]).toEqual([['inside/a', { lane: 'side' }]]);
+    expect(await again.recall('inside/b')).toBeUndefined();
+  });
+
+  it.each<[string, unknown]>([
+    ['not a number', { speed: Number.NaN }],
+    ['a function', { run: () => 1 }],
+    ['a date', { at: new Date(0) }],
+    ['a list instead of an object', [1]],
+    ['more than 64 KiB', { text: 'x'.repeat(70_000) }],
+  ])('refuses a payload with %s and stays usable', async (_, payload) => {
+    const journal = await openJournal({ directory: freshDirectory() });
+    const broken: NewEvent = { type: 'passage.read', payload: {} };
+    Object.assign(broken, { payload });
+    await expect(journal.append(broken)).rejects.toMatchObject({ code: 'EVENT_INVALID' });
+    expect((await journal.append(read(1))).seq).toBe(1);
+  });
+
+  it('refuses calls before the start and after the stop, and a second daemon on the same data', async () => {
+    const directory = freshDirectory();
+    const journal = makeJournal({ directory });
+    await expect(journal.append(read(1))).rejects.toMatchObject({ code: 'JOURNAL_CLOSED' });
+    await journal.start();
+    await expect(makeJournal({ directory }).start()).rejects.toMatchObject({ code: 'JOURNAL_IN_USE' });
+    await journal.stop();
+    await journal.stop();
+    await expect(journal.outbox()).rejects.toMatchObject({ code: 'JOURNAL_CLOSED' });
+  });
+
+  it('writes what was handed over before the stop', async () => {
+    const directory = freshDirectory();
+    const journal = await openJournal({ directory });
+    const handed = Promise.all(Array.from({ length: 3_000 }, (_, number) => journal.append(read(number))));
+    await journal.stop();
+    expect((await handed).at(-1)?.seq).toBe(3_000);
+  });
+
+  it('survives a thread that dies in the middle: each event once, in order, in the same epoch', async () => {
+    const threads: Worker[] = [];
+    const clock = new ManualClock();
+    const journal = await openJournal({ directory: freshDirectory(), clock, onThread: (thread) => threads.push(thread) });
+    const stored: Promise<StoredEvent>[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      for (let number = 0; number < 40; number += 1) stored.push(journal.append(read(round * 40 + number)));
+      if (round % 2 === 0) await stored.at(-1);
+      const dying = threads.at(-1);
+      stored.push(journal.append(read(1_000 + round)));
+      await dying?.terminate();
+      await clock.advanceAsync(20_000);
+      await stored.at(-1);
+    }
+    const events = await Promise.all(stored);
+    expect(events.map((event) => event.seq)).toEqual(events.map((_, index) => index + 1));
+    expect(new Set(events.map((event) => event.epoch))).toEqual(new Set([1]));
+    expect((await journal.events({ limit: 5_000 })).map((event) => event.payload)).toEqual(events.map((event) => event.payload));
+    expect(await journal.verify()).toEqual({ checked: events.length, brokenAt: null });
+    expect(threads.length).toBe(6);
+  });
+
+  it('says in an event that the clock went back between two boots', async () => {
+    const directory = freshDirectory();
+    const journal = await openJournal({ directory });
+    await journal.append(read(1));
+    await journal.stop();
+    const again = await openJournal({ directory, clock: new ManualClock(60_000) });
+    expect(await again.events({ after: 1, limit: 5 })).toMatchObject([{ type: 'clock.stepped', payload: { toMs: 60_000 } }]);
+  });
+
+  it('can be read with the sqlite3 shell while it runs, and by nobody but its user', async () => {
+    const directory = freshDirectory();
+    const journal = await openJournal({ directory });
+    await journal.append(read(1));
+    const path = join(directory, 'journal.db');
+    expect(execFileSync('sqlite3', ['-readonly', path, "SELECT seq, type, json_extract(payload, '$.plate') FROM event"], { encoding: 'utf8' })).toBe('1|passage.read|京QM86H8\n');
+    expect(execFileSync('sqlite3', ['-readonly', path, '.schema event'], { encoding: 'utf8' })).toContain('-- contiguous over all epochs');
+    for (const name of ['journal.db', 'journal.db-wal', 'sequence.guard', 'lock.db']) expect(statSync(join(directory, name)).mode & 0o777, name).toBe(0o600);
+  });
+});
