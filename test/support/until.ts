@@ -4,7 +4,7 @@
  * @throws Error naming `what` when the deadline passes
  */
 export async function until<T>(
-  condition: () => T | Promise<T>,
+  condition: () => T | false | undefined | Promise<T | false | undefined>,
   { timeoutMs = 5_000, what = 'the condition' }: { readonly timeoutMs?: number; readonly what?: string } = {},
 ): Promise<T> {
   const deadlineMs = performance.now() + timeoutMs;

@@ -1,0 +1,264 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { silentLog, type SignalState } from '../../src/base/index.js';
+import { systemClock } from '../../src/base/system-clock.js';
+import { createDevice, releaseAll, type Device, type ModbusUnitOptions } from '../../src/device/index.js';
+import { ModbusTestBus, type CoilEvent } from '../support/modbus-bus.js';
+import { until } from '../support/until.js';
+
+const units: readonly ModbusUnitOptions[] = [
+  { unit: 1, profile: 'waveshare-relay' },
+  { unit: 2, profile: 'generic' },
+  { unit: 3, profile: 'procon-ld120' },
+];
+
+describe('Modbus RTU over a pty pair, against units written from the specification', () => {
+  let bus: ModbusTestBus;
+  const started: Device[] = [];
+
+  beforeEach(async () => {
+    bus = new ModbusTestBus();
+    bus.addUnit(1, { timer: true });
+    bus.addUnit(2);
+    bus.addUnit(3, { inputs: 8, coils: 10 });
+    await bus.plug();
+  });
+
+  afterEach(async () => {
+    for (const device of started.splice(0)) await device.stop();
+    await bus.close();
+  });
+
+  function make(): Device {
+    const device = createDevice(
+      { id: 'bus', driver: 'modbus', path: bus.path, baudRate: 9_600, parity: 'none', stopBits: 1, pollMs: 20, timeoutMs: 100, units },
+      systemClock,
+      silentLog,
+    );
+    started.push(device);
+    return device;
+  }
+
+  const coilEvents = (unit: number, coil: number): readonly CoilEvent[] => bus.events.filter((event) => event.unit === unit && event.coil === coil);
+  const levels = (unit: number, coil: number): readonly number[] => coilEvents(unit, coil).map((event) => event.level);
+
+  it('knows every input after the start and moves nothing', async () => {
+    bus.setInput(1, 0, true);
+    bus.setInput(3, 0, true);
+    bus.setInput(3, 1, true);
+    const device = make();
+    const beam = device.input({ device: 'bus', unit: 1, line: 0 });
+    const button = device.input({ device: 'bus', unit: 1, line: 1, activeLow: true });
+    const loop = device.input({ device: 'bus', unit: 3, line: 'loop' });
+    const open = device.output({ device: 'bus', unit: 2, line: 0 });
+    await device.start();
+    expect([beam.state(), button.state(), loop.state(), open.state()]).toEqual(['on', 'on', 'fault', 'off']);
+    expect(device.health()).toEqual({ state: 'ok' });
+    expect(bus.events).toEqual([]);
+  });
+
+  it('follows inputs of several units, and a loop fault', async () => {
+    const device = make();
+    const beam = device.input({ device: 'bus', unit: 1, line: 7 });
+    const loop = device.input({ device: 'bus', unit: 3, line: 'loop' });
+    const seen: SignalState[] = [];
+    loop.onChange((change) => seen.push(change.state));
+    await device.start();
+    bus.setInput(1, 7, true);
+    bus.setInput(3, 1, true);
+    await until(() => beam.state() === 'on' && loop.state() === 'on', { what: 'both inputs' });
+    bus.setInput(3, 0, true);
+    await until(() => loop.state() === 'fault', { what: 'the loop fault' });
+    bus.setInput(3, 0, false);
+    bus.setInput(3, 1, false);
+    await until(() => loop.state() === 'off', { what: 'the clear loop' });
+    expect(seen[0]).toBe('off');
+    expect(seen.slice(1, 3)).toEqual(['on', 'fault']);
+  });
+
+  it("uses the board's own timer for a pulse", async () => {
+    const device = make();
+    const open = device.output({ device: 'bus', unit: 1, line: 2 });
+    expect(open.timesPulses).toBe(true);
+    await device.start();
+    await open.pulse(250);
+    expect(open.state()).toBe('on');
+    const [on, off] = await until(() => (coilEvents(1, 2).length === 2 ? coilEvents(1, 2) : undefined), { what: "the board's release" });
+    expect(on).toMatchObject({ level: 1, by: 'write' });
+    expect(off).toMatchObject({ level: 0, by: 'timer' });
+    expect((off?.atS ?? 0) - (on?.atS ?? 0)).toBeGreaterThan(0.29);
+    await until(() => open.state() === 'off', { what: 'the read-back' });
+  });
+
+  it('pulses a plain coil on and off, and extends a pulse by another', async () => {
+    const device = make();
+    const open = device.output({ device: 'bus', unit: 2, line: 1 });
+    expect(open.timesPulses).toBe(false);
+    await device.start();
+    await open.pulse(200);
+    await open.pulse(200);
+    await until(() => open.state() === 'off', { what: 'the end of the pulse' });
+    expect(levels(2, 1)).toEqual([1, 1, 0]);
+    const [first, , last] = coilEvents(2, 1);
+    expect((last?.atS ?? 0) - (first?.atS ?? 0)).toBeGreaterThan(0.19);
+    expect((last?.atS ?? 0) - (first?.atS ?? 0)).toBeLessThan(0.6);
+  });
+
+  it("ends the board's pulse when the gate's process is killed, and the safe state switches off the rest", async () => {
+    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('../support/pulse-and-wait.ts', import.meta.url)), bus.path]);
+    await until(() => levels(1, 0).includes(1) && levels(2, 0).includes(1), { timeoutMs: 15_000, what: 'both pulses' });
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const events = await until(() => (levels(1, 0).includes(0) ? coilEvents(1, 0) : undefined), { what: "the board's release" });
+    expect(events.at(-1)).toMatchObject({ level: 0, by: 'timer' });
+    expect(levels(2, 0)).toEqual([1]);
+    const refs = [
+      { device: 'bus', unit: 1, line: 0 },
+      { device: 'bus', unit: 2, line: 0 },
+      { device: 'elsewhere', line: 0 },
+    ];
+    const reports = await releaseAll([make()], refs, systemClock, silentLog);
+    expect(reports.map((report) => report.released)).toEqual([true, true, false]);
+    expect((await bus.report(2)).coils[0]).toBe(0);
+  });
+
+  it('releases everything it used when it is stopped', async () => {
+    const device = make();
+    const light = device.output({ device: 'bus', unit: 2, line: 3 });
+    const open = device.output({ device: 'bus', unit: 1, line: 0 });
+    await device.start();
+    await light.hold();
+    await open.pulse(5_000);
+    await device.stop();
+    expect((await bus.report(2)).coils[3]).toBe(0);
+    expect((await bus.report(1)).coils[0]).toBe(0);
+    expect(coilEvents(1, 0).at(-1)?.by).toBe('write');
+    await expect(light.hold()).rejects.toThrow('DEVICE_LOST');
+    expect(device.health().state).toBe('stopped');
+  });
+
+  it('passes over a damaged answer and noise without losing the input', async () => {
+    const device = make();
+    const beam = device.input({ device: 'bus', unit: 1, line: 0 });
+    await device.start();
+    const seen: SignalState[] = [];
+    beam.onChange((change) => seen.push(change.state));
+    for (const fault of [{ crc: 1 }, { noise: 1 }, { drop: 1 }]) {
+      bus.fault(1, fault);
+      const { reads } = await bus.report(1);
+      await until(async () => (await bus.report(1)).reads > reads + 3, { what: 'more readings' });
+    }
+    bus.fault(1, {});
+    bus.setInput(1, 0, true);
+    await until(() => beam.state() === 'on', { what: 'the input' });
+    expect(seen).toEqual(['on']);
+  });
+
+  it('says unknown for a unit that does not answer, keeps the others, and recovers', async () => {
+    const device = make();
+    const beam = device.input({ device: 'bus', unit: 1, line: 0 });
+    const loop = device.input({ device: 'bus', unit: 3, line: 'loop' });
+    const open = device.output({ device: 'bus', unit: 1, line: 0 });
+    await device.start();
+    bus.fault(1, { deaf: true });
+    await until(() => beam.state() === 'unknown', { what: 'the silence to be noticed' });
+    await until(() => device.health().state === 'lost', { what: 'the health' });
+    expect(device.health().detail).toContain('Unit 1');
+    await expect(open.pulse(400)).rejects.toThrow('DEVICE_TIMEOUT');
+    bus.setInput(3, 1, true);
+    await until(() => loop.state() === 'on', { timeoutMs: 1_000, what: 'the other unit' });
+    bus.fault(1, {});
+    await until(() => beam.state() === 'off' && device.health().state === 'ok', { what: 'the recovery' });
+    // The pulse was refused, so it must not come late.
+    expect(levels(1, 0)).not.toContain(1);
+  });
+
+  it('keeps switching a coil off until the unit confirms it', async () => {
+    const device = make();
+    const open = device.output({ device: 'bus', unit: 2, line: 0 });
+    await device.start();
+    await open.pulse(100);
+    bus.fault(2, { deaf: true });
+    await until(() => open.state() === 'unknown', { what: 'the silence to be noticed' });
+    await expect(open.release()).rejects.toThrow('DEVICE_TIMEOUT');
+    expect((await bus.report(2)).coils[0]).toBe(1);
+    bus.fault(2, {});
+    await until(async () => (await bus.report(2)).coils[0] === 0, { what: 'the late release' });
+    await until(() => open.state() === 'off', { what: 'the confirmation' });
+  });
+
+  it('switches off what was obeyed but not confirmed', async () => {
+    const device = make();
+    const open = device.output({ device: 'bus', unit: 2, line: 0 });
+    await device.start();
+    bus.fault(2, { lose: 50 });
+    await expect(open.hold()).rejects.toThrow('DEVICE_TIMEOUT');
+    bus.fault(2, {});
+    await until(async () => levels(2, 0).includes(1) && (await bus.report(2)).coils[0] === 0, { what: 'the release' });
+  });
+
+  it('switches off a coil that is on without reason', async () => {
+    const device = make();
+    device.output({ device: 'bus', unit: 2, line: 5 });
+    await device.start();
+    bus.setCoil(2, 5, true);
+    await until(() => coilEvents(2, 5).at(-1)?.by === 'write', { what: 'the correction' });
+    expect((await bus.report(2)).coils[5]).toBe(0);
+  });
+
+  it('recovers by itself from an unplugged adapter; a refused order never runs late, a hold stands', async () => {
+    const device = make();
+    const loop = device.input({ device: 'bus', unit: 3, line: 'loop' });
+    const open = device.output({ device: 'bus', unit: 1, line: 0 });
+    const light = device.output({ device: 'bus', unit: 2, line: 6 });
+    await device.start();
+    await light.hold();
+    await bus.unplug();
+    await until(() => loop.state() === 'unknown' && light.state() === 'unknown', { what: 'the loss' });
+    expect(device.health().state).toBe('lost');
+    expect(device.health().detail).toContain('adapter');
+    await expect(open.pulse(400)).rejects.toThrow('DEVICE_LOST');
+    bus.events.splice(0);
+    await bus.plug();
+    await until(() => loop.state() === 'off' && device.health().state === 'ok', { timeoutMs: 10_000, what: 'the recovery' });
+    // The units come back without power: the hold is an order that stands, the pulse is not.
+    await until(async () => (await bus.report(2)).coils[6] === 1, { what: 'the hold' });
+    expect(levels(1, 0)).not.toContain(1);
+  });
+
+  it('starts without the adapter and finds it later', async () => {
+    await bus.unplug();
+    const device = make();
+    const loop = device.input({ device: 'bus', unit: 3, line: 'loop' });
+    await device.start();
+    expect(device.health().state).toBe('lost');
+    expect(device.health().detail).toContain(bus.path);
+    expect(loop.state()).toBe('unknown');
+    await bus.plug();
+    await until(() => loop.state() === 'off', { timeoutMs: 10_000, what: 'the adapter' });
+    expect(device.health()).toEqual({ state: 'ok' });
+  });
+
+  it('says what to check where a unit has no such address', async () => {
+    const device = make();
+    const far = device.input({ device: 'bus', unit: 2, line: 500 });
+    await device.start();
+    expect(far.state()).toBe('unknown');
+    expect(device.health().detail).toContain('no such address');
+  });
+
+  it('refuses lines that cannot be, before anything starts', () => {
+    const device = make();
+    for (const ref of [
+      { device: 'bus', unit: 9, line: 0 },
+      { device: 'bus', line: 0 },
+      { device: 'bus', unit: 1, line: 0, chip: 'pinctrl-rp1' },
+    ]) {
+      expect(() => device.input(ref)).toThrow('DEVICE_LINE_INVALID');
+    }
+    device.output({ device: 'bus', unit: 1, line: 0 });
+    expect(() => device.output({ device: 'bus', unit: 1, line: 0 })).toThrow('DEVICE_LINE_INVALID');
+  });
+});

@@ -1,0 +1,121 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { until } from './until.js';
+
+const messageSchema = z.union([
+  z.object({ ready: z.literal(true) }),
+  z.object({ coil: z.tuple([z.number(), z.number(), z.number()]), at: z.number(), by: z.enum(['write', 'timer', 'hand']) }),
+  z.object({ report: z.record(z.string(), z.object({ coils: z.array(z.number()), reads: z.number(), requests: z.number() })) }),
+]);
+
+/** A coil that changed or was written, as the board saw it. `atS`: monotonic seconds of the board. */
+export interface CoilEvent {
+  readonly unit: number;
+  readonly coil: number;
+  readonly level: number;
+  readonly atS: number;
+  readonly by: 'write' | 'timer' | 'hand';
+}
+
+export interface UnitFault {
+  /** Answers come this late, s. */
+  readonly delay?: number;
+  /** So many requests are not heard. */
+  readonly drop?: number;
+  /** So many orders are obeyed without an answer. */
+  readonly lose?: number;
+  readonly crc?: number;
+  readonly noise?: number;
+  readonly deaf?: boolean;
+  readonly exception?: number;
+}
+
+/** A serial bus of two pseudo terminals with independent Modbus units at the far end. */
+export class ModbusTestBus {
+  readonly folder = mkdtempSync(join(tmpdir(), 'laurel-modbus-'));
+  /** The gate's end. */
+  readonly path = join(this.folder, 'gate');
+  readonly events: CoilEvent[] = [];
+  readonly #units: object[] = [];
+  #cable: ChildProcessWithoutNullStreams | undefined;
+  #peer: ChildProcessWithoutNullStreams | undefined;
+  #ready = false;
+  #report: Readonly<Record<string, { coils: number[]; reads: number; requests: number }>> | undefined;
+
+  /** Plugs the cable in: the port appears and the units listen. */
+  async plug(): Promise<void> {
+    const far = join(this.folder, 'board');
+    this.#cable = spawn('socat', [`PTY,link=${this.path},raw,echo=0`, `PTY,link=${far},raw,echo=0`]);
+    await until(() => existsSync(this.path) && existsSync(far), { what: 'the pty pair' });
+    this.#peer = spawn('/usr/bin/python3', [fileURLToPath(new URL('./modbus-peer.py', import.meta.url)), far]);
+    this.#peer.stderr.on('data', (chunk: Buffer) => console.error(chunk.toString()));
+    this.#ready = false;
+    createInterface(this.#peer.stdout).on('line', (line) => this.#take(line));
+    await until(() => this.#ready, { what: 'the units' });
+    for (const unit of this.#units) this.#send(unit);
+  }
+
+  /** Pulls the adapter: the port vanishes. */
+  async unplug(): Promise<void> {
+    const cable = this.#cable;
+    const peer = this.#peer;
+    this.#cable = undefined;
+    this.#peer = undefined;
+    for (const child of [peer, cable]) {
+      if (child === undefined || child.exitCode !== null) continue;
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.unplug();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  addUnit(unit: number, more: { coils?: number; inputs?: number; timer?: boolean } = {}): void {
+    this.#units.push({ unit, ...more });
+    if (this.#peer !== undefined) this.#send({ unit, ...more });
+  }
+
+  setInput(unit: number, address: number, on: boolean): void {
+    this.#send({ input: [unit, address, on ? 1 : 0] });
+  }
+
+  setCoil(unit: number, address: number, on: boolean): void {
+    this.#send({ coil: [unit, address, on ? 1 : 0] });
+  }
+
+  fault(unit: number, fault: UnitFault): void {
+    this.#send({ fault: { unit, ...fault } });
+  }
+
+  async report(unit: number): Promise<{ coils: number[]; reads: number; requests: number }> {
+    this.#report = undefined;
+    this.#send({ report: true });
+    const report = await until(() => this.#report, { what: 'the report of the units' });
+    const own = report[String(unit)];
+    if (own === undefined) throw new Error(`there is no unit ${unit}`);
+    return own;
+  }
+
+  #send(message: object): void {
+    this.#peer?.stdin.write(`${JSON.stringify(message)}\n`);
+  }
+
+  #take(line: string): void {
+    const message = messageSchema.parse(JSON.parse(line));
+    if ('ready' in message) this.#ready = true;
+    else if ('report' in message) this.#report = message.report;
+    else {
+      const [unit, coil, level] = message.coil;
+      this.events.push({ unit, coil, level, atS: message.at, by: message.by });
+    }
+  }
+}
