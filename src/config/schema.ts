@@ -3,52 +3,63 @@ import { z } from 'zod';
 /** Identifiers appear in topics, file names and URLs, so they stay plain. */
 const identifier = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,31}$/u, 'lower-case letters, digits and hyphens, at most 32, e.g. east-gate');
+  .regex(/^[a-z0-9][a-z0-9-]{0,31}$/u, 'lower-case letters, digits and hyphens, at most 32, e.g. east-gate')
+  .meta({ title: 'identifier (lower-case letters, digits and hyphens, at most 32)', examples: ['east-gate'] });
 
 const durationMs = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most);
 
 /** A secret by reference, so that a configuration can be shown, mailed and kept in version control. */
-export const secretSchema = z.union([
-  z.strictObject({ file: z.string().min(1).describe('path of a file that holds the secret alone') }),
-  z.strictObject({ env: z.string().min(1).describe('name of an environment variable') }),
-]);
+export const secretSchema = z
+  .union([
+    z.strictObject({ file: z.string().min(1).describe('path of a file that holds the secret alone') }),
+    z.strictObject({
+      env: z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/u, 'the name of an environment variable: letters, digits and _')
+        .describe('name of an environment variable'),
+    }),
+  ])
+  .meta({ title: 'secret by reference: {file: PATH} or {env: NAME}', examples: [{ file: 'secrets/password' }] });
 
-export const lineRefSchema = z.strictObject({
-  device: identifier.describe('id of an entry under devices'),
-  line: z.union([z.number().int().min(0).max(65_535), z.string().min(1)]).describe('GPIO offset, Modbus address or simulated line'),
-  chip: z.string().min(1).optional().describe('GPIO chip label, e.g. pinctrl-rp1 (gpiodetect shows it)'),
-  unit: z.number().int().min(1).max(254).optional().describe('Modbus unit address'),
+export const lineRefSchema = z
+  .strictObject({
+  device: identifier.meta({ description: 'id of an entry under devices', examples: ['relays'] }),
+  line: z.union([z.number().int().min(0).max(65_535), z.string().min(1)]).meta({ description: 'GPIO offset, Modbus address, or name of a simulated line such as entry.approach', examples: [17] }),
+  chip: z.string().min(1).optional().meta({ description: 'GPIO chip label as gpiodetect shows it; only for onoff', examples: ['pinctrl-rp1'] }),
+  unit: z.number().int().min(1).max(254).optional().describe('Modbus unit address, listed under the units of the device; only for modbus'),
   table: z.enum(['coil', 'discrete']).optional().describe('Modbus table; inputs default to discrete, outputs are coils'),
   activeLow: z.boolean().optional().describe('true where 0 means occupied, pressed or energised'),
-  debounceMs: durationMs(0, 2_000).optional(),
-});
+  debounceMs: durationMs(0, 2_000).optional().describe('a change must last this long to count'),
+  })
+  .meta({ title: 'line of a device', examples: [{ device: 'relays', line: 17 }] });
 
-const deviceSchema = z.discriminatedUnion('driver', [
-  z.strictObject({ id: identifier, driver: z.literal('onoff') }),
+export const deviceSchema = z.discriminatedUnion('driver', [
+  z.strictObject({ id: identifier.describe('name of this device, used by the lines of the lanes'), driver: z.literal('onoff').describe('GPIO lines of this box') }),
   z.strictObject({
-    id: identifier,
-    driver: z.literal('modbus'),
-    path: z.string().min(1).describe('serial port, best by id: /dev/serial/by-id/…'),
-    baudRate: z.number().int().min(1_200).max(921_600).default(9_600),
-    parity: z.enum(['none', 'even', 'odd']).default('none'),
-    stopBits: z.union([z.literal(1), z.literal(2)]).default(1),
-    pollMs: durationMs(10, 5_000).default(50),
-    timeoutMs: durationMs(20, 5_000).default(200),
+    id: identifier.describe('name of this device, used by the lines of the lanes'),
+    driver: z.literal('modbus').describe('Modbus RTU boards and loop detectors on one serial bus'),
+    path: z.string().min(1).meta({ description: 'serial port, best by id so that it survives replugging', examples: ['/dev/serial/by-id/usb-FTDI_USB-RS485-if00-port0'] }),
+    baudRate: z.number().int().min(1_200).max(921_600).default(9_600).describe('bits per second, as set on the boards'),
+    parity: z.enum(['none', 'even', 'odd']).default('none').describe('as set on the boards'),
+    stopBits: z.union([z.literal(1), z.literal(2)]).default(1).describe('as set on the boards'),
+    pollMs: durationMs(10, 5_000).default(50).describe('time between two rounds of reading the inputs'),
+    timeoutMs: durationMs(20, 5_000).default(200).describe('a unit that does not answer within this counts as lost'),
     units: z
       .array(
         z.strictObject({
-          unit: z.number().int().min(1).max(254),
-          profile: z.enum(['generic', 'waveshare-relay', 'procon-ld120']).default('generic'),
+          unit: z.number().int().min(1).max(254).describe('address set on the board'),
+          profile: z.enum(['generic', 'waveshare-relay', 'procon-ld120']).default('generic').describe('make of the board; decides about hardware pulses and fault inputs'),
         }),
       )
-      .min(1),
+      .min(1)
+      .meta({ description: 'boards on this bus', examples: [[{ unit: 1, profile: 'waveshare-relay' }]] }),
   }),
   z.strictObject({
-    id: identifier,
-    driver: z.literal('sim'),
-    seed: z.number().int().default(1),
+    id: identifier.describe('name of this device, used by the lines of the lanes'),
+    driver: z.literal('sim').describe('a simulated estate: vehicles, loops and booms as physics'),
+    seed: z.number().int().default(1).describe('the same seed gives the same traffic'),
     scenario: z.enum(['idle', 'estate', 'video']).default('idle').describe('what drives up by itself'),
-    speed: z.number().min(0.1).max(50).default(1),
+    speed: z.number().min(0.1).max(50).default(1).describe('how much faster than life'),
   }),
 ]);
 
@@ -59,7 +70,7 @@ const barrierSchema = z.strictObject({
   open: lineRefSchema.describe('output: OPEN contact'),
   close: lineRefSchema.optional().describe('output: CLOSE contact; needed for gateway-closes'),
   stop: lineRefSchema.optional().describe('output: STOP contact'),
-  pulseMs: durationMs(100, 2_000).default(400),
+  pulseMs: durationMs(100, 2_000).default(400).describe('length of the open, close and stop contact'),
   deadTimeMs: durationMs(0, 5_000).default(500).describe('least time between the open and the close contact'),
   openTimeMs: durationMs(500, 30_000).default(3_000).describe('time the boom needs to rise'),
   closeTimeMs: durationMs(500, 30_000).default(3_000).describe('time the boom needs to fall'),
@@ -71,108 +82,180 @@ const barrierSchema = z.strictObject({
 const inputsSchema = z.strictObject({
   approach: lineRefSchema.describe('loop before the boom'),
   closing: lineRefSchema.describe('loop under the boom'),
-  beam: lineRefSchema.optional(),
-  openLimit: lineRefSchema.optional(),
-  closedLimit: lineRefSchema.optional(),
-  fire: lineRefSchema.optional(),
-  stop: lineRefSchema.optional(),
+  beam: lineRefSchema.optional().describe('photocell across the lane; on while interrupted'),
+  openLimit: lineRefSchema.optional().describe('switch: on while the boom is fully up'),
+  closedLimit: lineRefSchema.optional().describe('switch: on while the boom is fully down'),
+  fire: lineRefSchema.optional().describe('contact of the fire alarm: opens and holds; may serve several lanes'),
+  stop: lineRefSchema.optional().describe('STOP button; may serve several lanes'),
   button: lineRefSchema.optional().describe("guard's OPEN button"),
 });
 
 export const laneSchema = z.strictObject({
-  id: identifier,
-  name: z.string().min(1).max(40),
-  direction: z.enum(['entry', 'exit']),
-  camera: identifier.optional().describe('id of an entry under cameras'),
-  barrier: barrierSchema,
-  inputs: inputsSchema,
+  id: identifier.meta({ description: 'used in topics and addresses', examples: ['entry'] }),
+  name: z.string().min(1).max(40).meta({ description: 'shown to people', examples: ['East gate, in'] }),
+  direction: z.enum(['entry', 'exit']).describe('which way vehicles pass'),
+  camera: identifier.optional().meta({ description: 'id of an entry under cameras', examples: ['entry-camera'] }),
+  barrier: barrierSchema.describe('the boom and how it is driven'),
+  inputs: inputsSchema.describe('what the lane feels: loops, beam, switches, buttons'),
   readTimeoutMs: durationMs(500, 30_000).default(4_000).describe('a vehicle still unread after this is decided without a plate'),
   earlyDecision: z.boolean().default(true).describe('decide an unambiguous read before the loop trips'),
 });
 
 /** Corners of an area of the image, 0 to 1 from the top left, at least three. */
-const zoneSchema = z.array(z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)])).min(3);
+const zoneSchema = z
+  .array(z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]))
+  .min(3)
+  .meta({ title: 'list of at least three corners [x, y], 0 to 1 from the top left', examples: [[[0.1, 0.3], [0.9, 0.3], [0.9, 1], [0.1, 1]]] });
 
 export const cameraSchema = z.strictObject({
-  id: identifier,
-  source: z.discriminatedUnion('kind', [
-    z.strictObject({
-      kind: z.literal('rtsp'),
-      url: z.string().regex(/^rtsps?:\/\/[^@\s]+$/u, 'rtsp://host:554/path without user or password; those go in their own fields'),
-      username: z.string().min(1).optional(),
-      password: secretSchema.optional(),
-    }),
-    z.strictObject({ kind: z.literal('file'), path: z.string().min(1), loop: z.boolean().default(false) }),
-    z.strictObject({ kind: z.literal('directory'), path: z.string().min(1) }),
-    z.strictObject({ kind: z.literal('http'), url: z.string().regex(/^https?:\/\//u, 'http://host/stream.mjpeg') }),
-    z.strictObject({ kind: z.literal('sim'), device: identifier, view: identifier.describe('lane the simulated camera looks at') }),
-  ]),
-  framesPerSecond: z.number().min(1).max(30).default(8),
+  id: identifier.meta({ description: 'name of this camera, used by the lanes', examples: ['entry-camera'] }),
+  source: z
+    .discriminatedUnion('kind', [
+      z.strictObject({
+        kind: z.literal('rtsp').describe('a network camera'),
+        url: z
+          .string()
+          .regex(/^rtsps?:\/\/[^@\s]+$/u, 'rtsp://host:554/path without user or password; those go in their own fields')
+          .meta({ description: 'without user and password; those go in their own fields', examples: ['rtsp://192.168.1.64:554/stream1'] }),
+        username: z.string().min(1).optional().meta({ description: 'for the camera', examples: ['gate'] }),
+        password: secretSchema.optional().describe('for the camera, by reference'),
+      }),
+      z.strictObject({
+        kind: z.literal('file').describe('a video file, played at its own speed'),
+        path: z.string().min(1).meta({ description: 'relative to the folder of this configuration, or absolute', examples: ['garage.mp4'] }),
+        loop: z.boolean().default(false).describe('start over at the end'),
+      }),
+      z.strictObject({
+        kind: z.literal('directory').describe('pictures of a folder, in the order of their names'),
+        path: z.string().min(1).meta({ description: 'relative to the folder of this configuration, or absolute', examples: ['pictures'] }),
+      }),
+      z.strictObject({
+        kind: z.literal('http').describe('an MJPEG stream or snapshot address'),
+        url: z
+          .string()
+          .regex(/^https?:\/\//u, 'http://host/stream.mjpeg')
+          .meta({ description: 'address of the stream', examples: ['http://192.168.1.64/stream.mjpeg'] }),
+      }),
+      z.strictObject({
+        kind: z.literal('sim').describe('a camera in the simulated estate'),
+        device: identifier.meta({ description: 'id of a device with the driver sim', examples: ['world'] }),
+        view: identifier.meta({ description: 'lane the simulated camera looks at', examples: ['entry'] }),
+      }),
+    ])
+    .describe('where the pictures come from'),
+  framesPerSecond: z.number().min(1).max(30).default(8).describe('pictures looked at in a second'),
   zone: zoneSchema.optional().describe('where plates are looked for; the whole image where omitted'),
 });
 
-const plateText = z.string().min(1).max(16);
-const isoTime = z.iso.datetime({ offset: true });
+const plateText = z.string().min(1).max(16).meta({ title: 'plate', examples: ['京A12345'] });
+const isoTime = z.iso.datetime({ offset: true }).meta({ title: 'time with its offset', examples: ['2026-05-01T08:00:00+08:00'] });
+const timeOfDay = { title: 'time of day, HH:MM', examples: ['07:30'] };
 const hours = z.strictObject({
-  from: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/u, 'HH:MM'),
-  to: z.string().regex(/^([01]\d|2[0-4]):[0-5]\d$/u, 'HH:MM'),
+  from: z
+    .string()
+    .regex(/^([01]\d|2[0-3]):[0-5]\d$/u, 'HH:MM')
+    .meta({ ...timeOfDay, description: 'first minute; after "to" for a night' }),
+  to: z
+    .string()
+    .regex(/^(([01]\d|2[0-3]):[0-5]\d|24:00)$/u, 'HH:MM')
+    .meta({ ...timeOfDay, description: 'first minute that is no longer in', examples: ['18:00'] }),
 });
+const lanesOf = z.array(identifier).meta({ title: 'list of lane ids', examples: [['entry']] });
 
 const accessSchema = z.strictObject({
   openingConfidence: z.number().min(0).max(1).default(0.9).describe('a read below this never opens by itself'),
   lookAlike: z
-    .strictObject({ enabled: z.boolean().default(true), leastConfidence: z.number().min(0).max(1).default(0.8) })
-    .prefault({}),
-  spaces: z.number().int().min(0).max(100_000).default(500),
+    .strictObject({
+      enabled: z.boolean().default(true).describe('admit a plate that was read one usual confusion wrong (0/D, 8/B, province)'),
+      leastConfidence: z.number().min(0).max(1).default(0.8).describe('only reads at least this sure are forgiven'),
+    })
+    .prefault({})
+    .describe('forgiveness for look-alikes; only ever to admit, and on record'),
+  spaces: z.number().int().min(0).max(100_000).default(500).describe('parking spaces; strangers are admitted only while some are free'),
   outside: z
     .discriminatedUnion('policy', [
-      z.strictObject({ policy: z.literal('refuse') }),
-      z.strictObject({ policy: z.literal('admit-while-space') }),
-      z.strictObject({ policy: z.literal('admit-for-hours'), hours: z.number().min(0.25).max(72) }),
-      z.strictObject({ policy: z.literal('ask') }),
+      z.strictObject({ policy: z.literal('refuse').describe('unknown vehicles stay out') }),
+      z.strictObject({ policy: z.literal('admit-while-space').describe('unknown vehicles come in while there is space') }),
+      z.strictObject({
+        policy: z.literal('admit-for-hours').describe('unknown vehicles come in for some hours'),
+        hours: z.number().min(0.25).max(72).meta({ description: 'how long they may stay', examples: [2] }),
+      }),
+      z.strictObject({ policy: z.literal('ask').describe('a person decides on unknown vehicles') }),
     ])
-    .default({ policy: 'refuse' }),
+    .default({ policy: 'refuse' })
+    .describe('what happens with vehicles on no list'),
   exit: z.enum(['free', 'listed']).default('free').describe('free: whoever is inside may leave'),
-  antiPassback: z.boolean().default(false),
+  antiPassback: z.boolean().default(false).describe('ask a person about a plate that is inside already and comes in again'),
   households: z
     .array(
       z.strictObject({
-        id: identifier,
-        name: z.string().max(40).optional(),
+        id: identifier.meta({ description: 'name of the household', examples: ['b3-1201'] }),
+        name: z.string().max(40).optional().meta({ description: 'shown to the guard', examples: ['Building 3, 1201'] }),
         spaces: z.number().int().min(0).max(20).default(1).describe('cars of this household that may be inside as residents at one time'),
-        plates: z.array(plateText).min(1),
-        lanes: z.array(identifier).optional(),
-        hours: hours.optional(),
-        validFrom: isoTime.optional(),
-        validUntil: isoTime.optional(),
+        plates: z.array(plateText).min(1).meta({ description: 'cars of this household', examples: [['京A12345']] }),
+        lanes: lanesOf.optional().describe('only through these lanes; all where omitted'),
+        hours: hours.optional().meta({ description: 'only at these hours; always where omitted', examples: [{ from: '20:00', to: '08:00' }] }),
+        validFrom: isoTime.optional().describe('not before this'),
+        validUntil: isoTime.optional().describe('not from this on'),
       }),
     )
-    .default([]),
+    .default([])
+    .describe('residents (业主 / 月租)'),
   visitors: z
-    .array(z.strictObject({ plate: plateText, from: isoTime, until: isoTime, lanes: z.array(identifier).optional(), note: z.string().max(80).optional() }))
-    .default([]),
-  blocked: z.array(z.strictObject({ plate: plateText, reason: z.string().min(1).max(80) })).default([]),
+    .array(
+      z.strictObject({
+        plate: plateText.describe('plate of the visitor'),
+        from: isoTime.describe('start of the pass'),
+        until: isoTime.describe('end of the pass'),
+        lanes: lanesOf.optional().describe('only through these lanes; all where omitted'),
+        note: z.string().max(80).optional().meta({ description: 'shown to the guard', examples: ['plumber for 1201'] }),
+      }),
+    )
+    .default([])
+    .describe('visitor passes (访客)'),
+  blocked: z
+    .array(
+      z.strictObject({
+        plate: plateText.describe('plate that stays out'),
+        reason: z.string().min(1).max(80).meta({ description: 'shown to the guard', examples: ['damaged the boom'] }),
+      }),
+    )
+    .default([])
+    .describe('blocked vehicles (黑名单)'),
+  emergency: z
+    .array(
+      z.strictObject({
+        plate: plateText.describe('plate that always passes'),
+        note: z.string().max(80).optional().meta({ description: 'shown to the guard', examples: ['ambulance of the clinic'] }),
+      }),
+    )
+    .default([])
+    .describe('ambulances and the like with ordinary plates; police and 应急 plates pass without being listed'),
 });
 
-const uplinkSchema = z.strictObject({
+export const uplinkSchema = z.strictObject({
   broker: z
     .union([
       z.literal('embedded').describe('a broker inside this process, loopback only, for demonstrations'),
       z.strictObject({
-        url: z.string().regex(/^(mqtts?|wss?):\/\/[^@\s]+$/u, 'mqtts://platform.example:8883 without user or password'),
-        username: z.string().min(1).optional(),
-        password: secretSchema.optional(),
-        ca: z.string().optional().describe('path of the CA certificate'),
-        certificate: z.string().optional().describe("path of the client's certificate"),
-        key: secretSchema.optional(),
+        url: z.string().regex(/^(mqtts?|wss?):\/\/[^@\s]+$/u, 'mqtts://platform.example:8883 without user or password; those go in their own fields').meta({
+          description: 'without user and password; those go in their own fields',
+          examples: ['mqtts://platform.example:8883'],
+        }),
+        username: z.string().min(1).optional().meta({ description: 'for the broker', examples: ['gate-east'] }),
+        password: secretSchema.optional().describe('for the broker, by reference'),
+        ca: z.string().min(1).optional().meta({ description: 'path of the CA certificate', examples: ['tls/ca.pem'] }),
+        certificate: z.string().min(1).optional().meta({ description: "path of the client's certificate", examples: ['tls/gate.pem'] }),
+        key: secretSchema.optional().describe("the client's private key, by reference"),
       }),
     ])
-    .default('embedded'),
-  protocol: z.enum(['5', '3.1.1']).default('5'),
-  keepAliveS: z.number().int().min(5).max(3_600).default(30),
+    .default('embedded')
+    .meta({ description: 'the platform', examples: [{ url: 'mqtts://platform.example:8883' }] }),
+  protocol: z.enum(['5', '3.1.1']).default('5').describe('version of MQTT; write it in quotes'),
+  keepAliveS: z.number().int().min(5).max(3_600).default(30).describe('seconds of silence after which the line is tested'),
   batch: z.number().int().min(1).max(200).default(50).describe('most events in one message'),
   window: z.number().int().min(1).max(1_000).default(20).describe('most messages in flight'),
-  telemetryS: z.number().int().min(1).max(3_600).default(30),
+  telemetryS: z.number().int().min(1).max(3_600).default(30).describe('seconds between two health reports'),
   platformAcknowledges: z
     .boolean()
     .default(true)
@@ -180,31 +263,48 @@ const uplinkSchema = z.strictObject({
 });
 
 export const configSchema = z.strictObject({
-  version: z.literal(1).default(1),
-  site: z.strictObject({ id: identifier, name: z.string().min(1).max(40), timezone: z.string().default('Asia/Shanghai') }),
-  gate: z.strictObject({
-    id: identifier,
-    name: z.string().min(1).max(40),
-    dataDirectory: z.string().min(1).describe('the one writable directory, e.g. /var/lib/laurel-gate'),
-  }),
-  devices: z.array(deviceSchema).min(1),
-  cameras: z.array(cameraSchema).default([]),
-  lanes: z.array(laneSchema).min(1),
-  access: accessSchema.prefault({}),
+  version: z.literal(1).default(1).describe('version of this format'),
+  site: z
+    .strictObject({
+      id: identifier.meta({ description: 'name of the estate on the platform', examples: ['laurel-gardens'] }),
+      name: z.string().min(1).max(40).meta({ description: 'shown to people', examples: ['月桂社区'] }),
+      timezone: z.string().min(1).default('Asia/Shanghai').describe('IANA name; hours of the lists are meant in it'),
+    })
+    .describe('the estate'),
+  gate: z
+    .strictObject({
+      id: identifier.meta({ description: 'name of this box on the platform', examples: ['east-gate'] }),
+      name: z.string().min(1).max(40).meta({ description: 'shown to people', examples: ['East gate'] }),
+      dataDirectory: z.string().min(1).meta({ description: 'the one writable directory', examples: ['/var/lib/laurel-gate'] }),
+    })
+    .describe('this box'),
+  devices: z.array(deviceSchema).min(1).meta({ description: 'GPIO, serial buses and simulations that lines are on', examples: [[{ id: 'gpio', driver: 'onoff' }]] }),
+  cameras: z.array(cameraSchema).default([]).describe('sources of pictures'),
+  lanes: z.array(laneSchema).min(1).describe('one entry a lane'),
+  access: accessSchema.prefault({}).describe('who may pass'),
   vision: z
-    .strictObject({ models: z.string().optional().describe('directory with manifest.json; the shipped models where omitted'), threads: z.number().int().min(1).max(8).default(1) })
-    .prefault({}),
-  uplink: uplinkSchema.prefault({}),
+    .strictObject({
+      models: z.string().min(1).optional().meta({ description: 'directory with manifest.json; the shipped models where omitted', examples: ['models'] }),
+      threads: z.number().int().min(1).max(8).default(1).describe('processor cores recognition may use'),
+    })
+    .prefault({})
+    .describe('recognition'),
+  uplink: uplinkSchema.prefault({}).describe('the way to the platform'),
   web: z
-    .strictObject({ host: z.string().default('127.0.0.1'), port: z.number().int().min(0).max(65_535).default(8_080) })
-    .prefault({}),
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1').describe('address to listen on; 0.0.0.0 for the whole network'),
+      port: z.number().int().min(0).max(65_535).default(8_080).describe('port to listen on; 0 takes a free one'),
+    })
+    .prefault({})
+    .describe('the page at the gate'),
   retention: z
     .strictObject({
       eventsDays: z.number().int().min(1).max(3_650).default(365).describe('GA/T 1742-2020 asks for at least 365'),
-      photographsDays: z.number().int().min(1).max(3_650).default(30),
-      photographsMB: z.number().int().min(10).max(1_000_000).default(2_000),
+      photographsDays: z.number().int().min(1).max(3_650).default(30).describe('no longer than the purpose needs (PIPL)'),
+      photographsMB: z.number().int().min(10).max(1_000_000).default(2_000).describe('most that photographs may take up; the oldest give way'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('how long what is kept'),
 });
 
 export type GateConfig = z.output<typeof configSchema>;
