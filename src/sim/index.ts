@@ -1,0 +1,17 @@
+export { World, type LaneWorldView, type Truth, type VehicleView, type WorldOptions, type WorldView } from './world.js';
+export { SimLane, sensorNames, type SimLaneSpec, type SimSensor } from './lane.js';
+export { simLaneSpec } from './from-config.js';
+export { defaultGeometry, type LaneGeometry } from './geometry.js';
+export type { Happening, HappeningKind, LawBroken, TrueEnd, TruePassage, UnsafeMovement } from './truth.js';
+export type { Intention, TruthTag, VehicleKind, VehiclePlan } from './vehicle.js';
+export type { DetectorFault } from './detector.js';
+export { Random } from './random.js';
+export { drawPlate, type SimPlate } from './plates.js';
+export { SimDevice, type SimDeviceOptions, type SimFault } from './device.js';
+export { Estate, type EstateOptions, type EstateResident, type EstateVisitor } from './scenario/estate.js';
+export { Shadows, type FollowedTrack } from './scenario/shadow.js';
+export { tell, type Story } from './scenario/story.js';
+export { SimCamera, type SimCameraOptions } from './camera/sim-camera.js';
+export { sceneOf, type Scene, type SceneLane, type SceneVehicle } from './camera/scene.js';
+export { LaneRenderer, plateCorners, renderApproach, renderFrame, type Approach, type RenderOptions } from './camera/renderer.js';
+export { defaultPose, type CameraPose } from './camera/optics.js';
