@@ -1,0 +1,150 @@
+import { GateError, errorText, type Clock, type LaneId, type Log, type Timer } from '../base/index.js';
+import { PushedSource, openCamera } from '../camera/index.js';
+import { LaneWatch } from './lane-watch.js';
+import type { LaneCamera } from './protocol.js';
+import type { Recognizer } from './recognizer.js';
+import type { CameraState, Photograph, TrackReport } from './types.js';
+
+export interface EngineOptions {
+  readonly cameras: readonly LaneCamera[];
+  readonly recognizer: Recognizer;
+  /** Unique to this start of the process; part of the tracks' names. */
+  readonly run: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly onTrack: (report: TrackReport) => void;
+  readonly onCamera: (lane: LaneId, camera: string, state: CameraState, detail?: string) => void;
+}
+
+interface Watched {
+  readonly camera: string;
+  readonly watch: LaneWatch;
+}
+
+/** After a search the pipes are read until they are dry, but no longer than this. */
+const longestBreathMs = 10;
+
+/**
+ * All lanes' cameras and the one recognizer they share: lane after lane gets its newest picture searched, so none can
+ * starve another.
+ */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #lanes: Watched[];
+  #running = false;
+  #wake: (() => void) | undefined;
+  #expiry: Timer | undefined;
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#lanes = options.cameras.map(({ lane, camera }) => {
+      const source = openCamera(camera, { clock: options.clock, log: options.log, random: options.random });
+      const watch = new LaneWatch({ lane, source, zone: camera.zone, prefix: `${lane}-${options.run}-`, clock: options.clock, onTrack: options.onTrack });
+      source.onFrame(() => {
+        watch.arrived();
+        this.#wake?.();
+      });
+      source.onState(({ state, detail }) => options.onCamera(lane, camera.id, state, detail));
+      return { camera: camera.id, watch };
+    });
+  }
+
+  start(): void {
+    this.#running = true;
+    for (const { watch } of this.#lanes) watch.source.start();
+    this.#loop = this.#work();
+    this.#expireLater();
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#expiry?.cancel();
+    this.#wake?.();
+    await this.#loop;
+    await Promise.all(this.#lanes.map(({ watch }) => watch.source.stop()));
+  }
+
+  state(): readonly { readonly lane: LaneId; readonly camera: string; readonly state: CameraState; readonly framesPerSecond: number; readonly lastFrameAgeMs: number | null }[] {
+    return this.#lanes.map(({ camera, watch }) => ({
+      lane: watch.lane,
+      camera,
+      state: watch.source.state(),
+      framesPerSecond: watch.framesPerSecond(),
+      lastFrameAgeMs: watch.lastFrameAgeMs(),
+    }));
+  }
+
+  /** Throws `LANE_UNKNOWN`. */
+  photograph(lane: LaneId): Promise<Photograph | undefined> {
+    return this.#watch(lane).photograph(this.#options.recognizer);
+  }
+
+  /** A picture for a lane whose camera is simulated. Throws `LANE_UNKNOWN`, `CAMERA_SOURCE_INVALID`. */
+  push(lane: LaneId, picture: Uint8Array): void {
+    const { source } = this.#watch(lane);
+    if (!(source instanceof PushedSource)) throw new GateError('CAMERA_SOURCE_INVALID', `The camera of lane ${lane} reads its own pictures; only one of kind sim takes them.`, { lane });
+    source.push(picture);
+  }
+
+  #watch(lane: LaneId): LaneWatch {
+    const found = this.#lanes.find(({ watch }) => watch.lane === lane);
+    if (found === undefined) throw new GateError('LANE_UNKNOWN', `No camera looks at lane ${lane}.`, { lane });
+    return found.watch;
+  }
+
+  async #work(): Promise<void> {
+    const { recognizer, log } = this.#options;
+    while (this.#running) {
+      let worked = false;
+      for (const { watch } of this.#lanes) {
+        try {
+          if (await watch.search(recognizer)) {
+            worked = true;
+            await this.#breathe();
+          }
+        } catch (error) {
+          log.error({ lane: watch.lane, error: errorText(error) }, 'vision: a picture could not be searched');
+          await this.#pause(100);
+        }
+      }
+      if (!worked) await this.#nextPicture();
+    }
+  }
+
+  #nextPicture(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+      if (!this.#running) this.#wake();
+    });
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.clock.after(delayMs, resolve));
+  }
+
+  /**
+   * A search keeps this thread for its whole time while ffmpeg's pipes fill up. What waits in them is older than what
+   * the camera sends now, so they are emptied before the next picture is chosen; else a slow box would fall behind.
+   */
+  async #breathe(): Promise<void> {
+    const { clock } = this.#options;
+    const endMs = clock.monoMs() + longestBreathMs;
+    const bytes = (): number => this.#lanes.reduce((sum, { watch }) => sum + watch.source.bytesRead(), 0);
+    for (let before = -1, now = bytes(); now !== before && clock.monoMs() < endMs; now = bytes()) {
+      before = now;
+      await this.#pause(0);
+    }
+  }
+
+  #expireLater(): void {
+    this.#expiry = this.#options.clock.after(500, () => {
+      for (const { watch } of this.#lanes) watch.expire();
+      this.#expireLater();
+    });
+  }
+}

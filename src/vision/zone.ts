@@ -1,0 +1,24 @@
+import type { Point } from '../base/index.js';
+import type { Region } from './geometry.js';
+
+/** Corners of the lane's zone, 0 to 1 of the picture's width and height. */
+export type Zone = readonly Point[];
+
+/** Room around the zone, of the picture's long side: a plate whose centre lies in the zone must be seen whole. */
+const surround = 0.12;
+
+/** The part of the picture worth searching; undefined where that is nearly all of it. */
+export function zoneRegion(zone: Zone | undefined, picture: { readonly width: number; readonly height: number }): Region | undefined {
+  if (zone === undefined || zone.length < 3) return undefined;
+  const room = surround * Math.max(picture.width, picture.height);
+  const xs = zone.map(([x]) => x * picture.width);
+  const ys = zone.map(([, y]) => y * picture.height);
+  // even edges keep the exact two-to-one scaling of the usual camera
+  const even = (value: number): number => Math.floor(value / 2) * 2;
+  const x = even(Math.max(0, Math.min(...xs) - room));
+  const y = even(Math.max(0, Math.min(...ys) - room));
+  const width = even(Math.min(picture.width, Math.max(...xs) + room) - x);
+  const height = even(Math.min(picture.height, Math.max(...ys) + room) - y);
+  if (width < 2 || height < 2 || width * height > 0.9 * picture.width * picture.height) return undefined;
+  return { x, y, width, height };
+}
