@@ -68,7 +68,9 @@ export function parseJsonObject(text: string): JsonObject {
 }
 
 /** An event as it is hashed, its payload already in canonical text. */
-export interface HashedFields extends Omit<StoredEvent, 'payload' | 'hash'> {
+export interface HashedFields extends Omit<StoredEvent, 'payload' | 'hash' | 'type'> {
+  /** Any text: a receiver may be older than the gate. */
+  readonly type: string;
   readonly payloadText: string;
 }
 
@@ -81,7 +83,7 @@ export function canonicalEvent(event: HashedFields): string {
     `{"clockTrusted":${event.clockTrusted ? 'true' : 'false'},"epoch":${event.epoch},"id":${JSON.stringify(event.id)},` +
     `"lane":${event.lane === null ? 'null' : JSON.stringify(event.lane)},"monoMs":${JSON.stringify(event.monoMs)},` +
     `"passage":${event.passage === null ? 'null' : JSON.stringify(event.passage)},"payload":${event.payloadText},` +
-    `"previousHash":"${event.previousHash}","seq":${event.seq},"type":"${event.type}","wallMs":${JSON.stringify(event.wallMs)}}`
+    `"previousHash":"${event.previousHash}","seq":${event.seq},"type":${JSON.stringify(event.type)},"wallMs":${JSON.stringify(event.wallMs)}}`
   );
 }
 
@@ -91,7 +93,7 @@ export function hashFields(event: HashedFields): string {
 }
 
 /** What a received or stored event's hash has to be; a receiver compares it with `event.hash`. */
-export function hashOfEvent(event: StoredEvent): string {
+export function hashOfEvent(event: Omit<StoredEvent, 'type'> & { readonly type: string }): string {
   return hashFields({ ...event, payloadText: canonicalJson(event.payload) });
 }
 

@@ -214,7 +214,7 @@ export class SqliteJournal implements Journal {
     if (this.#phase !== 'open' && this.#phase !== 'starting') return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
       const done = (value: Answers[keyof Answers]): void => {
-        if (answers(ask, value)) resolve(value);
+        if (answers(ask.ask, value)) resolve(value);
       };
       this.#askNumber += 1;
       const waiting: WaitingAsk = { id: this.#askNumber, ask, done, fail: reject, attempts: 0 };
@@ -468,8 +468,8 @@ function isFromThread(value: unknown): value is FromThread {
 }
 
 /** The thread answers each kind of question with its own kind of answer; only a mix-up of versions could break that. */
-function answers<K extends keyof Answers>(ask: Ask & { ask: K }, value: Answers[keyof Answers]): value is Answers[K] {
-  return ask.ask === 'recall' || ask.ask === 'readEvidence' || value !== undefined;
+function answers<K extends keyof Answers>(kind: K, value: Answers[keyof Answers]): value is Answers[K] {
+  return kind === 'recall' || kind === 'readEvidence' || value !== undefined;
 }
 
 function toStoredEvent({ payloadText, ...row }: EventRow): StoredEvent {

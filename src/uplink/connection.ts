@@ -1,0 +1,220 @@
+import { readFileSync } from 'node:fs';
+import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { GateError, errorText } from '../base/index.js';
+import type { UplinkSettings } from './types.js';
+
+/** MQTT 5 §2.4: from here on a reason code says that the message was not taken. */
+export const FIRST_FAILURE = 0x80;
+/** MQTT 5 §3.4.2.1: taken, but nobody has subscribed, so it is gone. */
+export const NO_MATCHING_SUBSCRIBERS = 0x10;
+const SESSION_TAKEN_OVER = 0x8e;
+/** What a receiver that names none may be sent at once (MQTT 5 §3.2.2.3.3). */
+const DEFAULT_RECEIVE_MAXIMUM = 65_535;
+/** Messages the broker may send us unacknowledged; commands and acknowledgements are small and few. */
+const OWN_RECEIVE_MAXIMUM = 100;
+const OWN_PACKET_BYTES = 64 * 1024;
+const END_MS = 2_000;
+
+export interface Received {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly retained: boolean;
+  readonly correlation: Buffer | undefined;
+}
+
+export interface PublishOptions {
+  readonly qos: 0 | 1;
+  readonly retain?: boolean;
+  readonly correlation?: Buffer | undefined;
+}
+
+export interface ConnectionOptions {
+  readonly config: UplinkSettings;
+  readonly clientId: string;
+  readonly will: { readonly topic: string; readonly payload: string };
+  readonly subscriptions: readonly string[];
+  readonly connectTimeoutMs: number;
+  readonly onMessage: (message: Received) => void;
+  /** Called once when an open connection is gone, with the reason where one is known. */
+  readonly onClosed: (error: GateError | undefined) => void;
+}
+
+/** Reads the reason code MQTT.js hangs on its errors. */
+function reasonCode(error: unknown): number | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
+}
+
+function unreachable(error: unknown, url: string): GateError {
+  const code = reasonCode(error);
+  const text = errorText(error) || (error instanceof AggregateError ? error.errors.map(errorText).join('; ') : 'no answer');
+  return new GateError('BROKER_UNREACHABLE', `${url}: ${text}`, code === undefined ? {} : { reasonCode: code }, error);
+}
+
+function clientOptions(options: ConnectionOptions): IClientOptions {
+  const { config, clientId, will } = options;
+  const { broker } = config;
+  const version5 = config.protocol === '5';
+  return {
+    clientId,
+    protocolVersion: version5 ? 5 : 4,
+    // The journal is the only queue: no session at the broker, no store in the client, no reconnect of its own.
+    clean: true,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    keepalive: config.keepAliveS,
+    connectTimeout: options.connectTimeoutMs,
+    will: { topic: will.topic, payload: will.payload, qos: 1, retain: true },
+    ...(version5 ? { properties: { sessionExpiryInterval: 0, receiveMaximum: OWN_RECEIVE_MAXIMUM, maximumPacketSize: OWN_PACKET_BYTES } } : {}),
+    ...(broker.username === undefined ? {} : { username: broker.username }),
+    ...(broker.password === undefined ? {} : { password: broker.password }),
+    // Read at every connect, so that renewed certificates are taken without a restart.
+    ...(broker.ca === undefined ? {} : { ca: readFileSync(broker.ca) }),
+    ...(broker.certificate === undefined ? {} : { cert: readFileSync(broker.certificate) }),
+    ...(broker.key === undefined ? {} : { key: broker.key }),
+    rejectUnauthorized: true,
+  };
+}
+
+/**
+ * One connection to the broker, from CONNECT to its end; a reconnect is a new one. Nothing is carried over.
+ */
+export class BrokerConnection {
+  readonly #client: MqttClient;
+  readonly #version5: boolean;
+  readonly #pubackCodes = new Map<number, number>();
+  readonly #pending = new Set<(error: GateError) => void>();
+  /** Messages the broker lets us have unacknowledged. */
+  receiveMaximum = DEFAULT_RECEIVE_MAXIMUM;
+  /** Largest packet the broker takes. */
+  packetBytes = Number.POSITIVE_INFINITY;
+  #closed = false;
+
+  private constructor(client: MqttClient, version5: boolean) {
+    this.#client = client;
+    this.#version5 = version5;
+  }
+
+  /**
+   * Connects and subscribes.
+   * @throws GateError BROKER_UNREACHABLE with the broker's reason
+   */
+  static async open(options: ConnectionOptions): Promise<BrokerConnection> {
+    const { url } = options.config.broker;
+    let client: MqttClient;
+    try {
+      client = connect(url, clientOptions(options));
+    } catch (error) {
+      throw unreachable(error, url);
+    }
+    const connection = new BrokerConnection(client, options.config.protocol === '5');
+    let opened = false;
+    let last: unknown;
+    await new Promise<void>((resolve, reject) => {
+      client.on('connect', (packet) => {
+        connection.receiveMaximum = packet.properties?.receiveMaximum ?? DEFAULT_RECEIVE_MAXIMUM;
+        connection.packetBytes = packet.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+        resolve();
+      });
+      client.on('error', (error) => {
+        last = error;
+        // MQTT.js leaves a connection half open on some protocol errors; ours ends with the first.
+        client.end(true);
+        reject(unreachable(error, url));
+      });
+      client.on('disconnect', (packet) => {
+        const code = packet.reasonCode ?? 0;
+        const why = code === SESSION_TAKEN_OVER ? 'another client signed in with the same client id; give every gate an id of its own' : `the broker ended the connection, reason 0x${code.toString(16)}`;
+        last = new GateError('BROKER_UNREACHABLE', `${url}: ${why}`, { reasonCode: code });
+      });
+      client.on('close', () => {
+        connection.#end();
+        reject(unreachable(last ?? new GateError('BROKER_UNREACHABLE', 'the connection was closed before the broker answered'), url));
+        if (opened) options.onClosed(last === undefined ? undefined : last instanceof GateError ? last : unreachable(last, url));
+      });
+      client.on('packetreceive', (packet) => {
+        if (packet.cmd === 'puback' && packet.messageId !== undefined) connection.#pubackCodes.set(packet.messageId, packet.reasonCode ?? 0);
+      });
+      client.on('message', (topic, payload, packet) => {
+        options.onMessage({ topic, payload, retained: packet.retain, correlation: packet.properties?.correlationData });
+      });
+    });
+    try {
+      await connection.#subscribe(options.subscriptions);
+    } catch (error) {
+      client.end(true);
+      throw unreachable(error, url);
+    }
+    // The connection may have gone between SUBACK and here.
+    if (connection.#closed) throw unreachable(last ?? new GateError('BROKER_UNREACHABLE', 'the connection was closed after the subscription'), url);
+    opened = true;
+    return connection;
+  }
+
+  /**
+   * @returns the broker's reason code: 0 where it was taken (always, with QoS 0)
+   * @throws GateError BROKER_UNREACHABLE when the connection ends before the broker has answered
+   */
+  publish(topic: string, payload: string, { qos, retain = false, correlation }: PublishOptions): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new GateError('BROKER_UNREACHABLE', 'the connection is closed'));
+        return;
+      }
+      this.#pending.add(reject);
+      const properties = this.#version5 ? { properties: { contentType: 'application/json', payloadFormatIndicator: true, ...(correlation === undefined ? {} : { correlationData: correlation }) } } : {};
+      this.#client.publish(topic, payload, { qos, retain, ...properties }, (error, packet) => {
+        this.#pending.delete(reject);
+        const code = reasonCode(error);
+        if (code !== undefined) resolve(code);
+        else if (error instanceof Error) reject(new GateError('BROKER_UNREACHABLE', errorText(error)));
+        else resolve(this.#takeCode(packet?.messageId));
+      });
+    });
+  }
+
+  /** Ends in order: the broker does not publish the last will. */
+  async end(): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve) => {
+      const giveUp = setTimeout(() => this.#client.end(true, () => resolve()), END_MS);
+      this.#client.end(false, () => {
+        clearTimeout(giveUp);
+        resolve();
+      });
+    });
+  }
+
+  /** Drops the connection without a word, so that the broker publishes the last will. */
+  drop(): void {
+    this.#client.end(true);
+  }
+
+  #takeCode(messageId: number | undefined): number {
+    if (messageId === undefined) return 0;
+    const code = this.#pubackCodes.get(messageId) ?? 0;
+    this.#pubackCodes.delete(messageId);
+    return code;
+  }
+
+  async #subscribe(topics: readonly string[]): Promise<void> {
+    const granted = await new Promise<readonly { readonly topic: string; readonly qos: number }[]>((resolve, reject) => {
+      this.#pending.add(reject);
+      // Retain-as-published (MQTT 5 §3.8.3.1): a retained command shows its flag also when it is delivered at once.
+      this.#client.subscribe([...topics], { qos: 1, rap: true }, (error, grants) => {
+        this.#pending.delete(reject);
+        if (error === null) resolve(grants ?? []);
+        else reject(error);
+      });
+    });
+    const refused = granted.find((grant) => grant.qos >= FIRST_FAILURE);
+    if (refused !== undefined) throw new GateError('BROKER_UNREACHABLE', `the broker refuses the subscription to ${refused.topic}; check the gate's rights there`, { reasonCode: refused.qos });
+  }
+
+  #end(): void {
+    this.#closed = true;
+    const error = new GateError('BROKER_UNREACHABLE', 'the connection ended before the broker had answered');
+    for (const reject of this.#pending) reject(error);
+    this.#pending.clear();
+  }
+}

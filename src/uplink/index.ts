@@ -1,0 +1,21 @@
+export { EmbeddedBroker } from './embedded-broker.js';
+export {
+  ackMessageSchema,
+  commandMessageSchema,
+  eventMessageSchema,
+  eventSchema,
+  replyMessageSchema,
+  statusMessageSchema,
+  telemetryMessageSchema,
+  topicOf,
+  type AckMessage,
+  type CommandMessage,
+  type EventMessage,
+  type ReplyMessage,
+  type StatusMessage,
+  type TelemetryMessage,
+} from './messages.js';
+export type { LedgerReport } from './platform-ledger.js';
+export { ReferencePlatform, type ReferencePlatformOptions } from './reference-platform.js';
+export type { CommandOutcome, GateCommand, UplinkOptions, UplinkSettings, UplinkState, UplinkTiming } from './types.js';
+export { Uplink } from './uplink.js';

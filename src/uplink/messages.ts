@@ -1,0 +1,107 @@
+import { z } from 'zod';
+
+/**
+ * Every message between gate and platform. The root of all topics is `laurel/v1/{site}/{gate}/`; the same schemas
+ * validate what comes in and describe the contract to integrators. Receivers ignore properties they do not know.
+ */
+
+const sequence = z.number().int().min(0);
+const epoch = z.number().int().min(1);
+const wallMs = z.number().int().describe('ms since 1970 UTC, as the gate believes');
+const json = z.json();
+export const jsonObjectSchema = z.record(z.string(), json);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);
+
+export const eventSchema = z.object({
+  id: z.string().min(1).describe("{gate}-{epoch}-{seq}; the platform's key against doubles"),
+  epoch,
+  seq: z.number().int().min(1).describe('contiguous per gate over all epochs, from 1, never reused'),
+  type: z.string().min(1),
+  lane: z.string().nullable(),
+  passage: z.string().nullable(),
+  wallMs,
+  monoMs: z.number().describe("ms of the boot epoch's monotonic clock"),
+  clockTrusted: z.boolean().describe('false: the wall time is not to be relied on'),
+  payload: jsonObjectSchema,
+  previousHash: sha256,
+  hash: sha256.describe('SHA-256 of the RFC 8785 form of all other fields'),
+});
+
+/** `event`, up, QoS 1. */
+export const eventMessageSchema = z.object({
+  historical: z.boolean().describe('true: backlog, sent after the fact; false: as it happens'),
+  lost: z
+    .array(z.object({ first: sequence, last: sequence }))
+    .describe('sequences below the events of this message that the gate no longer has and that will never come'),
+  events: z.array(eventSchema).min(1).describe('in order of seq'),
+});
+
+/** `ack`, down, QoS 1. May be retained. */
+export const ackMessageSchema = z.object({
+  epoch: epoch.describe('epoch of the event with that seq'),
+  seq: sequence.describe('everything up to here, without a hole, is ingested'),
+});
+
+/** `status`, up, QoS 1, retained; the `offline` form with reason `lost` is the last will. */
+export const statusMessageSchema = z.discriminatedUnion('state', [
+  z.object({
+    state: z.literal('online'),
+    epoch,
+    atMs: wallMs,
+    promise: z.enum(['platform', 'broker']).describe('who has to take an event before the gate lets go of it'),
+    gate: jsonObjectSchema.describe('lane states, versions'),
+  }),
+  z.object({
+    state: z.literal('offline'),
+    epoch,
+    reason: z.enum(['stopped', 'lost']).describe('stopped: shut down in order; lost: the broker missed it'),
+  }),
+]);
+
+/** `telemetry`, up, QoS 0, never queued. */
+export const telemetryMessageSchema = z.object({
+  epoch,
+  atMs: wallMs,
+  backlog: sequence.describe('events the platform has not acknowledged'),
+  health: jsonObjectSchema,
+});
+
+const plainName = z.string().min(1).max(64);
+
+/** `command`, down, QoS 1, never retained. Names a target state, never "toggle". */
+export const commandMessageSchema = z.object({
+  id: plainName.describe('new for each command; repeating one repeats the answer, not the act'),
+  issuer: plainName.describe('who asks, e.g. platform:alice'),
+  expires: z
+    .union([z.iso.datetime({ offset: true }), z.number().int().positive()])
+    .describe('not carried out after this: ISO 8601 with offset, or ms since 1970; at most 24 hours ahead'),
+  lane: plainName,
+  target: z.enum(['open', 'close', 'hold', 'release', 'stop']),
+  reason: z.string().max(200),
+});
+
+/** `reply`, up, QoS 1: `accepted` first, then exactly one of the others; `refused` may come at once. */
+export const replyMessageSchema = z.object({
+  id: z.string(),
+  state: z.enum(['accepted', 'done', 'failed', 'refused']),
+  code: z.string().optional().describe('why, e.g. COMMAND_EXPIRED'),
+  reason: z.string().optional(),
+  lane: z.string().optional(),
+  epoch,
+  atMs: wallMs,
+});
+
+export type EventMessage = z.output<typeof eventMessageSchema>;
+export type AckMessage = z.output<typeof ackMessageSchema>;
+export type StatusMessage = z.output<typeof statusMessageSchema>;
+export type TelemetryMessage = z.output<typeof telemetryMessageSchema>;
+export type CommandMessage = z.output<typeof commandMessageSchema>;
+export type ReplyMessage = z.output<typeof replyMessageSchema>;
+
+export type UpTopic = 'status' | 'event' | 'telemetry' | 'reply';
+export type DownTopic = 'ack' | 'command';
+
+/** Full name of a topic of one gate. */
+export function topicOf(site: string, gate: string, name: UpTopic | DownTopic): string {
+  return `laurel/v1/${site}/${gate}/${name}`;
+}

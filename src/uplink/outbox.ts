@@ -1,0 +1,155 @@
+import type { Journal, StoredEvent } from '../journal/index.js';
+
+export interface OutboxMessage {
+  readonly text: string;
+  /** Sequences it stands for, gaps included. */
+  readonly first: number;
+  readonly last: number;
+  readonly historical: boolean;
+}
+
+export interface OutboxLimits {
+  /** Most events in one message. */
+  readonly batch: number;
+  /** Backlog is sent so many events ahead of the platform's acknowledgement at most. */
+  readonly ahead: number;
+}
+
+/** Events kept in memory because they just happened; beyond it they are read from the journal again. */
+const MOST_LIVE = 2_000;
+const READ_ROWS = 1_000;
+
+/**
+ * What goes out on one connection, in which order: live events (stored since the connection stood) and backlog (all
+ * before). Both run in order of sequence. Nothing is queued here but one page of rows: the journal is the queue.
+ */
+export class Outbox {
+  readonly #journal: Journal;
+  readonly #limits: OutboxLimits;
+  readonly #changed: () => void;
+  readonly #failed: (error: unknown) => void;
+  #acknowledged: number;
+  #head: number;
+  #live: StoredEvent[] = [];
+  /** Last sequence that went out live, or the head when this began. */
+  #liveAfter: number;
+  #page: StoredEvent[] = [];
+  /** Last sequence taken from the backlog into a message. */
+  #backlogAfter: number;
+  #readAfter: number;
+  #backlogEnd: number;
+  #reading = false;
+  #generation = 0;
+
+  constructor(journal: Journal, limits: OutboxLimits, at: { readonly head: number; readonly acknowledged: number }, changed: () => void, failed: (error: unknown) => void) {
+    this.#journal = journal;
+    this.#limits = limits;
+    this.#changed = changed;
+    this.#failed = failed;
+    this.#acknowledged = at.acknowledged;
+    this.#head = at.head;
+    this.#liveAfter = at.head;
+    this.#backlogAfter = at.acknowledged;
+    this.#readAfter = at.acknowledged;
+    this.#backlogEnd = at.head;
+  }
+
+  get hasLive(): boolean {
+    return this.#live.length > 0;
+  }
+
+  /** Something is out, or was, that the platform has not acknowledged. */
+  get awaitsAcknowledgement(): boolean {
+    return Math.max(this.#backlogAfter, this.#liveAfter > this.#backlogEnd ? this.#liveAfter : 0) > this.#acknowledged;
+  }
+
+  /** Begins again after the last acknowledgement: everything unacknowledged becomes backlog. */
+  rewind(): void {
+    this.#generation += 1;
+    this.#reading = false;
+    this.#live = [];
+    this.#page = [];
+    this.#liveAfter = this.#head;
+    this.#backlogEnd = this.#head;
+    this.#backlogAfter = this.#acknowledged;
+    this.#readAfter = this.#acknowledged;
+  }
+
+  stored(events: readonly StoredEvent[]): void {
+    const last = events.at(-1);
+    if (last === undefined) return;
+    this.#head = last.seq;
+    this.#live.push(...events);
+    if (this.#live.length > MOST_LIVE) {
+      // Faster than the broker takes it: no longer live. What went out live in between goes out twice at worst.
+      this.#live = [];
+      this.#liveAfter = this.#head;
+      this.#backlogEnd = this.#head;
+    }
+  }
+
+  acknowledged(seq: number): void {
+    this.#acknowledged = Math.max(this.#acknowledged, seq);
+    if (this.#backlogAfter >= this.#acknowledged) return;
+    this.#backlogAfter = this.#acknowledged;
+    this.#page = this.#page.filter((event) => event.seq > this.#acknowledged);
+    this.#readAfter = Math.max(this.#readAfter, this.#acknowledged);
+  }
+
+  nextLive(maxBytes: number): OutboxMessage | undefined {
+    const message = this.#compose(this.#live, this.#liveAfter, false, maxBytes);
+    if (message !== undefined) this.#liveAfter = message.last;
+    return message;
+  }
+
+  /** Undefined while rows are being read, when all is out, or too much awaits the platform. */
+  nextBacklog(maxBytes: number): OutboxMessage | undefined {
+    this.#read();
+    if (this.#backlogAfter - this.#acknowledged >= this.#limits.ahead) return undefined;
+    const message = this.#compose(this.#page, this.#backlogAfter, true, maxBytes);
+    if (message !== undefined) this.#backlogAfter = message.last;
+    return message;
+  }
+
+  /** Takes events from the front of `queue` into one message, by number and by bytes; one event always fits. */
+  #compose(queue: StoredEvent[], after: number, historical: boolean, maxBytes: number): OutboxMessage | undefined {
+    const texts: string[] = [];
+    const lost: { first: number; last: number }[] = [];
+    let last = after;
+    let bytes = 0;
+    for (const event of queue) {
+      if (texts.length >= this.#limits.batch) break;
+      const text = JSON.stringify(event);
+      bytes += Buffer.byteLength(text) + 1;
+      if (texts.length > 0 && bytes > maxBytes) break;
+      // The journal has no hole that it has not declared: what is missing here will never come.
+      if (event.seq > last + 1) lost.push({ first: last + 1, last: event.seq - 1 });
+      texts.push(text);
+      last = event.seq;
+    }
+    if (texts.length === 0) return undefined;
+    queue.splice(0, texts.length);
+    return { text: `{"historical":${historical ? 'true' : 'false'},"lost":${JSON.stringify(lost)},"events":[${texts.join(',')}]}`, first: after + 1, last, historical };
+  }
+
+  /** Reads the next page while the last one is being sent. */
+  #read(): void {
+    if (this.#reading || this.#readAfter >= this.#backlogEnd || this.#page.length > READ_ROWS / 2) return;
+    this.#reading = true;
+    const generation = this.#generation;
+    this.#journal.events({ after: this.#readAfter, before: this.#backlogEnd + 1, limit: READ_ROWS }).then(
+      (rows) => {
+        if (generation !== this.#generation) return;
+        this.#reading = false;
+        this.#page.push(...rows.filter((row) => row.seq > this.#acknowledged));
+        this.#readAfter = rows.length < READ_ROWS ? this.#backlogEnd : (rows.at(-1)?.seq ?? this.#backlogEnd);
+        this.#changed();
+      },
+      (error: unknown) => {
+        if (generation !== this.#generation) return;
+        this.#reading = false;
+        this.#failed(error);
+      },
+    );
+  }
+}

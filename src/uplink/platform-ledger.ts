@@ -1,0 +1,135 @@
+import { GENESIS_HASH, hashOfEvent } from '../journal/index.js';
+import type { EventMessage } from './messages.js';
+
+type WireEvent = EventMessage['events'][number];
+
+interface Entry {
+  readonly id: string;
+  readonly epoch: number;
+  readonly hash: string;
+  readonly previousHash: string;
+}
+
+export interface LedgerReport {
+  /** Different events received. */
+  readonly events: number;
+  /** Received again, the same in every field: what at-least-once delivery is allowed. */
+  readonly repeated: number;
+  /** Two different events under one sequence: a number was issued twice. */
+  readonly conflicting: readonly number[];
+  /** First arrivals that came before an earlier event of the same kind of delivery (live or backlog). */
+  readonly reordered: readonly number[];
+  /** Events whose own hash, or link to the one before, does not hold. */
+  readonly chainBroken: readonly number[];
+  /** Sequences below the highest one that never came and were not declared lost. */
+  readonly missing: readonly { readonly first: number; readonly last: number }[];
+  /** Sequences the gate declared lost. */
+  readonly declared: readonly { readonly first: number; readonly last: number }[];
+  /** Everything up to here is here or declared lost. */
+  readonly through: number;
+  readonly highest: number;
+}
+
+/** One gate's events as a platform has them: kept apart from the gate's own book, so that one can be held against the other. */
+export class GateLedger {
+  readonly #entries = new Map<number, Entry>();
+  readonly #conflicting: number[] = [];
+  readonly #reordered: number[] = [];
+  readonly #badHash: number[] = [];
+  #declared: { first: number; last: number }[] = [];
+  #repeated = 0;
+  #through = 0;
+  #highest = 0;
+  #lastLive = 0;
+  #lastHistorical = 0;
+  /** Called for each event at its first arrival. */
+  onEvent: (event: WireEvent) => void = () => undefined;
+
+  /** Everything up to here is here or declared lost: what may be acknowledged. */
+  get through(): number {
+    return this.#through;
+  }
+
+  /** Boot epoch of the event at `through`; the highest known below it where that one is lost. */
+  get throughEpoch(): number {
+    for (let seq = this.#through; seq > 0 && seq > this.#through - 100_000; seq -= 1) {
+      const entry = this.#entries.get(seq);
+      if (entry !== undefined) return entry.epoch;
+    }
+    return 1;
+  }
+
+  take(message: EventMessage): void {
+    for (const range of message.lost) this.#declare(range);
+    for (const event of message.events) {
+      this.#enter(event, message.historical);
+      if (event.type !== 'journal.recovered' && event.type !== 'journal.lost') continue;
+      const { gaps } = event.payload;
+      if (Array.isArray(gaps)) for (const gap of gaps) this.#declare(gap);
+    }
+    this.#advance();
+  }
+
+  report(): LedgerReport {
+    const missing: { first: number; last: number }[] = [];
+    const chainBroken = [...this.#badHash];
+    let before = { seq: 0, hash: GENESIS_HASH };
+    for (const [seq, entry] of [...this.#entries].sort(([one], [other]) => one - other)) {
+      const next = before.seq + 1;
+      if (seq !== next) {
+        let first = next;
+        for (const gap of [...this.#declared].sort((one, other) => one.first - other.first)) if (gap.first <= first) first = Math.max(first, gap.last + 1);
+        if (first < seq) missing.push({ first, last: seq - 1 });
+      } else if (entry.previousHash !== before.hash) chainBroken.push(seq);
+      before = { seq, hash: entry.hash };
+    }
+    return {
+      events: this.#entries.size,
+      repeated: this.#repeated,
+      conflicting: this.#conflicting,
+      reordered: this.#reordered,
+      chainBroken,
+      missing,
+      declared: this.#declared,
+      through: this.#through,
+      highest: this.#highest,
+    };
+  }
+
+  #enter(event: WireEvent, historical: boolean): void {
+    const known = this.#entries.get(event.seq);
+    if (known !== undefined) {
+      if (known.id === event.id && known.hash === event.hash) this.#repeated += 1;
+      else this.#conflicting.push(event.seq);
+      return;
+    }
+    const last = historical ? this.#lastHistorical : this.#lastLive;
+    if (event.seq < last) this.#reordered.push(event.seq);
+    if (historical) this.#lastHistorical = event.seq;
+    else this.#lastLive = event.seq;
+    if (hashOfEvent(event) !== event.hash) this.#badHash.push(event.seq);
+    this.#entries.set(event.seq, { id: event.id, epoch: event.epoch, hash: event.hash, previousHash: event.previousHash });
+    this.#highest = Math.max(this.#highest, event.seq);
+    this.onEvent(event);
+  }
+
+  #declare(value: unknown): void {
+    if (typeof value !== 'object' || value === null || !('first' in value) || !('last' in value)) return;
+    const { first, last } = value;
+    if (typeof first !== 'number' || typeof last !== 'number' || last < first) return;
+    if (this.#declared.some((range) => range.first === first && range.last === last)) return;
+    this.#declared = [...this.#declared, { first, last }];
+  }
+
+  #advance(): void {
+    for (;;) {
+      const next = this.#through + 1;
+      if (this.#entries.has(next)) this.#through = next;
+      else {
+        const gap = this.#declared.find((range) => range.first <= next && range.last >= next);
+        if (gap === undefined) return;
+        this.#through = gap.last;
+      }
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import type { Clock, JsonObject, Log } from '../base/index.js';
+import type { UplinkConfig } from '../config/index.js';
+import type { Journal } from '../journal/index.js';
+import type { CommandMessage } from './messages.js';
+
+/** A command as the lanes get it, checked and not expired. */
+export interface GateCommand {
+  readonly id: string;
+  readonly issuer: string;
+  readonly lane: string;
+  readonly target: CommandMessage['target'];
+  readonly reason: string;
+  readonly expiresMs: number;
+}
+
+export type CommandOutcome =
+  | { readonly outcome: 'done' }
+  | { readonly outcome: 'failed' | 'refused'; readonly code: string; readonly reason: string };
+
+type BrokerConfig = Exclude<UplinkConfig['broker'], 'embedded'>;
+
+/** The uplink's configuration with its secrets read: `main.ts` reads them, and puts the embedded broker's address in. */
+export type UplinkSettings = Omit<UplinkConfig, 'broker'> & {
+  readonly broker: Omit<BrokerConfig, 'password' | 'key'> & {
+    readonly password?: string | undefined;
+    /** Private key, PEM. */
+    readonly key?: string | undefined;
+  };
+};
+
+export interface UplinkTiming {
+  /** Reconnect: a random time up to `backoffMs × 2^attempt`, at most `backoffMostMs` (full jitter). */
+  readonly backoffMs: number;
+  readonly backoffMostMs: number;
+  /** A connection that held this long counts as good and ends the growth of the back-off. */
+  readonly stableMs: number;
+  /** Without an acknowledgement for this long, what was sent since the last one is sent again. */
+  readonly resendMs: number;
+  readonly connectTimeoutMs: number;
+}
+
+export interface UplinkOptions {
+  readonly config: UplinkSettings;
+  readonly site: string;
+  readonly gate: string;
+  readonly journal: Journal;
+  /** Boot epoch, from `journal.start()`. */
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** 0 to below 1; jitters the reconnects. */
+  readonly random: () => number;
+  /** Whether wall time may decide that a command has expired; trusted where omitted. */
+  readonly clockTrusted?: () => boolean;
+  /** Shown in the birth message: lane states, versions. */
+  readonly status: () => JsonObject;
+  readonly telemetry: () => JsonObject;
+  /**
+   * Carries a command out. Called at most once per id, after `command.accepted` is on record. Whoever carries it out
+   * records how it ended (`command.done`, `command.failed`, `command.refused`).
+   */
+  readonly command: (command: GateCommand) => Promise<CommandOutcome>;
+  readonly timing?: Partial<UplinkTiming>;
+}
+
+export interface UplinkState {
+  readonly connection: 'connecting' | 'online' | 'offline' | 'stopped';
+  /** Broker without user or password. */
+  readonly broker: string;
+  /** `broker` is the weaker promise: a broker's receipt is not the platform's. */
+  readonly promise: 'platform' | 'broker';
+  /** Durable events the platform has not acknowledged. */
+  readonly backlog: number;
+  readonly acknowledged: number;
+  /** Messages sent and not yet taken by the broker. */
+  readonly inFlight: number;
+  /** Connections that came about since the start. */
+  readonly connects: number;
+  readonly lastError: { readonly code: string; readonly message: string; readonly atMs: number } | null;
+}
