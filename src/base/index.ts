@@ -2,3 +2,4 @@ export { GateError, errorText, isGateError, type GateErrorCode } from './error.j
 export { ManualClock, type Clock, type Timer } from './clock.js';
 export { silentLog, type Log } from './log.js';
 export type { JsonObject, JsonValue, LaneId, PassageId, Point, Quad, SignalState } from './types.js';
+export { toJson, toJsonObject } from './json.js';

@@ -1,0 +1,77 @@
+import type { Clock, Log } from '../base/index.js';
+import type { DeviceConfig, GateConfig, LaneConfig } from '../config/index.js';
+import { createDevice, releaseAll, type Device, type DigitalInput, type DigitalOutput, type LineRef, type ReleaseReport } from '../device/index.js';
+import type { OutputName, SensorName } from '../lane/index.js';
+import { SimDevice, World, simLaneSpec } from '../sim/index.js';
+
+type SimConfig = Extract<DeviceConfig, { driver: 'sim' }>;
+
+/** Every concrete driver of a configuration; the only place that knows which there are. */
+export interface Drivers {
+  readonly devices: ReadonlyMap<string, Device>;
+  /** The world behind a simulated device, where the configuration names one. */
+  readonly world?: { readonly world: World; readonly config: SimConfig };
+}
+
+/** The lines of one lane, claimed on their devices. */
+export interface LaneWiring {
+  readonly inputs: Partial<Record<SensorName, DigitalInput>>;
+  readonly outputs: Partial<Record<OutputName, DigitalOutput>>;
+}
+
+const sensorNames: readonly SensorName[] = ['approach', 'closing', 'beam', 'openLimit', 'closedLimit', 'fire', 'stop', 'button'];
+const outputNames: readonly OutputName[] = ['open', 'close', 'stop'];
+
+/** A simulated world with the lanes of a configuration that are wired to it. */
+function createWorld(device: SimConfig, lanes: readonly LaneConfig[]): World {
+  return new World({ seed: device.seed, lanes: lanes.filter((lane) => lane.inputs.approach.device === device.id).map(simLaneSpec) });
+}
+
+/**
+ * Makes the drivers of a configuration, none started.
+ * @throws GateError `DEVICE_LINE_INVALID`
+ */
+export function createDrivers(config: GateConfig, clock: Clock, log: Log): Drivers {
+  const devices = new Map<string, Device>();
+  let simulated: Drivers['world'];
+  for (const entry of config.devices) {
+    if (entry.driver === 'sim') {
+      const world = createWorld(entry, config.lanes);
+      simulated = { world, config: entry };
+      devices.set(entry.id, new SimDevice({ id: entry.id, world, clock }));
+    } else {
+      devices.set(entry.id, createDevice(entry, clock, log));
+    }
+  }
+  return simulated === undefined ? { devices } : { devices, world: simulated };
+}
+
+/**
+ * Claims every line a lane names; before the devices start.
+ * @throws GateError `DEVICE_LINE_INVALID`
+ */
+export function wireLane(lane: LaneConfig, devices: ReadonlyMap<string, Device>): LaneWiring {
+  const inputs: Partial<Record<SensorName, DigitalInput>> = {};
+  const outputs: Partial<Record<OutputName, DigitalOutput>> = {};
+  for (const name of sensorNames) {
+    const ref = lane.inputs[name];
+    const device = ref === undefined ? undefined : devices.get(ref.device);
+    if (ref !== undefined && device !== undefined) inputs[name] = device.input(ref);
+  }
+  for (const name of outputNames) {
+    const ref = lane.barrier[name];
+    const device = ref === undefined ? undefined : devices.get(ref.device);
+    if (ref !== undefined && device !== undefined) outputs[name] = device.output(ref);
+  }
+  return { inputs, outputs };
+}
+
+/**
+ * The safe state from outside of a running gate: releases every output the configuration names. For the service
+ * manager after a crash or SIGKILL, so it needs neither journal nor network nor recognition (S3).
+ */
+export async function releaseOutputs(config: GateConfig, clock: Clock, log: Log): Promise<readonly ReleaseReport[]> {
+  const { devices } = createDrivers(config, clock, log);
+  const refs: LineRef[] = config.lanes.flatMap((lane) => outputNames.flatMap((name) => lane.barrier[name] ?? []));
+  return await releaseAll([...devices.values()], refs, clock, log);
+}

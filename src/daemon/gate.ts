@@ -1,0 +1,460 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AccessRepository, type Decision } from '../access/index.js';
+import { GateError, errorText, toJsonObject, type Clock, type GateErrorCode, type JsonObject, type LaneId, type Log, type PassageId, type Timer } from '../base/index.js';
+import type { GateConfig } from '../config/index.js';
+import { SqliteJournal, type Journal, type NewEvent, type StoredEvent } from '../journal/index.js';
+import { LaneRunner, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type LaneEvent, type LaneMeasure, type LaneView, type PhotographReason } from '../lane/index.js';
+import { plateTypesFor } from '../plate/index.js';
+import { EmbeddedBroker, Uplink, type UplinkState } from '../uplink/index.js';
+import { VisionClient, type CameraState, type TrackReport, type Vision, type VisionHealth } from '../vision/index.js';
+import { WebServer, type GatePort } from '../web/index.js';
+import type { Device } from '../device/index.js';
+import { ClockTrust, EventLoopDelay, processMetrics } from '../ops/index.js';
+import { createDrivers, wireLane, type Drivers } from './drivers.js';
+import { resolveCamera, resolveUplink, type GateSecrets } from './secrets.js';
+import { SimulatedSite } from './simulated-site.js';
+
+/** The journal may be slow to open (repair, a worn card); lanes do not wait for it longer than this (S8). */
+const journalStartMs = 5_000;
+/** Runs of one passage's photographs: the disk shall not fill because a car stands and honks. */
+const photographsPerPassage = 4;
+const worldViewMs = 100;
+
+function outcomeCode(reason: CommandOutcome['reason']): GateErrorCode {
+  return reason === 'duplicate' ? 'COMMAND_DUPLICATE' : 'COMMAND_REFUSED';
+}
+
+export interface GateHooks {
+  onMeasure?(lane: LaneId, measure: LaneMeasure): void;
+  onPassageEnd?(ended: EndedPassage): void;
+  onMessage?(lane: LaneId, message: DriverMessage): void;
+}
+
+export interface GateOptions {
+  readonly config: GateConfig;
+  readonly secrets: GateSecrets;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly version: string;
+  /** 0 to 1, for back-off jitter. */
+  readonly random: () => number;
+  /** Shows a sign-in code on the console. */
+  readonly printCode: (code: string) => void;
+  /** The page may be looked at without a sign-in: simulations only. */
+  readonly openView?: boolean;
+  readonly hooks?: GateHooks;
+}
+
+interface Lane {
+  readonly runner: LaneRunner;
+  readonly photographs: Map<PassageId, number>;
+}
+
+/**
+ * One gate: wires the rooms, starts and stops them, and is what the page and the command line talk to. A room that does
+ * not start is on record and tried again or reported; it never keeps a lane from working (S8).
+ */
+export class Gate implements GatePort {
+  readonly journal: Journal;
+  readonly drivers: Drivers;
+  readonly access: AccessRepository;
+  readonly #options: GateOptions;
+  readonly #lanes = new Map<LaneId, Lane>();
+  readonly #liveListeners = new Set<(message: JsonObject) => void>();
+  readonly #eventLoop = new EventLoopDelay();
+  readonly #clockTrust: ClockTrust;
+  readonly #cameraStates = new Map<string, CameraState>();
+  readonly #lostDevices = new Set<string>();
+  #site: SimulatedSite | undefined;
+  #vision: Vision | undefined;
+  #visionLost = false;
+  #broker: EmbeddedBroker | undefined;
+  #brokerUrl: string | undefined;
+  #uplink: Uplink | undefined;
+  #web: WebServer | undefined;
+  #webUrl: string | undefined;
+  #epoch = 0;
+  #startedMs = 0;
+  #passageCount = 0;
+  #worldTimer: Timer | undefined;
+  #stopping = false;
+
+  constructor(options: GateOptions) {
+    const { config, clock, log } = options;
+    this.#options = options;
+    this.#clockTrust = new ClockTrust({ clock, log, onStep: (deltaMs) => this.#record({ type: 'clock.stepped', payload: { deltaMs } }), onTrusted: () => this.#record({ type: 'clock.trusted', payload: {} }) });
+    this.journal = new SqliteJournal({
+      directory: join(config.gate.dataDirectory, 'journal'),
+      gateId: `${config.site.id}-${config.gate.id}`,
+      clock,
+      log,
+      clockTrusted: () => this.#clockTrust.trusted(),
+      retention: config.retention,
+    });
+    this.drivers = createDrivers(config, clock, log);
+    this.access = new AccessRepository({ rules: config.access, timezone: config.site.timezone, store: this.journal });
+    for (const lane of config.lanes) {
+      const wiring = wireLane(lane, this.drivers.devices);
+      const runner = new LaneRunner({
+        settings: laneSettings(lane),
+        clock,
+        log,
+        ports: {
+          ...wiring,
+          journal: { append: (event: LaneEvent) => this.#append({ ...event, lane: lane.id }) },
+          decide: (request) => this.#decide(request),
+          photograph: (passage, reason) => void this.#photograph(lane.id, passage, reason),
+          show: (message) => options.hooks?.onMessage?.(lane.id, message),
+          newPassageId: () => this.#newPassageId(),
+          onView: (view) => this.#live('lane', view),
+          onPassageEnd: (ended) => this.#passageEnded(ended),
+          onMeasure: (measure) => options.hooks?.onMeasure?.(lane.id, measure),
+        },
+      });
+      this.#lanes.set(lane.id, { runner, photographs: new Map() });
+    }
+  }
+
+  /** The broker to talk to when it is the embedded one; for the demonstration's platform. */
+  get brokerUrl(): string | undefined {
+    return this.#brokerUrl;
+  }
+
+  /** Where the page is, once started. */
+  get webUrl(): string | undefined {
+    return this.#webUrl;
+  }
+
+  /** The living world of a simulation, where the configuration names one. */
+  get site(): SimulatedSite | undefined {
+    return this.#site;
+  }
+
+  /** Starts everything; resolves when lanes work and the other rooms have been started or reported. */
+  async start(): Promise<void> {
+    const { config, clock, version } = this.#options;
+    this.#startedMs = clock.monoMs();
+    await mkdir(config.gate.dataDirectory, { recursive: true, mode: 0o700 });
+    this.#eventLoop.start();
+    this.#clockTrust.start();
+    this.journal.onStored((events) => {
+      for (const event of events) this.#live('event', event);
+    });
+
+    const journalStarted = this.#startJournal();
+    await Promise.all([...this.drivers.devices.values()].map((device) => this.#startDevice(device)));
+    await Promise.race([journalStarted, new Promise<void>((resolve) => void clock.after(journalStartMs, resolve))]);
+    this.#record({ type: 'gate.started', payload: { version, lanes: config.lanes.map((lane) => lane.id) } });
+    const unfinished = await this.#unfinishedPassages();
+    for (const [id, lane] of this.#lanes) lane.runner.start(unfinished.get(id) ?? []);
+
+    await this.#attempt('simulation', () => this.#startSite());
+    await this.#attempt('vision', () => this.#startVision());
+    this.#site?.open();
+    await this.#attempt('uplink', () => this.#startUplink());
+    await this.#attempt('web', () => this.#startWeb());
+  }
+
+  /** Stops in the order that keeps the barrier safe: lanes release their outputs first, the journal closes last. */
+  async stop(reason: string): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#worldTimer?.cancel();
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.runner.stop()));
+    this.#record({ type: 'gate.stopped', payload: { reason } });
+    const attempt = (what: string, stop: () => Promise<void> | undefined): Promise<void> => this.#attempt(what, async () => await stop());
+    await attempt('web', () => this.#web?.stop());
+    await attempt('vision', () => this.#vision?.stop());
+    await attempt('simulation', () => this.#site?.stop());
+    await attempt('uplink', () => this.#uplink?.stop());
+    await attempt('broker', () => this.#broker?.stop());
+    await Promise.all([...this.drivers.devices.values()].map((device) => attempt(`device ${device.id}`, () => device.stop())));
+    await attempt('journal', () => this.journal.stop());
+    this.#clockTrust.stop();
+    this.#eventLoop.stop();
+  }
+
+  laneView(id: LaneId): LaneView {
+    return this.#lane(id).runner.view();
+  }
+
+  async status(): Promise<JsonObject> {
+    const { config, clock, version } = this.#options;
+    const outbox = await this.journal.outbox().catch(() => ({ head: 0, acknowledged: 0 }));
+    const vision = this.#vision?.health();
+    const uplink = this.#uplink?.state();
+    return toJsonObject({
+      versions: { laurelGate: version, node: process.versions.node },
+      site: { id: config.site.id, name: config.site.name },
+      gate: { id: config.gate.id, name: config.gate.name },
+      uptimeS: Math.round((clock.monoMs() - this.#startedMs) / 1_000),
+      epoch: this.#epoch,
+      wallMs: clock.wallMs(),
+      clockTrusted: this.#clockTrust.trusted(),
+      simulation: this.#site !== undefined,
+      lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()),
+      devices: config.devices.map(({ id, driver }) => ({ id, driver, ...this.drivers.devices.get(id)?.health() })),
+      ...(vision === undefined ? {} : { vision }),
+      journal: outbox,
+      uplink: uplink === undefined ? { state: 'off' } : { ...uplink, state: uplink.connection },
+      access: this.access.counts(),
+      process: { ...processMetrics(), eventLoop: this.#eventLoop.read() },
+    });
+  }
+
+  async events(query: { after?: number; before?: number; limit: number; lane?: LaneId; newestFirst: boolean }): Promise<readonly JsonObject[]> {
+    return (await this.journal.events(query)).map(toJsonObject);
+  }
+
+  async photograph(lane: LaneId): Promise<Uint8Array | undefined> {
+    this.#lane(lane);
+    return (await this.#vision?.photograph(lane))?.frameJpeg;
+  }
+
+  evidence(id: string): Promise<Uint8Array | undefined> {
+    return this.journal.readEvidence(id);
+  }
+
+  /** An order from the page or the console, on record before the lane hears of it. */
+  async command(command: { id: string; lane: LaneId; target: CommandTarget; issuer: string; reason: string }): Promise<JsonObject> {
+    const { id, lane, target, issuer, reason } = command;
+    const { runner } = this.#lane(lane);
+    this.#record({ type: 'command.accepted', lane, payload: { command: id, target, issuer, reason } });
+    const result = await runner.command({ id, target, issuer, reason });
+    if (result.outcome !== 'done') {
+      throw new GateError(outcomeCode(result.reason), `${target} of lane ${lane} was ${result.outcome}: ${result.reason ?? 'no reason given'}.`, { ...result });
+    }
+    return { id, lane, target, outcome: 'done' };
+  }
+
+  onLive(listener: (message: JsonObject) => void): () => void {
+    this.#liveListeners.add(listener);
+    return () => this.#liveListeners.delete(listener);
+  }
+
+  #lane(id: LaneId): Lane {
+    const lane = this.#lanes.get(id);
+    if (lane === undefined) {
+      throw new GateError('LANE_UNKNOWN', `There is no lane "${id}"; this gate has ${[...this.#lanes.keys()].join(', ')}.`, { lane: id });
+    }
+    return lane;
+  }
+
+  #live(kind: 'lane' | 'event' | 'track' | 'world', message: object): void {
+    if (this.#liveListeners.size === 0) return;
+    const plain = { ...toJsonObject(message), kind };
+    for (const listener of this.#liveListeners) listener(plain);
+  }
+
+  /** A room that fails is reported; the others go on (S8). */
+  async #attempt(what: string, run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      this.#options.log.error({ room: what, error: errorText(error) }, `${what}: ${errorText(error)}`);
+    }
+  }
+
+  #append(event: NewEvent): Promise<StoredEvent> {
+    return this.journal.append(event);
+  }
+
+  /** Hands over an event nobody waits for. */
+  #record(event: NewEvent): void {
+    this.#append(event).catch((error: unknown) => {
+      this.#options.log.error({ event: event.type, error: errorText(error) }, 'an event could not be stored');
+    });
+  }
+
+  async #startJournal(): Promise<void> {
+    await this.#attempt('journal', async () => {
+      const { epoch } = await this.journal.start();
+      this.#epoch = epoch;
+      await this.access.start();
+    });
+  }
+
+  async #startDevice(device: Device): Promise<void> {
+    device.onHealth((health) => {
+      if (health.state === 'lost' && !this.#lostDevices.has(device.id)) {
+        this.#lostDevices.add(device.id);
+        this.#record({ type: 'device.lost', payload: { device: device.id, detail: health.detail ?? '' } });
+      } else if (health.state === 'ok' && this.#lostDevices.delete(device.id)) {
+        this.#record({ type: 'device.recovered', payload: { device: device.id } });
+      }
+    });
+    await this.#attempt(`device ${device.id}`, () => device.start());
+  }
+
+  /** Passages on record as started and never ended, by lane: a power cut in the middle of them. */
+  async #unfinishedPassages(): Promise<ReadonlyMap<LaneId, readonly PassageId[]>> {
+    const open = new Map<PassageId, LaneId>();
+    try {
+      const events = await this.journal.events({ limit: 500, newestFirst: true, types: ['passage.started', 'passage.ended'] });
+      for (const event of [...events].reverse()) {
+        if (event.passage === null || event.lane === null) continue;
+        if (event.type === 'passage.started') open.set(event.passage, event.lane);
+        else open.delete(event.passage);
+      }
+    } catch (error) {
+      this.#options.log.warn({ error: errorText(error) }, 'passages of the last run cannot be looked up');
+    }
+    const byLane = new Map<LaneId, PassageId[]>();
+    for (const [passage, lane] of open) byLane.set(lane, [...(byLane.get(lane) ?? []), passage]);
+    return byLane;
+  }
+
+  #newPassageId(): PassageId {
+    this.#passageCount += 1;
+    // Without a journal there is no epoch; the start's wall time then keeps ids of two runs apart.
+    const run = this.#epoch > 0 ? String(this.#epoch) : `t${Math.round(this.#options.clock.wallMs() - this.#options.clock.monoMs())}`;
+    return `${this.#options.config.gate.id}-${run}-${this.#passageCount}`;
+  }
+
+  #decide(request: DecisionRequest): Decision {
+    const { laneId, direction, plate } = request;
+    return this.access.decide({
+      laneId,
+      direction,
+      wallMs: this.#options.clock.wallMs(),
+      ...(plate === null ? {} : { plate: { text: plate.text, types: plateTypesFor(plate.text), colour: plate.colour, confidence: plate.confidence } }),
+    });
+  }
+
+  #passageEnded(ended: EndedPassage): void {
+    this.#lane(ended.lane).photographs.delete(ended.id);
+    const { id, lane, direction, end, plate, decision } = ended;
+    this.access
+      .recordPassage({ passage: id, lane, direction, end, plate: plate?.text, decision: decision ?? undefined, wallMs: this.#options.clock.wallMs() })
+      .catch((error: unknown) => this.#options.log.error({ passage: id, error: errorText(error) }, 'who is inside could not be stored'));
+    this.#options.hooks?.onPassageEnd?.(ended);
+  }
+
+  async #photograph(lane: LaneId, passage: PassageId | null, reason: PhotographReason): Promise<void> {
+    if (passage === null || this.#vision === undefined) return;
+    const { photographs } = this.#lane(lane);
+    const taken = photographs.get(passage) ?? 0;
+    if (taken >= photographsPerPassage) return;
+    photographs.set(passage, taken + 1);
+    try {
+      const photograph = await this.#vision.photograph(lane);
+      if (photograph === undefined) return;
+      await this.journal.saveEvidence(passage, 'frame', photograph.frameJpeg);
+      if (photograph.plateJpeg !== undefined) await this.journal.saveEvidence(passage, 'plate', photograph.plateJpeg);
+    } catch (error) {
+      this.#options.log.warn({ lane, passage, reason, error: errorText(error) }, 'no photograph of this moment');
+    }
+  }
+
+  async #startSite(): Promise<void> {
+    const { world } = this.drivers;
+    if (world === undefined) return;
+    const { config, clock, log } = this.#options;
+    this.#site = new SimulatedSite({ world: world.world, device: world.config, config, clock, log });
+    await this.#site.start();
+    const tick = (): void => {
+      this.#worldTimer = this.#options.clock.after(worldViewMs, tick);
+      if (this.#liveListeners.size > 0) for (const view of this.#site?.laneViews() ?? []) this.#live('world', view);
+    };
+    tick();
+  }
+
+  async #startVision(): Promise<void> {
+    const { config, clock, log, secrets, random } = this.#options;
+    const cameras = config.lanes.flatMap((lane) => {
+      const camera = config.cameras.find(({ id }) => id === lane.camera);
+      if (camera === undefined) return [];
+      return [{ lane: lane.id, camera: resolveCamera(this.#site?.cameraFor(camera) ?? camera, secrets) }];
+    });
+    if (cameras.length === 0) return;
+    const vision = new VisionClient({ cameras, modelsDirectory: config.vision.models, threads: config.vision.threads, clock, log, random });
+    this.#vision = vision;
+    vision.onTrack((track) => this.#tracked(track));
+    vision.onCamera((camera) => this.#cameraChanged(camera));
+    vision.onHealth((health) => this.#visionChanged(health));
+    await vision.start();
+  }
+
+  #tracked(report: TrackReport): void {
+    this.#lanes.get(report.lane)?.runner.track(report);
+    this.#site?.followTrack(report);
+    this.#live('track', report);
+  }
+
+  #cameraChanged({ lane, camera, state, detail }: { readonly lane: LaneId; readonly camera: string; readonly state: CameraState; readonly detail?: string }): void {
+    const before = this.#cameraStates.get(camera);
+    this.#cameraStates.set(camera, state);
+    const gone = (it: CameraState | undefined): boolean => it === 'lost' || it === 'ended';
+    if (gone(state) && !gone(before)) this.#record({ type: 'camera.lost', lane, payload: { camera, state, detail: detail ?? '' } });
+    if (state === 'live' && gone(before)) this.#record({ type: 'camera.recovered', lane, payload: { camera } });
+    // Reconnecting after a loss is still a loss until pictures come.
+    if (state === 'connecting' && gone(before)) this.#cameraStates.set(camera, 'lost');
+    this.#tellVisionAvailable();
+  }
+
+  #visionChanged(health: VisionHealth): void {
+    if (health.state === 'down' && !this.#visionLost) {
+      this.#visionLost = true;
+      this.#record({ type: 'vision.lost', payload: { detail: health.detail ?? '', restarts: health.restarts } });
+    } else if (health.state === 'ok' && this.#visionLost) {
+      this.#visionLost = false;
+      this.#record({ type: 'vision.recovered', payload: { restarts: health.restarts } });
+    }
+    this.#tellVisionAvailable();
+  }
+
+  #tellVisionAvailable(): void {
+    const up = this.#vision?.health().state === 'ok';
+    for (const lane of this.#options.config.lanes) {
+      const live = lane.camera !== undefined && this.#cameraStates.get(lane.camera) === 'live';
+      this.#lane(lane.id).runner.visionAvailable(up && live);
+    }
+  }
+
+  async #startUplink(): Promise<void> {
+    const { config, secrets, clock, log, random, version } = this.#options;
+    if (config.uplink.broker === 'embedded') {
+      this.#broker = new EmbeddedBroker();
+      this.#brokerUrl = (await this.#broker.start()).url;
+    }
+    this.#uplink = new Uplink({
+      config: resolveUplink(config.uplink, secrets, this.#brokerUrl),
+      site: config.site.id,
+      gate: config.gate.id,
+      journal: this.journal,
+      epoch: this.#epoch,
+      clock,
+      log,
+      random,
+      clockTrusted: () => this.#clockTrust.trusted(),
+      status: () => toJsonObject({ versions: { laurelGate: version, node: process.versions.node }, lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()) }),
+      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), lostDevices: [...this.#lostDevices] }),
+      command: async (command) => {
+        const { outcome, reason } = await this.#lane(command.lane).runner.command(command);
+        return outcome === 'done' ? { outcome } : { outcome, code: outcomeCode(reason), reason: reason ?? outcome };
+      },
+    });
+    await this.#uplink.start();
+  }
+
+  async #startWeb(): Promise<void> {
+    const { config, clock, log, printCode, openView } = this.#options;
+    this.#web = new WebServer({
+      host: config.web.host,
+      port: config.web.port,
+      gate: this,
+      clock,
+      log,
+      dataDirectory: config.gate.dataDirectory,
+      printCode,
+      openView: openView ?? false,
+    });
+    this.#webUrl = (await this.#web.start()).url;
+  }
+
+  /** For the platform's page and tests: how the uplink stands. */
+  uplinkState(): UplinkState | undefined {
+    return this.#uplink?.state();
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The daemon: reads the configuration, wires the rooms, starts and stops them.
+ *
+ *   node dist/main.js --config FILE
+ */
+import { parseArgs } from 'node:util';
+import { pathToFileURL } from 'node:url';
+import { pino } from 'pino';
+import { errorText, type Log } from './base/index.js';
+import { systemClock } from './base/system-clock.js';
+import { loadConfig } from './config/index.js';
+import { Gate, packageVersion, readSecrets } from './daemon/index.js';
+import { Watchdog } from './ops/index.js';
+
+const defaultConfig = '/etc/laurel-gate/gate.yaml';
+/** A stop that hangs (a dead bus, a full disk) must not keep the service manager waiting: outputs were released first. */
+const stopLimitMs = 10_000;
+
+/**
+ * Runs the gate until SIGTERM or SIGINT.
+ * @returns the exit status: 0 after an ordered stop, 1 after a failure nobody handled
+ * Rejects with `CONFIG_*` or `SECRET_UNREADABLE` before anything is started.
+ */
+export async function runDaemon(configPath: string, log: Log = pino({ level: process.env['LAUREL_GATE_LOG'] ?? 'info' })): Promise<number> {
+  const config = await loadConfig(configPath);
+  const secrets = await readSecrets(config);
+  const gate = new Gate({
+    config,
+    secrets,
+    clock: systemClock,
+    log,
+    version: packageVersion(),
+    random: Math.random,
+    printCode: (code) => process.stderr.write(`\n  Sign-in code for the gate's page: ${code}\n\n`),
+  });
+  const watchdog = new Watchdog({ clock: systemClock, log, check: () => gate.alive() });
+  const ended = new Promise<{ reason: string; status: number }>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve({ reason: signal, status: 0 }));
+    // A failure nobody handled leaves unknown state behind: outputs are released and the service manager starts afresh.
+    for (const failure of ['uncaughtException', 'unhandledRejection'] as const) {
+      process.once(failure, (error: unknown) => {
+        log.error({ failure, error: errorText(error), stack: error instanceof Error ? error.stack : undefined }, 'stopping after a failure nobody handled');
+        resolve({ reason: errorText(error), status: 1 });
+      });
+    }
+  });
+  await gate.start();
+  log.info({ page: gate.webUrl, lanes: config.lanes.map(({ id }) => id) }, `gate ${config.gate.name} is up`);
+  await watchdog.start();
+  const { reason, status } = await ended;
+  log.info({ reason }, 'stopping');
+  await watchdog.stop();
+  await Promise.race([gate.stop(reason), new Promise<void>((resolve) => void systemClock.after(stopLimitMs, resolve))]);
+  return status;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { values } = parseArgs({ options: { config: { type: 'string', default: process.env['LAUREL_GATE_CONFIG'] ?? defaultConfig } } });
+  try {
+    process.exit(await runDaemon(values.config));
+  } catch (error) {
+    process.stderr.write(`${errorText(error)}\n`);
+    process.exit(1);
+  }
+}
