@@ -16,11 +16,11 @@ export const plateSchema = z.object({
 export const decisionSchema = z.object({
   outcome: z.enum(['admit', 'refuse', 'ask']),
   rule: z.string(),
-  visitorClass: z.optional(z.string()),
-  note: z.optional(z.string()),
-  listedPlate: z.optional(z.string()),
-  matched: z.optional(z.string()),
-  stayHours: z.optional(z.number()),
+  visitorClass: z.nullish(z.string()),
+  note: z.nullish(z.string()),
+  listedPlate: z.nullish(z.string()),
+  matched: z.nullish(z.string()),
+  stayHours: z.nullish(z.number()),
 });
 
 /** A lane as `LaneView` shows it. */
@@ -132,6 +132,7 @@ export const liveSchema = z.discriminatedUnion('kind', [
   z.extend(trackSchema, { kind: z.literal('track') }),
   z.extend(worldSchema, { kind: z.literal('world') }),
   z.extend(statusSchema, { kind: z.literal('status') }),
+  z.object({ kind: z.literal('outbox'), head: z.number(), acknowledged: z.number() }),
 ]);
 
 export const sessionSchema = z.object({

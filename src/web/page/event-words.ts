@@ -21,8 +21,9 @@ function textAt(payload: Readonly<Record<string, unknown>>, ...names: readonly s
   return undefined;
 }
 
+/** Lanes put the read's facts beside the plate's text; a whole read is taken too. */
 function plateOf(payload: Readonly<Record<string, unknown>>): PlateData | undefined {
-  for (const candidate of [payload['plate'], payload['read'], payload]) {
+  for (const candidate of [{ ...payload, text: payload['plate'] }, payload['plate']]) {
     const parsed = plateSchema.safeParse(candidate);
     if (parsed.success) return parsed.data;
   }
@@ -40,8 +41,8 @@ function causeOf(payload: Readonly<Record<string, unknown>>, words: Words): stri
   return [word(words.causes, kind), shown].filter((part) => part !== undefined).join(': ');
 }
 
-function join(...parts: readonly (string | undefined)[]): string {
-  return parts.filter((part) => part !== undefined && part !== '').join(' · ');
+function join(...parts: readonly (string | null | undefined)[]): string {
+  return parts.filter((part) => typeof part === 'string' && part !== '').join(' · ');
 }
 
 /** An event in the words of the person at the gate. */
@@ -55,7 +56,7 @@ export function describeEvent(event: EventData, words: Words): EventLine {
       const parsed = decisionSchema.safeParse(payload['decision'] ?? payload);
       if (!parsed.success) return plain('');
       const { outcome, rule, note, matched, listedPlate } = parsed.data;
-      const detail = join(word(words.rules, rule), note, matched === 'look-alike' && listedPlate !== undefined ? words.lookAlike(listedPlate) : undefined);
+      const detail = join(word(words.rules, rule), note, matched === 'look-alike' && typeof listedPlate === 'string' ? words.lookAlike(listedPlate) : undefined);
       return { title: words.outcome[outcome], detail, plate, tone: outcome === 'admit' ? 'good' : outcome === 'refuse' ? 'bad' : 'warn' };
     }
     case 'passage.ended': {

@@ -49,9 +49,9 @@ function Passage({ lane }: { readonly lane: LaneData }) {
   const { plate, decision } = passage;
   const extras = [
     decision?.note,
-    decision?.matched === 'look-alike' && decision.listedPlate !== undefined ? words.lookAlike(decision.listedPlate) : undefined,
-    decision?.stayHours === undefined ? undefined : words.stay(decision.stayHours),
-  ].filter((part) => part !== undefined && part !== '');
+    decision?.matched === 'look-alike' && typeof decision.listedPlate === 'string' ? words.lookAlike(decision.listedPlate) : undefined,
+    typeof decision?.stayHours === 'number' ? words.stay(decision.stayHours) : undefined,
+  ].filter((part) => typeof part === 'string' && part !== '');
   return (
     <div class={`passage ${decision?.outcome ?? 'pending'}`}>
       {plate === null ? <p class="unread">{decision === null ? words.noPlateYet : words.noPlate}</p> : <PlateView plate={plate} />}

@@ -4,7 +4,7 @@
  */
 const scale = { sx: 34, sy: 9.2, wx: -13, wy: 17, z: 31 } as const;
 
-export const viewBox = { x: -384, y: -200, width: 652, height: 306 } as const;
+export const viewBox = { x: -338, y: -186, width: 548, height: 262 } as const;
 
 export interface Spot {
   readonly s: number;

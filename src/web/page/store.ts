@@ -22,6 +22,7 @@ type Change =
   | { readonly kind: 'lost' }
   | { readonly kind: 'loaded'; readonly status: StatusData; readonly events: readonly EventData[] }
   | { readonly kind: 'status'; readonly status: StatusData }
+  | { readonly kind: 'outbox'; readonly head: number; readonly acknowledged: number }
   | { readonly kind: 'older'; readonly events: readonly EventData[] }
   | { readonly kind: 'lane'; readonly lane: LaneData }
   | { readonly kind: 'event'; readonly event: EventData }
@@ -31,7 +32,7 @@ type Change =
 /** More rows help nobody on a live page; older ones are asked for when wanted. */
 const mostEvents = 400;
 const firstEvents = 80;
-const statusEveryMs = 5_000;
+const statusEveryMs = 2_000;
 
 const empty: GateState = { connection: 'loading', status: undefined, lanes: [], events: [], tracks: {}, worlds: {} };
 
@@ -56,6 +57,8 @@ function reduce(state: GateState, change: Change): GateState {
     case 'status':
       // Lanes come over the live feed, which is newer than any answer on its way.
       return { ...state, status: change.status };
+    case 'outbox':
+      return state.status === undefined ? state : { ...state, status: { ...state.status, journal: { head: change.head, acknowledged: change.acknowledged } } };
     case 'older':
       return { ...state, events: merge(state.events, change.events, state.events.length + change.events.length) };
     case 'lane':
@@ -96,6 +99,8 @@ function changeOf(text: unknown): Change | undefined {
       return { kind: 'world', world: message };
     case 'status':
       return { kind: 'status', status: message };
+    case 'outbox':
+      return message;
   }
 }
 

@@ -32,6 +32,16 @@ function profileOf(length: number, height: number): { readonly outline: Profile;
   };
 }
 
+/** What looks backwards or down is hidden: its corners run the other way round on the screen. */
+function facesViewer(corners: readonly Spot[]): boolean {
+  const flat = corners.map(project);
+  const area = flat.reduce((sum, [x, y], index) => {
+    const [nextX, nextY] = flat[(index + 1) % flat.length] ?? [x, y];
+    return sum + x * nextY - nextX * y;
+  }, 0);
+  return area < 0;
+}
+
 /** A vehicle as a solid body: the faces that look towards the viewer, from the far ones to the near ones. */
 export function Vehicle({ vehicle, steady }: { readonly vehicle: DrawnVehicle; readonly steady: boolean }) {
   const half = vehicle.widthM / 2;
@@ -39,9 +49,9 @@ export function Vehicle({ vehicle, steady }: { readonly vehicle: DrawnVehicle; r
   const near = (profile: Profile): Spot[] => profile.map(([s, z]) => ({ s, w: half, z }));
   const edges = outline.slice(0, -1).flatMap(([s, z], index) => {
     const next = outline[index + 1];
-    // What looks backwards or down is hidden from a viewer in front.
-    if (next === undefined || (next[1] < z && next[0] < s - 0.001 && index > glassEdge + 1)) return [];
-    return [{ face: points({ s, w: -half, z }, { s: next[0], w: -half, z: next[1] }, { s: next[0], w: half, z: next[1] }, { s, w: half, z }), index }];
+    if (next === undefined) return [];
+    const corners: Spot[] = [{ s, w: -half, z }, { s: next[0], w: -half, z: next[1] }, { s: next[0], w: half, z: next[1] }, { s, w: half, z }];
+    return facesViewer(corners) ? [{ face: points(...corners), index }] : [];
   });
   const wheel = (s: number) => {
     const [x, y] = project({ s, w: half + 0.02, z: 0.33 });
