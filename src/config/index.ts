@@ -1,2 +1,11 @@
 export { configSchema } from './schema.js';
 export type { AccessConfig, CameraConfig, DeviceConfig, GateConfig, LaneConfig, SecretRef, UplinkConfig } from './schema.js';
+export { checkConfig } from './check.js';
+export { crossCheck } from './cross-check.js';
+export { configKeys, explainConfig, type ConfigKey } from './explain.js';
+export { formatFaults, type ConfigFault, type RawFault } from './faults.js';
+export { loadConfig, readConfigText } from './load.js';
+export { resolvePaths } from './paths.js';
+export { maskText, redact } from './redact.js';
+export { readSecret, systemSecretIo, type SecretIo } from './secret.js';
+export { configShape } from './shape.js';

@@ -1,0 +1,164 @@
+import type { RawFault } from './faults.js';
+import { field, isRecord, listOf, numberOf, textOf, type RawPath } from './raw.js';
+import { showFound } from './redact.js';
+
+/** A line as a lane uses it. */
+interface WiredLine {
+  readonly path: RawPath;
+  readonly lane: number;
+  readonly role: string;
+  readonly output: boolean;
+  readonly ref: unknown;
+}
+
+const OUTPUTS = ['open', 'close', 'stop'];
+const INPUTS = ['approach', 'closing', 'beam', 'openLimit', 'closedLimit', 'fire', 'stop', 'button'];
+/** One contact may serve every lane. */
+const SHARED_ROLES = ['fire', 'stop'];
+
+function wiredLines(root: unknown): readonly WiredLine[] {
+  return listOf(field(root, 'lanes')).flatMap((lane, index) => {
+    const collect = (section: 'barrier' | 'inputs', roles: readonly string[]): WiredLine[] =>
+      roles.flatMap((role) => {
+        const ref = field(lane, section, role);
+        return isRecord(ref) ? [{ path: ['lanes', index, section, role], lane: index, role, output: section === 'barrier', ref }] : [];
+      });
+    return [...collect('barrier', OUTPUTS), ...collect('inputs', INPUTS)];
+  });
+}
+
+/** Lines against the drivers of their devices: what `onoff`, `modbus` and `sim` need and what means nothing to them. */
+function driverFaults(root: unknown, { path, ref, output }: WiredLine): readonly RawFault[] {
+  const device = listOf(field(root, 'devices')).find((one) => field(one, 'id') === field(ref, 'device'));
+  const line = field(ref, 'line');
+  const unit = field(ref, 'unit');
+  const faults: RawFault[] = [];
+  const notFor = (driver: string, ...keys: readonly string[]): void => {
+    for (const key of keys) {
+      if (field(ref, key) !== undefined) faults.push({ path: [...path, key], found: `${key} on a line of driver ${driver}`, expected: `no ${key}: it means nothing to this driver` });
+    }
+  };
+  switch (field(device, 'driver')) {
+    case 'onoff':
+      if (typeof line === 'string') faults.push({ path: [...path, 'line'], found: JSON.stringify(line), expected: 'the offset of the line on its GPIO chip, a whole number', example: 'line: 17' });
+      notFor('onoff', 'unit', 'table');
+      break;
+    case 'sim':
+      if (typeof line === 'number') faults.push({ path: [...path, 'line'], found: String(line), expected: 'the name of a simulated line: lane and part', example: `line: entry.${output ? 'open' : 'approach'}` });
+      notFor('sim', 'chip', 'unit', 'table');
+      break;
+    case 'modbus': {
+      const known = listOf(field(device, 'units')).flatMap((one) => numberOf(field(one, 'unit')) ?? []);
+      const profile = field(listOf(field(device, 'units')).find((one) => field(one, 'unit') === unit), 'profile');
+      if (unit === undefined) {
+        faults.push({ path: [...path, 'unit'], found: 'nothing', expected: 'the address of the board on the bus, one of its units', example: `unit: ${String(known[0] ?? 1)}` });
+      } else if (typeof unit === 'number' && !known.includes(unit)) {
+        faults.push({ path: [...path, 'unit'], found: String(unit), expected: `a unit listed under device ${String(field(ref, 'device'))}: ${known.join(', ')}`, example: `unit: ${String(known[0] ?? 1)}` });
+      }
+      if (typeof line === 'string' && !(profile === 'procon-ld120' && line === 'loop')) {
+        faults.push({ path: [...path, 'line'], found: JSON.stringify(line), expected: 'the address of the coil or input on the board, a whole number from 0', example: 'line: 0' });
+      }
+      if (output && field(ref, 'table') === 'discrete') {
+        faults.push({ path: [...path, 'table'], found: 'discrete', expected: 'coil: discrete inputs cannot be driven', example: 'table: coil' });
+      }
+      notFor('modbus', 'chip');
+      break;
+    }
+    default:
+      break;
+  }
+  return faults;
+}
+
+/** The physical line, so that two ways of writing one line are found to be one. */
+function physical({ ref, output }: WiredLine): string {
+  const table = output ? 'coil' : (field(ref, 'table') ?? 'discrete');
+  const parts = field(ref, 'unit') === undefined ? [field(ref, 'chip') ?? ''] : [field(ref, 'unit'), table];
+  return JSON.stringify([field(ref, 'device'), ...parts, field(ref, 'line')]);
+}
+
+function sharingFaults(lines: readonly WiredLine[]): readonly RawFault[] {
+  const first = new Map<string, WiredLine>();
+  const faults: RawFault[] = [];
+  for (const wired of lines) {
+    if (field(wired.ref, 'line') === undefined) continue;
+    const key = physical(wired);
+    const other = first.get(key);
+    if (other === undefined) {
+      first.set(key, wired);
+      continue;
+    }
+    const use = `already used as lanes[${other.lane}].${other.output ? 'barrier' : 'inputs'}.${other.role}`;
+    if (wired.output || other.output) {
+      faults.push({ path: wired.path, found: `a line ${use}`, expected: 'a line of its own: an output has one owner, or open and close could meet' });
+    } else if (wired.role !== other.role || (wired.lane !== other.lane && !SHARED_ROLES.includes(wired.role))) {
+      faults.push({ path: wired.path, found: `a line ${use}`, expected: 'a line of its own; only fire and stop may serve several lanes' });
+    } else if ((field(wired.ref, 'activeLow') ?? false) !== (field(other.ref, 'activeLow') ?? false) || field(wired.ref, 'debounceMs') !== field(other.ref, 'debounceMs')) {
+      faults.push({ path: wired.path, found: `a line ${use}, but with another activeLow or debounceMs`, expected: 'the same settings wherever one contact is used' });
+    }
+  }
+  return faults;
+}
+
+/** Lanes, cameras and devices against each other. */
+export function wiringFaults(root: unknown): readonly RawFault[] {
+  const devices = listOf(field(root, 'devices'));
+  const cameras = listOf(field(root, 'cameras'));
+  const lanes = listOf(field(root, 'lanes'));
+  const ids = (list: readonly unknown[]): readonly string[] => list.flatMap((one) => textOf(field(one, 'id')) ?? []);
+  const faults: RawFault[] = [];
+  const refer = (path: RawPath, name: unknown, known: readonly string[], what: string): void => {
+    if (typeof name !== 'string' || known.includes(name)) return;
+    faults.push({ path, found: JSON.stringify(name), expected: `the id of an entry under ${what}: ${known.join(', ') || 'there is none yet'}`, example: known[0] === undefined ? undefined : `${String(path.at(-1))}: ${known[0]}` });
+  };
+
+  for (const [index, device] of devices.entries()) {
+    const before = devices.slice(0, index);
+    if (field(device, 'driver') === 'modbus' && field(device, 'path') !== undefined && before.some((one) => field(one, 'path') === field(device, 'path'))) {
+      faults.push({ path: ['devices', index, 'path'], found: showFound([], field(device, 'path')), expected: 'one entry for each serial port; put all boards of a bus under its units' });
+    }
+    const units = listOf(field(device, 'units')).map((one) => numberOf(field(one, 'unit')));
+    for (const [at, unit] of units.entries()) {
+      if (unit !== undefined && units.indexOf(unit) < at) faults.push({ path: ['devices', index, 'units', at, 'unit'], found: `${unit} a second time`, expected: 'an address once per bus' });
+    }
+  }
+
+  for (const [index, camera] of cameras.entries()) {
+    const source = field(camera, 'source');
+    if (field(source, 'kind') === 'sim') {
+      const worlds = ids(devices.filter((one) => field(one, 'driver') === 'sim'));
+      refer(['cameras', index, 'source', 'device'], field(source, 'device'), worlds, 'devices with the driver sim');
+      refer(['cameras', index, 'source', 'view'], field(source, 'view'), ids(lanes), 'lanes');
+    }
+    if (field(source, 'password') !== undefined && field(source, 'username') === undefined) {
+      faults.push({ path: ['cameras', index, 'source', 'username'], found: 'nothing, although there is a password', expected: 'the name that goes with the password', example: 'username: gate' });
+    }
+  }
+
+  const watched = new Map<string, number>();
+  for (const [index, lane] of lanes.entries()) {
+    const camera = textOf(field(lane, 'camera'));
+    refer(['lanes', index, 'camera'], camera, ids(cameras), 'cameras');
+    if (camera !== undefined) {
+      const other = watched.get(camera);
+      if (other !== undefined) faults.push({ path: ['lanes', index, 'camera'], found: `${JSON.stringify(camera)}, which lanes[${other}] uses`, expected: 'a camera of its own for every lane' });
+      watched.set(camera, other ?? index);
+    }
+    const barrier = field(lane, 'barrier');
+    if (field(barrier, 'closing') === 'gateway-closes' && isRecord(barrier) && barrier['close'] === undefined) {
+      faults.push({
+        path: ['lanes', index, 'barrier', 'close'],
+        found: 'nothing, although closing is gateway-closes',
+        expected: 'the output of the CLOSE contact, or closing: barrier-closes where the board lowers the boom by itself',
+        example: 'close: {device: relays, line: 1}',
+      });
+    }
+  }
+
+  const lines = wiredLines(root);
+  for (const wired of lines) {
+    refer([...wired.path, 'device'], field(wired.ref, 'device'), ids(devices), 'devices');
+    faults.push(...driverFaults(root, wired));
+  }
+  return [...faults, ...sharingFaults(lines)];
+}
