@@ -20,4 +20,10 @@ export type {
 } from './types.js';
 export { DEFAULT_TIMINGS, laneSettings, type ClosingSide, type LaneSettings, type LaneSettingsSource, type LaneTimings } from './settings.js';
 export type { LaneMeasure, LanePorts, LaneRunnerOptions } from './ports.js';
+export type { DriveAction, LaneInput } from './input.js';
+export type { DriveEffect, LaneEffect, Urgency } from './effect.js';
+export { initialLane, type LaneState } from './state.js';
+export { reduce } from './reduce.js';
+export { nextDueMs } from './due.js';
+export { closingContactGuards, closingGuards, openingContactGuards, openingGuards, type Guard } from './guards.js';
 export { LaneRunner } from './runner.js';

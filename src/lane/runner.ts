@@ -1,17 +1,326 @@
-import type { PassageId } from '../base/index.js';
-import type { LaneRunnerOptions } from './ports.js';
-import type { CommandOutcome, LaneCommand, LaneView, TrackInput } from './types.js';
+import { GateError, errorText, type Clock, type Log, type PassageId, type Timer } from '../base/index.js';
+import type { DigitalOutput } from '../device/index.js';
+import { nextDueMs } from './due.js';
+import type { DriveEffect, LaneEffect } from './effect.js';
+import type { DriveAction, LaneInput } from './input.js';
+import type { LanePorts, LaneRunnerOptions } from './ports.js';
+import { reduce } from './reduce.js';
+import type { LaneSettings } from './settings.js';
+import { initialLane, type LaneState } from './state.js';
+import type { CommandOutcome, LaneCommand, LaneEvent, LaneView, OutputName, SensorName, TrackInput } from './types.js';
+import { viewOf } from './view.js';
 
-/** The one impure part of the lane. Signatures first; the body follows in the next commit. */
-export declare class LaneRunner {
-  constructor(options: LaneRunnerOptions);
-  /** Call after the devices have started. `unfinished`: passages the journal knows as started and never ended. */
-  start(unfinished?: readonly PassageId[]): void;
-  /** Releases every output; resolves when the hardware has taken it, or after a second. */
-  stop(): Promise<void>;
-  track(report: TrackInput): void;
-  visionAvailable(available: boolean): void;
-  /** Resolves when the target was reached, or the command failed or was refused; never rejects. */
-  command(command: LaneCommand): Promise<CommandOutcome>;
-  view(): LaneView;
+/** Beyond its pulse an output is released by the runner itself, in case the driver forgot (S3). */
+const PULSE_GRACE_MS = 250;
+/** Longest `stop` waits for the hardware to take the releases. */
+const STOP_WAIT_MS = 1_000;
+
+/**
+ * The one impure part of the lane: feeds the reducer with what happens, carries out what it asks, and keeps its time.
+ * A port that throws, rejects or never answers becomes an input or a log line, and never stops the lane.
+ */
+export class LaneRunner {
+  readonly #settings: LaneSettings;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #ports: LanePorts;
+  #state: LaneState;
+  #running = false;
+  #reducing = false;
+  readonly #queue: LaneInput[] = [];
+  #timer: Timer | null = null;
+  #inputsTimer: Timer | null = null;
+  #unsubscribe: (() => void)[] = [];
+  readonly #pulseBounds = new Map<OutputName, Timer>();
+  readonly #faulty = new Set<OutputName>();
+  readonly #names = new Map<string, PassageId>();
+  readonly #waiting = new Map<number, (outcome: CommandOutcome) => void>();
+  #ticket = 0;
+  #approachEdgeMs: number | null = null;
+  #decidedMs: number | null = null;
+
+  constructor(options: LaneRunnerOptions) {
+    this.#settings = options.settings;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#ports = options.ports;
+    this.#state = initialLane(options.settings, 0);
+  }
+
+  /**
+   * Begins to watch the inputs; call after the devices have started. Nothing moves until every wired input has been read,
+   * or `inputsReadMs` have passed and the silent ones count as faulty (S5).
+   * @param unfinished passages the journal knows as started and never ended; they are ended on record
+   */
+  start(unfinished: readonly PassageId[] = []): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#state = initialLane(this.#settings, this.#clock.monoMs());
+    for (const passage of unfinished) this.#endUnfinished(passage);
+    for (const sensor of this.#settings.sensors) this.#watch(sensor);
+    if (this.#state.started) return;
+    this.#inputsTimer = this.#clock.after(this.#settings.inputsReadMs, () => this.#dispatch({ kind: 'inputs-read' }));
+    this.#noteInputsRead();
+  }
+
+  /** Ends watching and releases every output. Resolves when the hardware has taken it, or after a second. */
+  async stop(): Promise<void> {
+    if (!this.#running) return;
+    this.#running = false;
+    for (const end of this.#unsubscribe) end();
+    this.#unsubscribe = [];
+    this.#timer?.cancel();
+    this.#inputsTimer?.cancel();
+    for (const bound of this.#pulseBounds.values()) bound.cancel();
+    this.#pulseBounds.clear();
+    for (const settle of this.#waiting.values()) settle({ outcome: 'failed', reason: 'lane-stopped' });
+    this.#waiting.clear();
+    const releases = Object.entries(this.#ports.outputs).map(async ([output, line]) => {
+      try {
+        await line.release();
+      } catch (error) {
+        this.#log.error({ lane: this.#settings.lane, output, error: errorText(error) }, 'output not released at stop');
+      }
+    });
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.after(STOP_WAIT_MS, resolve);
+      void Promise.all(releases).then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** A report of vision about one plate in this lane's picture. */
+  track(report: TrackInput): void {
+    this.#dispatch({ kind: 'track', report });
+  }
+
+  /** Whether plates can be read at all; without, a vehicle is decided without a plate at once. */
+  visionAvailable(available: boolean): void {
+    this.#dispatch({ kind: 'vision', available });
+  }
+
+  /**
+   * Orders the lane. Resolves when the target was reached, or with the reason why not; never rejects. Expiry, signatures
+   * and retained messages are the caller's to check.
+   */
+  command(command: LaneCommand): Promise<CommandOutcome> {
+    if (!this.#running) return Promise.resolve({ outcome: 'refused', reason: 'lane-stopped' });
+    const ticket = (this.#ticket += 1);
+    return new Promise((resolve) => {
+      this.#waiting.set(ticket, resolve);
+      this.#dispatch({ kind: 'command', ticket, command });
+    });
+  }
+
+  /** The lane as it is now. */
+  view(): LaneView {
+    return viewOf(this.#state, this.#clock.monoMs(), (key) => this.#nameOf(key));
+  }
+
+  // ---- inputs
+
+  #watch(sensor: SensorName): void {
+    const line = this.#ports.inputs[sensor];
+    if (line === undefined) {
+      this.#log.error({ lane: this.#settings.lane, sensor }, 'input is configured but not connected; it counts as unknown');
+      return;
+    }
+    this.#unsubscribe.push(
+      line.onChange((change) => {
+        if (sensor === 'approach' && change.state === 'on') this.#noteApproach(change.atMs);
+        this.#dispatch({ kind: 'sensor', sensor, state: change.state });
+        this.#noteInputsRead();
+      }),
+    );
+    if (sensor === 'approach' && line.state() === 'on') this.#noteApproach(this.#clock.monoMs());
+    this.#dispatch({ kind: 'sensor', sensor, state: line.state() });
+  }
+
+  #noteInputsRead(): void {
+    if (this.#state.started) return;
+    if (this.#settings.sensors.some((sensor) => this.#state.sensors[sensor]?.state === 'unknown')) return;
+    this.#inputsTimer?.cancel();
+    this.#dispatch({ kind: 'inputs-read' });
+  }
+
+  #noteApproach(atMs: number): void {
+    this.#approachEdgeMs = atMs;
+    this.#decidedMs = null;
+  }
+
+  // ---- the reducer
+
+  #dispatch(input: LaneInput): void {
+    if (!this.#running) return;
+    this.#queue.push(input);
+    if (this.#reducing) return;
+    this.#reducing = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      const input = next;
+      this.#guard('reduce', () => {
+        const { state, effects } = reduce(this.#state, input, this.#clock.monoMs());
+        this.#state = state;
+        // One effect that fails (a port that throws) must not take the next ones with it.
+        for (const effect of effects) this.#guard(effect.kind, () => this.#perform(effect));
+      });
+    }
+    this.#reducing = false;
+    this.#armTimer();
+    this.#guard('onView', () => this.#ports.onView(this.view()));
+  }
+
+  #armTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    const nowMs = this.#clock.monoMs();
+    const dueMs = nextDueMs(this.#state, nowMs);
+    if (dueMs !== null) this.#timer = this.#clock.after(Math.ceil(dueMs - nowMs), () => this.#dispatch({ kind: 'tick' }));
+  }
+
+  #perform(effect: LaneEffect): void {
+    switch (effect.kind) {
+      case 'journal':
+        this.#record(effect.event, effect.token);
+        break;
+      case 'drive':
+        this.#drive(effect);
+        break;
+      case 'decide':
+        this.#decide(effect);
+        break;
+      case 'photograph':
+        this.#ports.photograph(effect.passage === null ? null : this.#nameOf(effect.passage), effect.reason);
+        break;
+      case 'show':
+        this.#ports.show(effect.message);
+        break;
+      case 'reply':
+        this.#waiting.get(effect.ticket)?.({ outcome: effect.outcome, reason: effect.reason });
+        this.#waiting.delete(effect.ticket);
+        break;
+      case 'passage-ended': {
+        const { passage, end, plate, decision, clearedBy, durationMs, detail } = effect;
+        const { lane, direction } = this.#settings;
+        const id = this.#nameOf(passage);
+        this.#names.delete(passage);
+        this.#ports.onPassageEnd({ id, lane, direction, end, plate, decision, clearedBy, durationMs, detail });
+        break;
+      }
+    }
+  }
+
+  #nameOf(key: string): PassageId {
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const id = this.#ports.newPassageId();
+    this.#names.set(key, id);
+    return id;
+  }
+
+  #guard(port: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#log.error({ lane: this.#settings.lane, port, error: errorText(error) }, 'a port of the lane failed');
+    }
+  }
+
+  // ---- record
+
+  #record(event: LaneEvent, token: number | null): void {
+    const named = event.passage === undefined ? event : { ...event, passage: this.#nameOf(event.passage) };
+    this.#append(named).then(
+      () => {
+        if (token !== null) this.#dispatch({ kind: 'recorded', token, durable: true });
+      },
+      (error: unknown) => {
+        this.#log.error({ lane: this.#settings.lane, type: event.type, error: errorText(error) }, 'event not journalled');
+        if (token !== null) this.#dispatch({ kind: 'recorded', token, durable: false });
+      },
+    );
+  }
+
+  /** A journal that throws instead of rejecting is treated the same. */
+  async #append(event: LaneEvent): Promise<void> {
+    await this.#ports.journal.append(event);
+  }
+
+  #endUnfinished(passage: PassageId): void {
+    this.#record({ type: 'passage.ended', passage, payload: { end: 'unfinished', detail: 'restart' } }, null);
+    const { lane, direction } = this.#settings;
+    this.#guard('onPassageEnd', () =>
+      this.#ports.onPassageEnd({ id: passage, lane, direction, end: 'unfinished', plate: null, decision: null, clearedBy: null, durationMs: 0, detail: 'restart' }),
+    );
+  }
+
+  // ---- decisions
+
+  #decide(effect: Extract<LaneEffect, { kind: 'decide' }>): void {
+    const { request, plate } = effect;
+    const passage = effect.passage === null ? null : this.#nameOf(effect.passage);
+    const failed = (error: unknown): void => {
+      this.#log.error({ lane: this.#settings.lane, error: errorText(error) }, 'no decision');
+      this.#dispatch({ kind: 'decision-failed', request });
+    };
+    try {
+      const answer = this.#ports.decide({ laneId: this.#settings.lane, direction: this.#settings.direction, passage, plate });
+      if (!(answer instanceof Promise)) {
+        this.#answer(request, answer, passage !== null);
+        return;
+      }
+      answer.then((decision) => this.#answer(request, decision, passage !== null)).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #answer(request: number, decision: Awaited<ReturnType<LanePorts['decide']>>, arrived: boolean): void {
+    if (arrived) this.#decidedMs = this.#clock.monoMs();
+    this.#dispatch({ kind: 'decision', request, decision });
+  }
+
+  // ---- outputs
+
+  #drive(effect: DriveEffect): void {
+    const { output, action, durationMs } = effect;
+    this.#pulseBounds.get(output)?.cancel();
+    this.#pulseBounds.delete(output);
+    if (action === 'pulse') {
+      this.#pulseBounds.set(
+        output,
+        this.#clock.after(durationMs + PULSE_GRACE_MS, () => this.#order(output, 'release', (line) => line.release())),
+      );
+    }
+    this.#order(output, action, (line) => (action === 'pulse' ? line.pulse(durationMs) : action === 'hold' ? line.hold() : line.release()));
+    if (output === 'open' && action !== 'release' && effect.cause.kind === 'decision') this.#measure();
+  }
+
+  #order(output: OutputName, action: DriveAction, order: (line: DigitalOutput) => Promise<void>): void {
+    this.#give(output, order).then(
+      () => {
+        if (this.#faulty.delete(output)) this.#dispatch({ kind: 'output-ok', output });
+      },
+      (error: unknown) => {
+        this.#faulty.add(output);
+        this.#log.error({ lane: this.#settings.lane, output, action, error: errorText(error) }, 'output did not take its order');
+        this.#dispatch({ kind: 'output-fault', output, action, detail: errorText(error) });
+      },
+    );
+  }
+
+  async #give(output: OutputName, order: (line: DigitalOutput) => Promise<void>): Promise<void> {
+    const line = this.#ports.outputs[output];
+    if (line === undefined) throw new GateError('DEVICE_LINE_INVALID', `output ${output} of lane ${this.#settings.lane} is not connected; check barrier.${output}`);
+    await order(line);
+  }
+
+  #measure(): void {
+    if (this.#approachEdgeMs === null) return;
+    const fromMs = Math.max(this.#approachEdgeMs, this.#decidedMs ?? 0);
+    const measure = { loopToRelayMs: this.#clock.monoMs() - fromMs, warm: this.#decidedMs === null };
+    this.#approachEdgeMs = null;
+    this.#guard('onMeasure', () => this.#ports.onMeasure?.(measure));
+  }
 }

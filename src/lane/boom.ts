@@ -1,0 +1,323 @@
+import type { LaneInput } from './input.js';
+import type { Urgency } from './effect.js';
+import { clearSinceMs, firstClaim, gatewayCloses, heldOpen, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, positionAt, upReason, wired } from './facts.js';
+import { closingContactGuards, closingGuards, firstBlocking, openingContactGuards, openingGuards } from './guards.js';
+import type { Contact, PendingMovement } from './state.js';
+import { journal, latch, patchBoom, patchPassage, takeSerial, unlatch, type Step } from './step.js';
+import type { Cause, OutputName } from './types.js';
+
+const OUTPUTS: readonly OutputName[] = ['open', 'close', 'stop'];
+
+// ---- contacts
+
+function patchContact(step: Step, output: OutputName, change: Partial<Contact>): void {
+  const { contacts } = step.state.boom;
+  patchBoom(step, { contacts: { ...contacts, [output]: { ...contacts[output], ...change } } });
+}
+
+function energise(step: Step, output: OutputName, action: 'pulse' | 'hold', cause: Cause, urgency: Urgency, passage: string | null): void {
+  const durationMs = action === 'pulse' ? step.state.settings.pulseMs : 0;
+  patchContact(step, output, { mode: action, untilMs: step.nowMs + durationMs, releaseAgainMs: null });
+  step.effects.push({ kind: 'drive', output, action, durationMs, cause, urgency, passage });
+}
+
+function release(step: Step, output: OutputName, cause: Cause): void {
+  patchContact(step, output, { mode: 'off', offSinceMs: step.nowMs, releaseAgainMs: null });
+  step.effects.push({ kind: 'drive', output, action: 'release', durationMs: 0, cause, urgency: 'safety', passage: null });
+}
+
+function releaseIfOn(step: Step, output: OutputName, cause: Cause): void {
+  if (step.state.boom.contacts[output].mode !== 'off') release(step, output, cause);
+}
+
+// ---- time and limit switches
+
+/** Lets time pass for the contacts and for the boom's run: pulses end, movements come to rest. */
+export function advanceBoom(step: Step): void {
+  for (const output of OUTPUTS) {
+    const contact = step.state.boom.contacts[output];
+    if (contact.mode === 'pulse' && contact.untilMs <= step.nowMs) patchContact(step, output, { mode: 'off', offSinceMs: contact.untilMs });
+    if (contact.releaseAgainMs !== null && contact.releaseAgainMs <= step.nowMs) release(step, output, { kind: 'watchdog', detail: 'release not taken' });
+  }
+  const { movement } = step.state.boom;
+  if (movement !== null && movementDueMs(step.state, movement) <= step.nowMs) comeToRest(step);
+}
+
+/** The run time is over, with grace. What the limit switches say now decides. */
+function comeToRest(step: Step): void {
+  const { movement, doubtful } = step.state.boom;
+  if (movement === null) return;
+  const { open, closed } = limits(step.state);
+  const up = movement.direction === 'up';
+  const target = up ? open : closed;
+  const start = up ? closed : open;
+  if (movement.origin === 'inferred' && start === true) reached(step, 'open');
+  else if (target === false || start === true) faulted(step, movement.direction);
+  else if (doubtful) rest(step, 'unknown');
+  else reached(step, up ? 'open' : 'closed');
+}
+
+function rest(step: Step, state: 'open' | 'closed' | 'unknown' | 'stopped' | 'fault'): void {
+  const position = state === 'open' ? 1 : state === 'closed' ? 0 : positionAt(step.state, step.nowMs);
+  patchBoom(step, { state, position, movement: null });
+}
+
+function reached(step: Step, state: 'open' | 'closed'): void {
+  rest(step, state);
+  const { boom } = step.state;
+  patchBoom(step, { doubtful: false, tries: 0, retryAtMs: null });
+  unlatch(step, 'boom-fault');
+  if (state === 'open') {
+    patchBoom(step, { reversal: null, lock: boom.lock === 'fault' ? null : boom.lock });
+  } else if (boom.reversal === null) {
+    // A boom that got down before it could be reversed is raised all the same, and the count goes on (S6).
+    patchBoom(step, { obstructions: 0, lock: null, closeCause: null, keepOpenUntilMs: null });
+    unlatch(step, 'boom-moved');
+  }
+}
+
+/** The motor ran and the limit was not reached: call for help, and let no automatic movement try again. */
+function faulted(step: Step, direction: 'up' | 'down'): void {
+  rest(step, 'fault');
+  const detail = direction === 'up' ? 'open limit not reached' : 'closed limit not reached';
+  journal(step, 'boom.fault', { detail });
+  latch(step, 'boom-fault', detail);
+  patchBoom(step, { lock: 'fault', retryAtMs: step.nowMs + step.state.settings.retryMs });
+}
+
+function beginMovement(step: Step, direction: 'up' | 'down', origin: 'ordered' | 'inferred' | 'seen'): void {
+  const { state } = step.state.boom;
+  // Where the boom is not known it has the whole way to go.
+  const known = state !== 'unknown' && state !== 'fault';
+  const from = known ? positionAt(step.state, step.nowMs) : direction === 'up' ? 0 : 1;
+  patchBoom(step, {
+    state: direction === 'up' ? 'opening' : 'closing',
+    position: from,
+    movement: { direction, origin, startedMs: step.nowMs, from },
+    doubtful: false,
+  });
+}
+
+/** Brings the belief in line with the limit switches after any of them changed. */
+export function reconcileLimits(step: Step): void {
+  if (limitsDisagree(step.state)) latch(step, 'limits-disagree', 'both limit switches are on');
+  else unlatch(step, 'limits-disagree');
+  const { open, closed } = limits(step.state);
+  const { state, movement } = step.state.boom;
+  if (closed === true) {
+    // A rising boom is still on its lower limit for a moment; one that seemed to rise by itself did not.
+    if (movement === null || movement.direction === 'down' || movement.origin === 'seen') {
+      if (state === 'open') movedAlone(step, 'closed limit on');
+      if (state !== 'closed') reached(step, 'closed');
+    }
+  } else if (open === true) {
+    if (movement === null || movement.direction === 'up' || movement.origin === 'seen') {
+      if (state === 'closed') roseAlone(step);
+      if (state !== 'open') reached(step, 'open');
+    }
+  } else if (closed === false && state === 'closed') {
+    roseAlone(step);
+    beginMovement(step, 'up', 'seen');
+  } else if (open === false && state === 'open') {
+    movedAlone(step, 'open limit off');
+    beginMovement(step, 'down', 'seen');
+  }
+}
+
+function movedAlone(step: Step, detail: string): void {
+  // Under a barrier that closes by itself this is its ordinary way.
+  if (gatewayCloses(step.state)) latch(step, 'boom-moved', detail);
+}
+
+function roseAlone(step: Step): void {
+  latch(step, 'boom-moved', 'rose without an order');
+  patchBoom(step, { keepOpenUntilMs: step.nowMs + step.state.settings.autoCloseMs });
+}
+
+// ---- what comes under the boom
+
+/** S1 and S6: something is under a boom that is going down. */
+export function watchDescent(step: Step): void {
+  const { boom } = step.state;
+  const sensor = obstruction(step.state);
+  if (boom.state !== 'closing' || boom.reversal !== null || sensor === null) return;
+  const obstructions = boom.obstructions + 1;
+  patchBoom(step, { reversal: { kind: 'obstruction', detail: sensor }, obstructions });
+  if (obstructions >= 2) patchBoom(step, { lock: 'second-obstruction' });
+  step.effects.push({ kind: 'photograph', passage: null, reason: 'obstruction' });
+}
+
+/** A barrier's own board lowers the boom once its loop has cleared; the gateway can only infer it. */
+export function inferBoard(step: Step, loopCleared: boolean): void {
+  const { state } = step;
+  if (gatewayCloses(state) || !state.started || holdsContact(state)) return;
+  const { boom, settings } = state;
+  const sinceMs = clearSinceMs(state) ?? Infinity;
+  const up = boom.state === 'open' || boom.state === 'opening';
+  const unclaimed = boom.state === 'open' && sinceMs <= step.nowMs && limits(state).open !== true && firstClaim(state) === null;
+  if ((loopCleared && up) || unclaimed) {
+    if (boom.closeCause !== null) journal(step, 'boom.closing', { cause: { ...boom.closeCause }, by: 'barrier' });
+    beginMovement(step, 'down', 'inferred');
+  } else if (boom.state === 'unknown' && limits(state).closed === null && step.nowMs >= sinceMs + settings.closeTimeMs + settings.settleMs) {
+    reached(step, 'closed');
+  }
+}
+
+// ---- orders
+
+/** STOP: everything is released; where a STOP contact is wired the boom stands, else it runs on and is watched. */
+export function stopBoom(step: Step, cause: Cause): void {
+  patchBoom(step, { pending: null, lock: 'stopped' });
+  journal(step, 'boom.stopped', { cause: { ...cause } });
+  for (const output of ['open', 'close'] as const) releaseIfOn(step, output, cause);
+  if (!step.state.started || !wired(step.state, 'stop')) return;
+  energise(step, 'stop', 'pulse', cause, 'safety', null);
+  patchBoom(step, { reversal: null });
+  if (step.state.boom.movement !== null) rest(step, 'stopped');
+}
+
+/** A person or a newly admitted vehicle wants a movement: locks and counters of earlier ones are over. */
+export function intendMovement(step: Step): void {
+  patchBoom(step, { lock: null, obstructions: 0, tries: 0, retryAtMs: null });
+}
+
+/** An output did not take its order. */
+export function outputFault(step: Step, input: Extract<LaneInput, { kind: 'output-fault' }>): void {
+  const { output, action, detail } = input;
+  const text = `${output} ${action}: ${detail}`;
+  const { settings } = step.state;
+  const again = step.nowMs + settings.retryMs;
+  if (!step.state.latched.some((other) => other.code === 'output-fault')) journal(step, 'boom.fault', { detail: text, output, action });
+  latch(step, 'output-fault', text);
+  if (action === 'release') {
+    // Energised as far as anybody knows, until a release is taken or the pulse has run out by itself.
+    patchContact(step, output, { mode: 'pulse', releaseAgainMs: again });
+    return;
+  }
+  patchBoom(step, { retryAtMs: again, tries: step.state.boom.tries + 1 });
+  const { movement } = step.state.boom;
+  if (output === 'open' && movement?.direction === 'up') {
+    // Not known to rise. Where it was falling before, it may fall still.
+    patchContact(step, 'open', { mode: 'off', offSinceMs: step.nowMs });
+    if (step.state.boom.reversal === null) rest(step, 'unknown');
+    else mayFall(step);
+    const key = upReason(step.state)?.passage ?? null;
+    if (key !== null) patchPassage(step, key, { pulsed: false });
+  }
+  if (output === 'stop' && step.state.boom.state === 'stopped') mayFall(step);
+  // A closing order may have got through all the same: watched as falling, but not believed closed.
+  if (output === 'close') patchBoom(step, { doubtful: true, lock: step.state.boom.tries >= 3 ? 'fault' : step.state.boom.lock });
+}
+
+/** Nothing is known to keep the boom up: watched as falling, never believed closed by time alone. */
+function mayFall(step: Step): void {
+  beginMovement(step, 'down', 'inferred');
+  patchBoom(step, { doubtful: true });
+}
+
+export function outputAnswers(step: Step): void {
+  unlatch(step, 'output-fault');
+}
+
+/** The journal has, or cannot take, the record of the pending movement. */
+export function recorded(step: Step, token: number, durable: boolean): void {
+  const { pending } = step.state.boom;
+  if (pending?.token !== token || pending.record !== 'waiting') return;
+  patchBoom(step, { pending: { ...pending, record: durable ? 'known' : 'late' } });
+}
+
+/** Decides, records, and drives what the boom has to do now. */
+export function driveBoom(step: Step): void {
+  withdraw(step);
+  if (step.state.boom.contacts.open.mode === 'hold' && !holdsContact(step.state)) letGo(step);
+  if (firstBlocking(openingGuards, step.state, step.nowMs) === null) decideUp(step);
+  else if (step.state.boom.pending === null && firstBlocking(closingGuards, step.state, step.nowMs) === null) decideDown(step);
+  expireRecord(step);
+  carryOut(step);
+}
+
+/** A decided movement whose ground has gone, or that a guard now blocks, does not happen. */
+function withdraw(step: Step): void {
+  const { pending } = step.state.boom;
+  if (pending === null) return;
+  const blocking = firstBlocking(pending.direction === 'up' ? openingGuards : closingGuards, step.state, step.nowMs);
+  if (blocking === null) return;
+  patchBoom(step, { pending: null });
+  journal(step, 'boom.stopped', { withheld: pending.direction, by: blocking, cause: { ...pending.cause } });
+}
+
+/** End of hold or fire where the open contact was held: the board lowers as soon as its loop is clear. */
+function letGo(step: Step): void {
+  const cause: Cause = step.state.boom.closeCause ?? { kind: 'release', detail: 'open contact released' };
+  journal(step, 'boom.closing', { cause: { ...cause }, by: 'barrier' });
+  release(step, 'open', cause);
+  patchBoom(step, { closeCause: null });
+}
+
+function decideUp(step: Step): void {
+  const reason = upReason(step.state);
+  const { pending } = step.state.boom;
+  if (reason === null || (pending !== null && (pending.urgency === 'safety' || reason.urgency === 'ordinary'))) return;
+  decide(step, 'up', reason.cause, reason.urgency, reason.passage);
+  // The motor must not be driven down for the rest of a closing pulse.
+  releaseIfOn(step, 'close', reason.cause);
+}
+
+function decideDown(step: Step): void {
+  const { boom } = step.state;
+  decide(step, 'down', boom.closeCause ?? { kind: 'auto-close', detail: 'nothing keeps the boom up' }, 'ordinary', null);
+}
+
+function decide(step: Step, direction: 'up' | 'down', cause: Cause, urgency: Urgency, passage: string | null): void {
+  const token = takeSerial(step);
+  const pending: PendingMovement = {
+    direction,
+    cause,
+    urgency,
+    passage,
+    token,
+    record: urgency === 'safety' ? 'known' : 'waiting',
+    recordByMs: step.nowMs + step.state.settings.recordWaitMs,
+  };
+  patchBoom(step, { pending });
+  journal(step, direction === 'up' ? 'boom.opening' : 'boom.closing', { cause: { ...cause }, urgency }, passage, token);
+}
+
+/** S9: a slow disk does not hold the boom, and the record says so. */
+function expireRecord(step: Step): void {
+  const { pending } = step.state.boom;
+  if (pending === null) return;
+  if (pending.record === 'waiting' && pending.recordByMs <= step.nowMs) patchBoom(step, { pending: { ...pending, record: 'late' } });
+}
+
+function carryOut(step: Step): void {
+  const { pending } = step.state.boom;
+  if (pending === null || pending.record === 'waiting') return;
+  const up = pending.direction === 'up';
+  if (firstBlocking(up ? openingContactGuards : closingContactGuards, step.state, step.nowMs) !== null) return;
+  if (pending.record === 'late') latch(step, 'record-late', `boom moved ${pending.direction} before its record was durable`);
+  else if (pending.urgency === 'ordinary') unlatch(step, 'record-late');
+  patchBoom(step, { pending: null });
+  if (up) raise(step, pending);
+  else {
+    energise(step, 'close', 'pulse', pending.cause, pending.urgency, pending.passage);
+    beginMovement(step, 'down', 'ordered');
+    patchBoom(step, { closeCause: pending.cause, keepOpenUntilMs: null });
+  }
+}
+
+function raise(step: Step, pending: PendingMovement): void {
+  energise(step, 'open', holdsContact(step.state) ? 'hold' : 'pulse', pending.cause, pending.urgency, pending.passage);
+  if (pending.passage !== null) patchPassage(step, pending.passage, { pulsed: true });
+  if (step.state.boom.state !== 'open' && step.state.boom.state !== 'opening') beginMovement(step, 'up', 'ordered');
+}
+
+/** What the next closing is recorded under; the latest reason counts. */
+export function closeBecause(step: Step, cause: Cause): void {
+  patchBoom(step, { closeCause: cause });
+}
+
+/** Held or fire has ended: the boom goes down by itself again, unless the other still holds it. */
+export function endHold(step: Step, cause: Cause): void {
+  if (!heldOpen(step.state)) patchBoom(step, { closeCause: cause, keepOpenUntilMs: null });
+}

@@ -1,0 +1,168 @@
+import { endHold, intendMovement, stopBoom } from './boom.js';
+import { gatewayCloses, obstruction } from './facts.js';
+import { clearPassage, startPassage } from './passages.js';
+import { revokeClearances } from './places.js';
+import type { PendingCommand } from './state.js';
+import { journal, patch, unlatch, type Step } from './step.js';
+import type { Cause, ClearedBy, CommandReason, LaneCommand } from './types.js';
+
+/** Command ids remembered against a second delivery (S7). */
+export const REMEMBERED_IDS = 64;
+
+type Ordered = Omit<PendingCommand, 'deadlineMs'>;
+
+function reply(step: Step, order: Ordered, outcome: 'done' | 'failed' | 'refused', reason: CommandReason | null): void {
+  const { ticket, id, target, issuer } = order;
+  journal(step, `command.${outcome}`, { id, target, issuer, reason });
+  step.effects.push({ kind: 'reply', ticket, id, target, outcome, reason });
+}
+
+/** Carries out a command once by its id, or refuses it with a reason. */
+export function absorbCommand(step: Step, ticket: number, command: LaneCommand): void {
+  const order: Ordered = { ticket, id: command.id, target: command.target, issuer: command.issuer };
+  if (step.state.commandIds.includes(command.id)) {
+    reply(step, order, 'refused', 'duplicate');
+    return;
+  }
+  patch(step, { commandIds: [...step.state.commandIds, command.id].slice(-REMEMBERED_IDS) });
+  const refusal = refuses(step, command);
+  if (refusal !== null) {
+    reply(step, order, 'refused', refusal);
+    return;
+  }
+  supersede(step, command.target);
+  const cause: Cause = { kind: 'command', detail: `${command.target} by ${command.issuer}: ${command.reason}` };
+  obey(step, command, cause);
+  if (command.target === 'release' || command.target === 'stop') {
+    reply(step, order, 'done', null);
+    return;
+  }
+  const { openTimeMs, closeTimeMs, runWatchdogMs, closeDelayMs, deadTimeMs, settleMs } = step.state.settings;
+  const deadlineMs = step.nowMs + openTimeMs + closeTimeMs + runWatchdogMs + closeDelayMs + 2 * deadTimeMs + 2 * settleMs;
+  patch(step, { commands: [...step.state.commands, { ...order, deadlineMs }] });
+}
+
+/** A later order ends the pending ones that wanted something else. */
+function supersede(step: Step, target: LaneCommand['target']): void {
+  if (target === 'stop') failCommands(step, 'stopped');
+  else if (target === 'close' || target === 'release') failCommands(step, 'superseded', ['open', 'hold']);
+  else failCommands(step, 'superseded', ['close']);
+}
+
+function refuses(step: Step, command: LaneCommand): CommandReason | null {
+  const { state } = step;
+  if (command.target === 'stop') return null;
+  if (!state.started) return 'lane-starting';
+  if (command.target === 'release') return null;
+  if (state.stop.input) return 'stopped';
+  if (command.target !== 'close') return null;
+  if (state.fire) return 'fire';
+  if (state.held) return 'held';
+  if (!gatewayCloses(state)) return 'not-supported';
+  return obstruction(state) === null ? null : 'obstructed';
+}
+
+function obey(step: Step, command: LaneCommand, cause: Cause): void {
+  if (command.target === 'stop') {
+    patch(step, { stop: { ...step.state.stop, command: true } });
+    stopBoom(step, { ...cause, kind: 'stop' });
+    return;
+  }
+  personActs(step);
+  switch (command.target) {
+    case 'open':
+      letThrough(step, 'command', cause);
+      break;
+    case 'hold':
+      patch(step, { held: true, holdCause: cause });
+      break;
+    case 'release':
+      releaseHold(step, { ...cause, kind: 'release' });
+      break;
+    case 'close':
+      revokeClearances(step, cause);
+      break;
+  }
+}
+
+/** The guard's button: an opening like the command's, without a reply. */
+export function pressButton(step: Step): void {
+  if (!step.state.started || step.state.stop.input) return;
+  personActs(step);
+  letThrough(step, 'button', { kind: 'button', detail: "guard's button" });
+}
+
+/** A person has looked: what waited for one is over, a STOP command too. */
+function personActs(step: Step): void {
+  patch(step, { stop: { ...step.state.stop, command: false } });
+  intendMovement(step);
+  unlatch(step, 'forced-passage', 'boom-moved');
+}
+
+/** Opens for the vehicles that wait, or for one that is still to come. */
+function letThrough(step: Step, by: ClearedBy, cause: Cause): void {
+  for (const passage of step.state.passages) {
+    if (passage.clearedBy === null && passage.place !== 'leaving' && passage.place !== 'outbound') clearPassage(step, passage.key, by, cause);
+  }
+  if (step.state.passages.length === 0) clearPassage(step, startPassage(step, 'expected', by), by, cause);
+}
+
+function releaseHold(step: Step, cause: Cause): void {
+  patch(step, { held: false, holdCause: null });
+  endHold(step, cause);
+}
+
+/** Fire panel: holds open while it lasts, over everything but STOP (S4). */
+export function fireChanges(step: Step, on: boolean): void {
+  if (step.state.fire === on) return;
+  patch(step, { fire: on });
+  if (on) failCommands(step, 'fire', ['close']);
+  else endHold(step, { kind: 'release', detail: 'fire-over' });
+}
+
+/** STOP input. Its release moves nothing by itself: closing waits for an intended input. */
+export function stopChanges(step: Step, on: boolean): void {
+  if (step.state.stop.input === on) return;
+  patch(step, { stop: { ...step.state.stop, input: on } });
+  if (!on) return;
+  failCommands(step, 'stopped');
+  stopBoom(step, { kind: 'stop', detail: 'stop input' });
+}
+
+/** Ends pending commands of these targets as failed. */
+function failCommands(step: Step, reason: CommandReason, targets: readonly LaneCommand['target'][] = ['open', 'hold', 'close']): void {
+  for (const command of step.state.commands) {
+    if (!targets.includes(command.target)) continue;
+    drop(step, command);
+    reply(step, command, 'failed', reason);
+  }
+}
+
+function drop(step: Step, command: PendingCommand): void {
+  patch(step, { commands: step.state.commands.filter((other) => other !== command) });
+}
+
+/** Answers pending commands whose target was reached, or cannot be reached any more. */
+export function settleCommands(step: Step): void {
+  const { boom } = step.state;
+  for (const command of step.state.commands) {
+    const up = command.target !== 'close';
+    if (boom.state === (up ? 'open' : 'closed') && (up || boom.reversal === null)) {
+      drop(step, command);
+      reply(step, command, 'done', null);
+      continue;
+    }
+    const reason = hopeless(step, command, up);
+    if (reason === null) continue;
+    drop(step, command);
+    reply(step, command, 'failed', reason);
+  }
+}
+
+function hopeless(step: Step, command: PendingCommand, up: boolean): CommandReason | null {
+  const { boom } = step.state;
+  if (boom.state === 'fault') return 'boom-fault';
+  if (!up && boom.reversal !== null) return 'obstructed';
+  return step.nowMs >= command.deadlineMs ? 'timeout' : null;
+}
+

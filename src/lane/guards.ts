@@ -1,0 +1,69 @@
+import { claimsBoom, clearSinceMs, deadTimeOverMs, gatewayCloses, holdsContact, owedPulse, sensorState, stopInForce, upReason } from './facts.js';
+import type { LaneState } from './state.js';
+
+/**
+ * One reason, by name, why the boom must not start to move. A movement starts only when no guard of its list blocks it.
+ * The names go on record where a movement is withheld.
+ */
+export interface Guard {
+  readonly name: string;
+  blocks(state: LaneState, nowMs: number): boolean;
+}
+
+/** In the way of every closing. */
+export const closingGuards: readonly Guard[] = [
+  { name: 'barrier-closes', blocks: (state) => !gatewayCloses(state) },
+  { name: 'inputs-not-read', blocks: (state) => !state.started },
+  { name: 'stop', blocks: stopInForce },
+  // A STOP line that cannot be read could not stop the descent.
+  { name: 'stop-unreadable', blocks: (state) => (sensorState(state, 'stop') ?? 'off') !== 'off' },
+  { name: 'fire', blocks: (state) => state.fire },
+  { name: 'held', blocks: (state) => state.held },
+  { name: 'locked-open', blocks: (state) => state.boom.lock !== null },
+  { name: 'closing-loop', blocks: (state) => sensorState(state, 'closing') !== 'off' },
+  { name: 'beam', blocks: (state) => (sensorState(state, 'beam') ?? 'off') !== 'off' },
+  { name: 'close-delay', blocks: (state, nowMs) => nowMs < (clearSinceMs(state) ?? Infinity) + state.settings.closeDelayMs },
+  { name: 'passage-cleared', blocks: (state) => state.passages.some(claimsBoom) },
+  { name: 'kept-open', blocks: (state, nowMs) => nowMs < (state.boom.keepOpenUntilMs ?? 0) },
+  { name: 'reversing', blocks: (state) => state.boom.reversal !== null },
+  { name: 'retry-pause', blocks: (state, nowMs) => nowMs < (state.boom.retryAtMs ?? 0) },
+  { name: 'not-up', blocks: (state) => state.boom.state === 'closed' || state.boom.state === 'opening' || state.boom.state === 'closing' },
+];
+
+/** Awaited by a decided movement until the contact is energised. */
+export const closingContactGuards: readonly Guard[] = [
+  { name: 'dead-time', blocks: (state, nowMs) => nowMs < (deadTimeOverMs(state, 'open') ?? Infinity) },
+];
+
+export const openingContactGuards: readonly Guard[] = [
+  { name: 'dead-time', blocks: (state, nowMs) => nowMs < (deadTimeOverMs(state, 'close') ?? Infinity) },
+];
+
+/** Orders in a row that an output may refuse before an ordinary opening waits for a person. */
+export const MAX_TRIES = 3;
+
+/** In the way of every opening. */
+export const openingGuards: readonly Guard[] = [
+  { name: 'inputs-not-read', blocks: (state) => !state.started },
+  // Without a STOP contact only the open contact ends a descent, so a falling boom is reversed even under STOP.
+  { name: 'stop', blocks: (state) => stopInForce(state) && !(state.boom.reversal !== null && state.boom.state === 'closing') },
+  { name: 'not-wanted', blocks: (state) => upReason(state) === null },
+  { name: 'already-up', blocks: alreadyUp },
+  { name: 'retry-pause', blocks: (state, nowMs) => nowMs < (state.boom.retryAtMs ?? 0) },
+  { name: 'given-up', blocks: (state) => !safetyOpening(state) && (state.boom.tries >= MAX_TRIES || state.boom.lock === 'fault') },
+];
+
+function safetyOpening(state: LaneState): boolean {
+  return upReason(state)?.urgency === 'safety';
+}
+
+function alreadyUp(state: LaneState): boolean {
+  const { boom } = state;
+  if (holdsContact(state)) return boom.contacts.open.mode === 'hold';
+  return boom.state === 'opening' || (boom.state === 'open' && owedPulse(state) === null);
+}
+
+/** Name of the first guard that blocks, null when the way is free. */
+export function firstBlocking(guards: readonly Guard[], state: LaneState, nowMs: number): string | null {
+  return guards.find((guard) => guard.blocks(state, nowMs))?.name ?? null;
+}

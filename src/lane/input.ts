@@ -1,0 +1,23 @@
+import type { SignalState } from '../base/index.js';
+import type { Decision } from '../access/index.js';
+import type { LaneCommand, OutputName, SensorName, TrackInput } from './types.js';
+
+/** Everything that can happen to a lane. Times are the `nowMs` the reducer is called with. */
+export type LaneInput =
+  /** Every wired input has been read, or is known to be unreadable (S5). */
+  | { readonly kind: 'inputs-read' }
+  | { readonly kind: 'sensor'; readonly sensor: SensorName; readonly state: SignalState }
+  | { readonly kind: 'track'; readonly report: TrackInput }
+  | { readonly kind: 'vision'; readonly available: boolean }
+  | { readonly kind: 'decision'; readonly request: number; readonly decision: Decision }
+  | { readonly kind: 'decision-failed'; readonly request: number }
+  /** `ticket` tells two deliveries of one id apart, so that each gets its own reply. */
+  | { readonly kind: 'command'; readonly ticket: number; readonly command: LaneCommand }
+  /** The journal has the record of a movement (`durable`), or said that it cannot take it. */
+  | { readonly kind: 'recorded'; readonly token: number; readonly durable: boolean }
+  | { readonly kind: 'output-fault'; readonly output: OutputName; readonly action: DriveAction; readonly detail: string }
+  | { readonly kind: 'output-ok'; readonly output: OutputName }
+  /** Time passed; sent when `nextDueMs` has come. */
+  | { readonly kind: 'tick' };
+
+export type DriveAction = 'pulse' | 'hold' | 'release';

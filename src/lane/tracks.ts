@@ -1,0 +1,99 @@
+import { NEAR_DISTANCE, lookAlikeDistance } from '../plate/index.js';
+import type { Passage, Track } from './state.js';
+import { patch, takeSerial, type Step } from './step.js';
+import type { TrackInput } from './types.js';
+
+/** Most tracks a lane remembers; a picture never holds so many plates. */
+export const MAX_TRACKS = 32;
+
+/** Up to this look-alike distance two reads at one place can be of one vehicle, read badly once. */
+const SAME_VEHICLE_DISTANCE = 1.5;
+
+/** Takes a report of vision. Reads of a track that a passage owned stay with it, also when the passage has ended. */
+export function absorbTrack(step: Step, report: TrackInput): void {
+  const known = step.state.tracks.find((track) => track.track === report.track);
+  const base: Track = known ?? {
+    track: report.track,
+    vote: null,
+    decisive: false,
+    stationary: false,
+    firstMs: step.nowMs,
+    endedMs: null,
+    owner: null,
+    request: null,
+    decision: null,
+  };
+  const next: Track = {
+    ...base,
+    vote: report.vote ?? base.vote,
+    decisive: report.vote === undefined ? base.decisive : report.decisive,
+    stationary: report.stationary,
+    endedMs: report.ended ? (base.endedMs ?? step.nowMs) : base.endedMs,
+  };
+  const tracks = known === undefined ? [...step.state.tracks, next] : step.state.tracks.map((track) => (track === known ? next : track));
+  patch(step, { tracks: tracks.slice(-MAX_TRACKS), visionAvailable: true });
+}
+
+export function patchTrack(step: Step, name: string, change: Partial<Track>): void {
+  patch(step, { tracks: step.state.tracks.map((track) => (track.track === name ? { ...track, ...change } : track)) });
+}
+
+/** Forgets tracks that have left the picture, plates that are no longer quiet, and early decisions grown old. */
+export function ageTracks(step: Step): void {
+  const { settings, tracks, quiet } = step.state;
+  const kept = tracks.filter((track) => track.endedMs === null || step.nowMs < track.endedMs + settings.warmTrackMs);
+  if (kept.length !== tracks.length) patch(step, { tracks: kept });
+  const still = quiet.filter((plate) => step.nowMs < plate.untilMs);
+  if (still.length !== quiet.length) patch(step, { quiet: still });
+  for (const track of kept) {
+    if (track.decision !== null && step.nowMs >= track.decision.atMs + settings.warmDecisionMs) patchTrack(step, track.track, { decision: null });
+  }
+}
+
+/** Lists, quotas and occupancy move on with every passage: what was decided early is asked again. */
+export function forgetEarlyDecisions(step: Step): void {
+  patch(step, { tracks: step.state.tracks.map((track) => (track.owner === null ? { ...track, request: null, decision: null } : track)) });
+}
+
+/**
+ * Whether a track may be given to a passage: nobody's so far, readable, not a parked car, and not the plate of a vehicle
+ * that is in the lane or has just left it, seen again under another track.
+ */
+export function eligible(step: Step, track: Track, passage: string | null): boolean {
+  const { vote } = track;
+  if (track.owner !== null || vote === null || track.stationary) return false;
+  const near = (text: string): boolean => lookAlikeDistance(text, vote.text) <= NEAR_DISTANCE;
+  if (step.state.quiet.some((plate) => near(plate.text))) return false;
+  return !step.state.passages.some((other) => other.key !== passage && other.plate !== null && near(other.plate.text));
+}
+
+/** The track of the next vehicle: the one that has been seen the longest, since vehicles come in order. */
+export function nextTrack(step: Step, passage: Passage | null): Track | null {
+  for (const track of step.state.tracks) {
+    if (!eligible(step, track, passage?.key ?? null)) continue;
+    if (passage === null || passage.plate === null || looksLike(passage.plate.text, track)) return track;
+  }
+  return null;
+}
+
+function looksLike(text: string, track: Track): boolean {
+  return track.vote !== null && lookAlikeDistance(text, track.vote.text) <= SAME_VEHICLE_DISTANCE;
+}
+
+/** A track that is still in the picture. */
+export function isLive(step: Step, name: string): boolean {
+  return step.state.tracks.some((track) => track.track === name && track.endedMs === null);
+}
+
+/** Early decision: an unambiguous read is decided before its vehicle trips the loop. */
+export function decideEarly(step: Step): void {
+  if (!step.state.started || !step.state.settings.earlyDecision) return;
+  for (const track of step.state.tracks) {
+    const { vote } = track;
+    if (vote === null || !track.decisive || track.endedMs !== null || !eligible(step, track, null)) continue;
+    if (track.request?.text === vote.text || track.decision?.text === vote.text) continue;
+    const number = takeSerial(step);
+    patchTrack(step, track.track, { request: { number, text: vote.text }, decision: null });
+    step.effects.push({ kind: 'decide', request: number, passage: null, track: track.track, plate: vote });
+  }
+}
