@@ -25,6 +25,8 @@ export interface Salvage {
 const CHUNK_ROWS = 500;
 /** Rows looked for in a small table whose own end cannot be read. */
 const MOST_BLIND_ROWS = 200_000;
+/** After so many empty chunks in a row a small table is taken to be at its end. */
+const MOST_EMPTY_CHUNKS = 10;
 
 /**
  * Moves a database with its WAL out of the way. Nothing of it is ever deleted: a supporter may get more out of it.
@@ -121,9 +123,11 @@ function copyTable(from: Database, into: Database, table: string, columns: strin
   const chunk = attempt(() => from.prepare<[number, number], unknown[]>(`SELECT ${columns} FROM ${table} NOT INDEXED WHERE rowid BETWEEN ? AND ?`).raw());
   if (chunk === undefined) return 0;
   let copied = 0;
-  for (let start = 1; start <= highest; start += CHUNK_ROWS) {
+  let empty = 0;
+  for (let start = 1; start <= highest && empty < MOST_EMPTY_CHUNKS; start += CHUNK_ROWS) {
     const end = Math.min(highest, start + CHUNK_ROWS - 1);
     const rows = attempt(() => chunk.all(start, end)) ?? [...range(start, end)].flatMap((row) => attempt(() => chunk.all(row, row)) ?? []);
+    empty = rows.length === 0 ? empty + 1 : 0;
     into.transaction(() => {
       for (const row of rows) if (attempt(() => insert.run(...row)) !== undefined) copied += 1;
     })();

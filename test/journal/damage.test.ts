@@ -1,0 +1,187 @@
+import { copyFileSync, existsSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync, closeSync } from 'node:fs';
+import { join } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
+import { describe, expect, it } from 'vitest';
+import type { StoredEvent } from '../../src/journal/index.js';
+import { migrate } from '../../src/journal/schema.js';
+import { freshDirectory, openJournal, read } from './support.js';
+
+/** A journal of `count` events, closed in order; gives its directory. */
+async function filled(count: number): Promise<string> {
+  const directory = freshDirectory();
+  const journal = await openJournal({ directory });
+  await Promise.all(Array.from({ length: count }, (_, number) => journal.append(read(number))));
+  await journal.remember('inside/京QM86H8', { since: 1 });
+  await journal.acknowledge(Math.floor(count / 2));
+  await journal.stop();
+  return directory;
+}
+
+function overwrite(path: string, offset: number, bytes: Buffer): void {
+  const handle = openSync(path, 'r+');
+  writeSync(handle, bytes, 0, bytes.length, offset);
+  closeSync(handle);
+}
+
+interface GapPayload {
+  readonly gaps: readonly { readonly first: number; readonly last: number }[];
+}
+
+function gapsOf(event: StoredEvent | undefined): GapPayload['gaps'] {
+  const gaps = event?.payload.gaps;
+  if (!Array.isArray(gaps)) return [];
+  return gaps.map((gap: unknown) => {
+    const { first, last } = Object.assign({ first: 0, last: 0 }, gap);
+    return { first, last };
+  });
+}
+
+const declared = (gaps: GapPayload['gaps'], seq: number): boolean => gaps.some(({ first, last }) => first <= seq && seq <= last);
+
+describe('a damaged journal', () => {
+  it('with destroyed pages is set aside and salvaged row by row; what is missing is declared; numbers go on', async () => {
+    const directory = await filled(3_000);
+    const path = join(directory, 'journal.db');
+    const size = statSync(path).size;
+    for (const page of [20, 21, 60]) overwrite(path, page * 4096, Buffer.alloc(4096, 0xa5));
+    const journal = await openJournal({ directory });
+    const events = await journal.events({ limit: 5_000 });
+    const recovered = events.find((event) => event.type === 'journal.recovered');
+    const gaps = gapsOf(recovered);
+    const kept = new Set(events.map((event) => event.seq));
+    for (let seq = 1; seq <= 3_000; seq += 1) expect(kept.has(seq) !== declared(gaps, seq), `event ${seq}`).toBe(true);
+    expect(kept.size).toBeGreaterThan(2_500);
+    expect(recovered?.seq).toBeGreaterThan(3_000);
+    expect(await journal.recall('inside/京QM86H8')).toEqual({ since: 1 });
+    expect((await journal.outbox()).acknowledged).toBe(1_500);
+    expect((await journal.verify()).brokenAt).toBeNull();
+    const aside = readdirSync(join(directory, 'damaged')).find((name) => name.endsWith('.db')) ?? '';
+    expect(statSync(join(directory, 'damaged', aside)).size).toBe(size);
+    expect((await journal.append(read(1))).seq).toBe((recovered?.seq ?? 0) + 1);
+  });
+
+  it.each<[string, (path: string) => void]>([
+    ['of zero bytes', (path) => truncateSync(path, 0)],
+    ['cut in half', (path) => truncateSync(path, Math.floor(statSync(path).size / 8192) * 4096)],
+    ['that is missing', (path) => rmSync(path)],
+    ['that is no database', (path) => writeFileSync(path, 'not a database at all'.repeat(400))],
+    ['with its first page destroyed', (path) => overwrite(path, 0, Buffer.alloc(4096, 0xff))],
+  ])('%s never issues a number twice and says what was lost', async (_, damage) => {
+    const directory = await filled(400);
+    damage(join(directory, 'journal.db'));
+    const journal = await openJournal({ directory });
+    const events = await journal.events({ limit: 5_000 });
+    const own = events.find((event) => event.type === 'journal.recovered');
+    expect(own?.seq).toBeGreaterThan(400);
+    expect(own?.epoch).toBe(2);
+    const kept = new Set(events.map((event) => event.seq));
+    for (let seq = 1; seq <= 400; seq += 1) expect(kept.has(seq) !== declared(gapsOf(own), seq), `event ${seq}`).toBe(true);
+    expect((await journal.verify()).brokenAt).toBeNull();
+  });
+
+  it('replaced by an older copy is noticed: the later events are declared lost, their numbers stay used', async () => {
+    const directory = freshDirectory();
+    const path = join(directory, 'journal.db');
+    const first = await openJournal({ directory });
+    await Promise.all(Array.from({ length: 100 }, (_, number) => first.append(read(number))));
+    await first.stop();
+    copyFileSync(path, `${path}.old`);
+    const second = await openJournal({ directory });
+    await Promise.all(Array.from({ length: 50 }, (_, number) => second.append(read(number))));
+    await second.stop();
+    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+    copyFileSync(`${path}.old`, path);
+    const third = await openJournal({ directory });
+    const lost = await third.events({ types: ['journal.lost'], limit: 5 });
+    expect(lost).toMatchObject([{ epoch: 3, payload: { reason: 'rolled-back', lastKnown: 150 } }]);
+    expect(declared(gapsOf(lost[0]), 101) && declared(gapsOf(lost[0]), 150)).toBe(true);
+    expect(lost[0]?.seq).toBeGreaterThan(150);
+    expect((await third.verify()).brokenAt).toBeNull();
+  });
+
+  it('met while it runs is repaired under way: the event at hand is written', async () => {
+    const directory = await filled(3_000);
+    const journal = await openJournal({ directory });
+    await journal.append(read(1));
+    const path = join(directory, 'journal.db');
+    // A commit of another connection makes the journal forget the pages it holds in memory.
+    const other = new SqliteDatabase(path);
+    other.exec(`INSERT INTO fact (key, value) VALUES ('other', '{}')`);
+    other.close();
+    for (let page = 2; page < statSync(path).size / 4096; page += 1) overwrite(path, page * 4096, Buffer.alloc(4096, 0x5a));
+    const stored: number[] = [];
+    journal.onStored((events) => stored.push(...events.map((event) => event.seq)));
+    // Reads what lies on destroyed pages, then writes.
+    await journal.events({ limit: 5_000 });
+    const event = await journal.append(read(2));
+    expect(event.seq).toBeGreaterThan(3_001);
+    expect(event.epoch).toBe(2);
+    expect((await journal.events({ types: ['journal.recovered'], limit: 5 })).length).toBeGreaterThanOrEqual(1);
+    expect([...stored].sort((one, other) => one - other)).toEqual(stored);
+    expect((await journal.verify()).brokenAt).toBeNull();
+  });
+
+  it('whose payload was changed by hand is found by the walk of the chain', async () => {
+    const directory = await filled(20);
+    const db = new SqliteDatabase(join(directory, 'journal.db'));
+    db.exec(`UPDATE event SET payload = replace(payload, '京QM86H8', '京A00001') WHERE seq = 7`);
+    db.close();
+    const journal = await openJournal({ directory });
+    expect(await journal.verify()).toEqual({ checked: 6, brokenAt: 7 });
+  });
+
+  it('from which an event was removed by hand is found too', async () => {
+    const directory = await filled(20);
+    const db = new SqliteDatabase(join(directory, 'journal.db'));
+    db.exec('DELETE FROM event WHERE seq = 7');
+    db.close();
+    expect(await (await openJournal({ directory })).verify()).toEqual({ checked: 6, brokenAt: 7 });
+  });
+
+  it('whose guard file is lost or torn goes on from what the database knows', async () => {
+    const directory = await filled(30);
+    writeFileSync(join(directory, 'sequence.guard'), 'torn');
+    const journal = await openJournal({ directory });
+    expect((await journal.append(read(1))).id).toBe('east-gate-2-31');
+    await journal.stop();
+    rmSync(join(directory, 'sequence.guard'));
+    const again = await openJournal({ directory });
+    expect((await again.append(read(1))).id).toBe('east-gate-3-32');
+  });
+});
+
+describe('the tables', () => {
+  it('of a newer release are left alone', async () => {
+    const directory = await filled(3);
+    const db = new SqliteDatabase(join(directory, 'journal.db'));
+    db.pragma('user_version = 99');
+    db.close();
+    await expect(openJournal({ directory })).rejects.toMatchObject({ code: 'JOURNAL_VERSION_UNKNOWN' });
+    expect(existsSync(join(directory, 'damaged'))).toBe(false);
+  });
+
+  it('are changed step by step after a backup, and not at all when a step fails', () => {
+    const directory = freshDirectory();
+    const db = new SqliteDatabase(join(directory, 'x.db'));
+    const backups: number[] = [];
+    const backup = (version: number): void => void backups.push(version);
+    const one = { version: 1, sql: 'CREATE TABLE a (x INTEGER) STRICT' };
+    const two = { version: 2, sql: 'ALTER TABLE a ADD COLUMN y TEXT' };
+    migrate(db, [one], backup);
+    expect(backups).toEqual([]);
+    expect(() => migrate(db, [one, { version: 2, sql: 'CREATE TABLE b (x INTEGER); NONSENSE' }], backup)).toThrow();
+    expect(db.pragma('user_version', { simple: true })).toBe(1);
+    migrate(db, [one, two], backup);
+    migrate(db, [one, two], backup);
+    expect(db.pragma('user_version', { simple: true })).toBe(2);
+    expect(backups).toEqual([1, 1]);
+    db.close();
+  });
+});
+
+describe('the guard file', () => {
+  it('can be read by a supporter', async () => {
+    const directory = await filled(5);
+    expect(readFileSync(join(directory, 'sequence.guard'), 'latin1')).toContain('"used":5');
+  });
+});
