@@ -29,7 +29,7 @@ function walk(path: string, node: ShapeNode, required: boolean, tour: Tour): voi
   inside(path, node, tour);
 }
 
-/** Keys below a node, entries of lists and every form of a union included. A secret's and a line's own keys come once. */
+/** Keys below a node, entries of lists and every form of a union included. Named parts (a line, a secret) come once. */
 function inside(path: string, node: ShapeNode, tour: Tour): void {
   const item = itemOf(node);
   if (item !== undefined && node.type === 'array') {
