@@ -33,7 +33,7 @@ export async function runDaemon(configPath: string, log: Log = pino({ level: pro
     random: Math.random,
     printCode: (code) => process.stderr.write(`\n  Sign-in code for the gate's page: ${code}\n\n`),
   });
-  const watchdog = new Watchdog({ clock: systemClock, log, check: () => gate.alive() });
+  const watchdog = new Watchdog({ clock: systemClock, log, check: () => gate.stuck() });
   const ended = new Promise<{ reason: string; status: number }>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve({ reason: signal, status: 0 }));
     // A failure nobody handled leaves unknown state behind: outputs are released and the service manager starts afresh.

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { AccessRepository, type Decision } from '../access/index.js';
 import { GateError, errorText, toJsonObject, type Clock, type GateErrorCode, type JsonObject, type LaneId, type Log, type PassageId, type Timer } from '../base/index.js';
 import type { GateConfig } from '../config/index.js';
-import { SqliteJournal, type Journal, type NewEvent, type StoredEvent } from '../journal/index.js';
+import { SqliteJournal, type Journal, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
 import { LaneRunner, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type LaneEvent, type LaneMeasure, type LaneView, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
 import { EmbeddedBroker, Uplink, type UplinkState } from '../uplink/index.js';
 import { VisionClient, type CameraState, type TrackReport, type Vision, type VisionHealth } from '../vision/index.js';
 import { WebServer, type GatePort } from '../web/index.js';
 import type { Device } from '../device/index.js';
-import { ClockTrust, EventLoopDelay, processMetrics } from '../ops/index.js';
+import { ClockTrust, EventLoopDelay, Heartbeats, processMetrics } from '../ops/index.js';
 import { createDrivers, wireLane, type Drivers } from './drivers.js';
 import { resolveCamera, resolveUplink, type GateSecrets } from './secrets.js';
 import { SimulatedSite } from './simulated-site.js';
@@ -20,6 +20,10 @@ const journalStartMs = 5_000;
 /** Runs of one passage's photographs: the disk shall not fill because a car stands and honks. */
 const photographsPerPassage = 4;
 const worldViewMs = 100;
+const drainPollMs = 50;
+const frameLimitMs = 30_000;
+const laneLimitMs = 15_000;
+const roomLimitMs = 300_000;
 
 function outcomeCode(reason: CommandOutcome['reason']): GateErrorCode {
   return reason === 'duplicate' ? 'COMMAND_DUPLICATE' : 'COMMAND_REFUSED';
@@ -62,11 +66,12 @@ export class Gate implements GatePort {
   readonly #options: GateOptions;
   readonly #lanes = new Map<LaneId, Lane>();
   readonly #liveListeners = new Set<(message: JsonObject) => void>();
+  readonly #heartbeats: Heartbeats;
   readonly #eventLoop = new EventLoopDelay();
   readonly #clockTrust: ClockTrust;
   readonly #cameraStates = new Map<string, CameraState>();
   readonly #lostDevices = new Set<string>();
-  #site: SimulatedSite | undefined;
+  readonly site: SimulatedSite | undefined;
   #vision: Vision | undefined;
   #visionLost = false;
   #broker: EmbeddedBroker | undefined;
@@ -83,6 +88,7 @@ export class Gate implements GatePort {
   constructor(options: GateOptions) {
     const { config, clock, log } = options;
     this.#options = options;
+    this.#heartbeats = new Heartbeats(clock);
     this.#clockTrust = new ClockTrust({ clock, log, onStep: (deltaMs) => this.#record({ type: 'clock.stepped', payload: { deltaMs } }), onTrusted: () => this.#record({ type: 'clock.trusted', payload: {} }) });
     this.journal = new SqliteJournal({
       directory: join(config.gate.dataDirectory, 'journal'),
@@ -93,7 +99,9 @@ export class Gate implements GatePort {
       retention: config.retention,
     });
     this.drivers = createDrivers(config, clock, log);
-    this.access = new AccessRepository({ rules: config.access, timezone: config.site.timezone, store: this.journal });
+    const { world } = this.drivers;
+    this.site = world === undefined ? undefined : new SimulatedSite({ world: world.world, device: world.config, config, clock, log });
+    this.access = new AccessRepository({ rules: this.site?.accessRules() ?? config.access, timezone: config.site.timezone, store: this.journal });
     for (const lane of config.lanes) {
       const wiring = wireLane(lane, this.drivers.devices);
       const runner = new LaneRunner({
@@ -126,11 +134,6 @@ export class Gate implements GatePort {
     return this.#webUrl;
   }
 
-  /** The living world of a simulation, where the configuration names one. */
-  get site(): SimulatedSite | undefined {
-    return this.#site;
-  }
-
   /** Starts everything; resolves when lanes work and the other rooms have been started or reported. */
   async start(): Promise<void> {
     const { config, clock, version } = this.#options;
@@ -149,9 +152,12 @@ export class Gate implements GatePort {
     const unfinished = await this.#unfinishedPassages();
     for (const [id, lane] of this.#lanes) lane.runner.start(unfinished.get(id) ?? []);
 
+    for (const id of this.#lanes.keys()) this.#heartbeats.expect(`lane ${id}`, laneLimitMs);
+    this.#heartbeats.expect('journal', roomLimitMs);
+
     await this.#attempt('simulation', () => this.#startSite());
     await this.#attempt('vision', () => this.#startVision());
-    this.#site?.open();
+    this.site?.open();
     await this.#attempt('uplink', () => this.#startUplink());
     await this.#attempt('web', () => this.#startWeb());
   }
@@ -166,13 +172,31 @@ export class Gate implements GatePort {
     const attempt = (what: string, stop: () => Promise<void> | undefined): Promise<void> => this.#attempt(what, async () => await stop());
     await attempt('web', () => this.#web?.stop());
     await attempt('vision', () => this.#vision?.stop());
-    await attempt('simulation', () => this.#site?.stop());
+    await attempt('simulation', () => this.site?.stop());
     await attempt('uplink', () => this.#uplink?.stop());
     await attempt('broker', () => this.#broker?.stop());
     await Promise.all([...this.drivers.devices.values()].map((device) => attempt(`device ${device.id}`, () => device.stop())));
     await attempt('journal', () => this.journal.stop());
     this.#clockTrust.stop();
     this.#eventLoop.stop();
+  }
+
+  /**
+   * A look at the real work for the watchdog: lanes answer, the journal answers, pictures of live cameras come.
+   * @returns what has stood still for too long; empty when all goes on. A slow disk or a dead camera alone is given long:
+   * starting anew mends neither, and a lane works without them (S8)
+   */
+  async stuck(): Promise<readonly string[]> {
+    for (const [id, lane] of this.#lanes) if (lane.runner.view().lane === id) this.#heartbeats.beat(`lane ${id}`);
+    const vision = this.#vision?.health();
+    const blind = vision?.cameras.some(({ state, lastFrameAgeMs }) => state === 'live' && (lastFrameAgeMs ?? 0) > frameLimitMs) ?? false;
+    if (vision?.state === 'ok' && !blind) this.#heartbeats.beat('vision');
+    void this.journal.outbox().then(
+      () => this.#heartbeats.beat('journal'),
+      () => undefined,
+    );
+    await Promise.resolve();
+    return this.#heartbeats.stuck();
   }
 
   laneView(id: LaneId): LaneView {
@@ -192,7 +216,7 @@ export class Gate implements GatePort {
       epoch: this.#epoch,
       wallMs: clock.wallMs(),
       clockTrusted: this.#clockTrust.trusted(),
-      simulation: this.#site !== undefined,
+      simulation: this.site !== undefined,
       lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()),
       devices: config.devices.map(({ id, driver }) => ({ id, driver, ...this.drivers.devices.get(id)?.health() })),
       ...(vision === undefined ? {} : { vision }),
@@ -348,14 +372,12 @@ export class Gate implements GatePort {
   }
 
   async #startSite(): Promise<void> {
-    const { world } = this.drivers;
-    if (world === undefined) return;
-    const { config, clock, log } = this.#options;
-    this.#site = new SimulatedSite({ world: world.world, device: world.config, config, clock, log });
-    await this.#site.start();
+    const { site } = this;
+    if (site === undefined) return;
+    await site.start();
     const tick = (): void => {
       this.#worldTimer = this.#options.clock.after(worldViewMs, tick);
-      if (this.#liveListeners.size > 0) for (const view of this.#site?.laneViews() ?? []) this.#live('world', view);
+      if (this.#liveListeners.size > 0) for (const view of site.laneViews()) this.#live('world', view);
     };
     tick();
   }
@@ -365,7 +387,7 @@ export class Gate implements GatePort {
     const cameras = config.lanes.flatMap((lane) => {
       const camera = config.cameras.find(({ id }) => id === lane.camera);
       if (camera === undefined) return [];
-      return [{ lane: lane.id, camera: resolveCamera(this.#site?.cameraFor(camera) ?? camera, secrets) }];
+      return [{ lane: lane.id, camera: resolveCamera(this.site?.cameraFor(camera) ?? camera, secrets) }];
     });
     if (cameras.length === 0) return;
     const vision = new VisionClient({ cameras, modelsDirectory: config.vision.models, threads: config.vision.threads, clock, log, random });
@@ -373,12 +395,13 @@ export class Gate implements GatePort {
     vision.onTrack((track) => this.#tracked(track));
     vision.onCamera((camera) => this.#cameraChanged(camera));
     vision.onHealth((health) => this.#visionChanged(health));
+    this.#heartbeats.expect('vision', roomLimitMs);
     await vision.start();
   }
 
   #tracked(report: TrackReport): void {
     this.#lanes.get(report.lane)?.runner.track(report);
-    this.#site?.followTrack(report);
+    this.site?.followTrack(report);
     this.#live('track', report);
   }
 
@@ -451,6 +474,17 @@ export class Gate implements GatePort {
       openView: openView ?? false,
     });
     this.#webUrl = (await this.#web.start()).url;
+  }
+
+  /** Waits until the platform has acknowledged everything on record, at most `limitMs`; says how far it came. */
+  async drained(limitMs: number): Promise<OutboxState> {
+    const { clock } = this.#options;
+    const untilMs = clock.monoMs() + limitMs;
+    for (;;) {
+      const outbox = await this.journal.outbox();
+      if (outbox.acknowledged >= outbox.head || clock.monoMs() >= untilMs) return outbox;
+      await new Promise<void>((resolve) => void clock.after(drainPollMs, resolve));
+    }
   }
 
   /** For the platform's page and tests: how the uplink stands. */

@@ -33,8 +33,10 @@ export async function readSecrets(config: GateConfig): Promise<GateSecrets> {
 /** A camera with its password in hand, for the vision process. */
 export function resolveCamera(camera: CameraConfig, secrets: GateSecrets): ResolvedCamera {
   const { source, ...rest } = camera;
+  if (source.kind === 'sim') throw new GateError('CAMERA_SOURCE_INVALID', `camera ${camera.id} is simulated, but device ${source.device} has no simulated world; set its driver to sim`, { camera: camera.id });
   if (source.kind !== 'rtsp') return { ...rest, source };
-  const { password: _reference, ...open } = source;
+  const { password, ...open } = source;
+  if (password === undefined) return { ...rest, source: open };
   return { ...rest, source: { ...open, password: secrets.cameraPasswords.get(camera.id) } };
 }
 
@@ -46,6 +48,6 @@ export function resolveUplink(config: GateConfig['uplink'], secrets: GateSecrets
     // The embedded broker speaks 3.1.1 only.
     return { ...rest, protocol: '3.1.1', broker: { url: embeddedUrl } };
   }
-  const { password: _password, key: _key, ...open } = broker;
+  const { password, key, ...open } = broker;
   return { ...rest, broker: { ...open, ...secrets.uplink } };
 }

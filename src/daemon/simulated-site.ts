@@ -1,7 +1,9 @@
 import type { Clock, LaneId, Log } from '../base/index.js';
-import type { CameraConfig, DeviceConfig, GateConfig } from '../config/index.js';
+import type { AccessConfig, CameraConfig, DeviceConfig, GateConfig } from '../config/index.js';
 import { Estate, Shadows, SimCamera, sceneOf, type World } from '../sim/index.js';
 import type { TrackReport } from '../vision/index.js';
+
+const hourMs = 3_600_000;
 
 export interface SimulatedSiteOptions {
   readonly world: World;
@@ -43,6 +45,24 @@ export class SimulatedSite {
 
   get world(): World {
     return this.#options.world;
+  }
+
+  /**
+   * The access section of the configuration with the lists of the scenario added, so that its residents, visitors and
+   * blocked vehicles are known to the gate as they would be from a platform.
+   */
+  accessRules(): AccessConfig {
+    const { config, clock } = this.#options;
+    const { estate } = this;
+    if (estate === undefined) return config.access;
+    const nowMs = clock.wallMs();
+    const iso = (wallMs: number): string => new Date(wallMs).toISOString();
+    return {
+      ...config.access,
+      households: [...config.access.households, ...estate.residents().map(({ household, name, plate }) => ({ id: household, name, spaces: 1, plates: [plate.text] }))],
+      visitors: [...config.access.visitors, ...estate.visitors().map(({ plate, note }) => ({ plate: plate.text, note, from: iso(nowMs - hourMs), until: iso(nowMs + 24 * hourMs) }))],
+      blocked: [...config.access.blocked, ...estate.blocked().map(({ plate, reason }) => ({ plate: plate.text, reason }))],
+    };
   }
 
   /** Starts time, traffic and cameras. Rejects with `CAMERA_LOST` when the drawing process does not come up. */

@@ -5,7 +5,8 @@ import tseslint from 'typescript-eslint';
  * The arrows between the rooms (folders of src). A room may import only the rooms named for it; what is missing here
  * is forbidden, so that a new arrow is a decision and not an accident. `main.ts` and `cli.ts` wire everything.
  */
-const arrows: Record<string, readonly string[]> = {
+/** @type {Record<string, readonly string[]>} */
+const arrows = {
   base: [],
   plate: ['base'],
   access: ['base', 'plate'],
@@ -35,7 +36,7 @@ const pureRooms = ['src/plate/**', 'src/access/**', 'src/lane/**', 'src/base/**'
 const impureFiles = ['src/lane/runner.ts', 'src/access/repository.ts', 'src/base/system-clock.ts', 'src/base/entry.ts'];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '.cache/', 'coverage/', 'scripts/train/'] },
+  { ignores: ['dist/', 'node_modules/', '.cache/', 'coverage/', 'scripts/train/', '**/*.js', '**/*.mjs'] },
   {
     files: ['**/*.ts', '**/*.tsx'],
     extends: [...tseslint.configs.strictTypeChecked],
@@ -50,6 +51,7 @@ export default tseslint.config(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, argsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' }],
       eqeqeq: 'error',
     },
   },
