@@ -62,7 +62,6 @@ function input(source: ResolvedSource): { args: string[]; stdin?: string } {
     case 'file':
       return { args: ['-re', ...(source.loop ? ['-stream_loop', '-1'] : []), '-i', `file:${resolve(source.path)}`] };
     case 'directory':
-    case 'sim':
       throw new GateError('CAMERA_SOURCE_INVALID', `A camera of kind ${source.kind} is not read through ffmpeg.`);
   }
 }

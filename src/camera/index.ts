@@ -1,5 +1,4 @@
 export { openCamera, type OpenOptions } from './open.js';
-export { PushedSource } from './stills-source.js';
 export { FfmpegSource, type FfmpegSourceOptions } from './ffmpeg-source.js';
 export { readVideoFile, type VideoFileOptions, type VideoFrame } from './video-file.js';
 export { FramePool } from './frame-pool.js';

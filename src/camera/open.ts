@@ -1,6 +1,6 @@
 import type { Clock, Log } from '../base/index.js';
 import { FfmpegSource } from './ffmpeg-source.js';
-import { DirectorySource, PushedSource } from './stills-source.js';
+import { DirectorySource } from './stills-source.js';
 import type { FrameSource, ResolvedCamera } from './types.js';
 
 export interface OpenOptions {
@@ -19,7 +19,5 @@ export function openCamera(camera: ResolvedCamera, options: OpenOptions): FrameS
       return new FfmpegSource({ camera, ...options });
     case 'directory':
       return new DirectorySource({ camera, clock: options.clock, log: options.log });
-    case 'sim':
-      return new PushedSource({ camera, clock: options.clock, log: options.log });
   }
 }

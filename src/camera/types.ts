@@ -3,8 +3,11 @@ import type { CameraConfig } from '../config/index.js';
 type ConfiguredSource = CameraConfig['source'];
 type RtspSource = Extract<ConfiguredSource, { kind: 'rtsp' }>;
 
-/** A camera's source with its password in hand: only ever kept in memory, never in an argument list or a log. */
-export type ResolvedSource = (Omit<RtspSource, 'password'> & { password?: string | undefined }) | Exclude<ConfiguredSource, { kind: 'rtsp' }>;
+/**
+ * A camera's source with its password in hand: only ever kept in memory, never in an argument list or a log. A simulated
+ * camera is given as the http address at which it is served.
+ */
+export type ResolvedSource = (Omit<RtspSource, 'password'> & { password?: string | undefined }) | Exclude<ConfiguredSource, { kind: 'rtsp' | 'sim' }>;
 
 /** A camera of the configuration whose secrets have been read. */
 export type ResolvedCamera = Omit<CameraConfig, 'source'> & { source: ResolvedSource };

@@ -148,11 +148,6 @@ export class VisionClient implements Vision {
     });
   }
 
-  /** Hands over a picture (JPEG, PNG, WebP) for a lane whose camera is of kind `sim`. Left out while vision is down. */
-  push(lane: LaneId, picture: Uint8Array): void {
-    if (this.#ready) this.#send({ type: 'picture', lane, picture });
-  }
-
   /** Process id of the running vision process, for a diagnosis. */
   pid(): number | undefined {
     return this.#child?.pid;

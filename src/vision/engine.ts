@@ -1,5 +1,5 @@
 import { GateError, errorText, type Clock, type LaneId, type Log, type Timer } from '../base/index.js';
-import { PushedSource, openCamera } from '../camera/index.js';
+import { openCamera } from '../camera/index.js';
 import { LaneWatch } from './lane-watch.js';
 import type { LaneCamera } from './protocol.js';
 import type { Recognizer } from './recognizer.js';
@@ -79,13 +79,6 @@ export class Engine {
   /** Throws `LANE_UNKNOWN`. */
   photograph(lane: LaneId): Promise<Photograph | undefined> {
     return this.#watch(lane).photograph(this.#options.recognizer);
-  }
-
-  /** A picture for a lane whose camera is simulated. Throws `LANE_UNKNOWN`, `CAMERA_SOURCE_INVALID`. */
-  push(lane: LaneId, picture: Uint8Array): void {
-    const { source } = this.#watch(lane);
-    if (!(source instanceof PushedSource)) throw new GateError('CAMERA_SOURCE_INVALID', `The camera of lane ${lane} reads its own pictures; only one of kind sim takes them.`, { lane });
-    source.push(picture);
   }
 
   #watch(lane: LaneId): LaneWatch {

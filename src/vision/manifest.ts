@@ -86,7 +86,7 @@ function parseManifest(text: string, path: string): Manifest {
   }
   const { alphabet } = parsed.data.reader;
   if (alphabet[0] !== '') throw invalid(`${path}: reader.alphabet[0] must be the blank "", but is ${JSON.stringify(alphabet[0])}.`, { path });
-  const missing = [...PROVINCES].filter((province) => !alphabet.includes(province));
+  const missing = Array.from(PROVINCES).filter((province) => !alphabet.includes(province));
   if (missing.length > 0) throw invalid(`${path}: reader.alphabet lacks the provinces ${missing.join('')}; such a reader cannot read their cars.`, { path });
   if (new Set(alphabet).size !== alphabet.length) throw invalid(`${path}: reader.alphabet holds a character twice.`, { path });
   return parsed.data;

@@ -89,13 +89,6 @@ process.on('message', (message: unknown) => {
     case 'photograph':
       photograph(message.id, message.lane).catch(failed);
       return;
-    case 'picture':
-      try {
-        engine?.push(message.lane, message.picture);
-      } catch (error) {
-        log.warn({ lane: message.lane, error: errorText(error) }, 'vision: a picture handed over was refused');
-      }
-      return;
     case 'stop':
       stop().catch(failed);
       return;

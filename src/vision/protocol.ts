@@ -11,7 +11,6 @@ export interface LaneCamera {
 export type ToVision =
   | { readonly type: 'start'; readonly cameras: readonly LaneCamera[]; readonly directories: readonly string[]; readonly threads: number; readonly run: string }
   | { readonly type: 'photograph'; readonly id: number; readonly lane: LaneId }
-  | { readonly type: 'picture'; readonly lane: LaneId; readonly picture: Uint8Array }
   | { readonly type: 'stop' };
 
 /** Times are CLOCK_MONOTONIC ms (`machineMs`), which every process of the machine shares; each process's own clock starts elsewhere. */
@@ -32,7 +31,7 @@ export interface CameraBeat {
   readonly lastFrameAgeMs: number | null;
 }
 
-const toVision: readonly string[] = ['start', 'photograph', 'picture', 'stop'] satisfies readonly ToVision['type'][];
+const toVision: readonly string[] = ['start', 'photograph', 'stop'] satisfies readonly ToVision['type'][];
 const fromVision: readonly string[] = ['ready', 'refused', 'track', 'camera', 'beat', 'photograph', 'log'] satisfies readonly FromVision['type'][];
 
 const hasType = (message: unknown, types: readonly string[]): boolean =>

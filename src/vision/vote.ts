@@ -131,8 +131,8 @@ function heaviest<T>(weights: ReadonlyMap<T, number>, otherwise: T): T {
 
 /** Characters that differ, position by position; a missing one counts. */
 export function differingCharacters(a: string, b: string): number {
-  const left = [...a];
-  const right = [...b];
+  const left = Array.from(a);
+  const right = Array.from(b);
   let count = Math.abs(left.length - right.length);
   for (let at = 0; at < Math.min(left.length, right.length); at += 1) if (left[at] !== right[at]) count += 1;
   return count;
