@@ -1,4 +1,4 @@
-import { LineCounter, isMap, isNode, isScalar, parseDocument, type Document, type ErrorCode } from 'yaml';
+import { LineCounter, isMap, isNode, isScalar, parseDocument, visit, type Document, type ErrorCode } from 'yaml';
 import { crossCheck } from './cross-check.js';
 import type { ConfigFault, RawFault } from './faults.js';
 import { pathText, type RawPath } from './raw.js';
@@ -7,16 +7,15 @@ import { configSchema, type GateConfig } from './schema.js';
 
 /** What a syntax fault means, in words; the parser's own words may quote the file and with it a secret. */
 const SYNTAX: Readonly<Partial<Record<ErrorCode, readonly [found: string, expected: string, example?: string]>>> = {
-  BAD_INDENT: ['a line indented differently from its neighbours', 'the same number of spaces before all keys of a section'],
+  BAD_INDENT: ['a line indented differently from its neighbours, or a bracket left open before it', 'the same number of spaces before all keys of a section, and every bracket closed'],
   TAB_AS_INDENT: ['a tab at the start of a line', 'spaces; YAML does not allow tabs there'],
   DUPLICATE_KEY: ['a key a second time in one section', 'every key once'],
-  MISSING_CHAR: ['a missing character', 'a colon and a space after a key, and every quote and bracket closed', 'name: "East gate"'],
+  MISSING_CHAR: ['a quote or bracket left open before this place, or a colon missing', 'every quote and bracket closed, and a colon and a space after a key', 'name: "East gate"'],
   BAD_SCALAR_START: ['text that starts with a character YAML keeps for itself', 'quotes around it', 'name: "@home"'],
   BLOCK_AS_IMPLICIT_KEY: ['two values on one line', 'one key and one value a line'],
   MULTILINE_IMPLICIT_KEY: ['a line without a colon', 'a key, a colon, a space and a value', 'name: East gate'],
   UNEXPECTED_TOKEN: ['a character that does not belong here', 'a key and a value, or an entry of a list'],
   MULTIPLE_DOCS: ['a second document after ---', 'one document'],
-  BAD_ALIAS: ['an alias (*) for which there is no anchor (&)', 'quotes around text that starts with *'],
 };
 
 function parse(text: string): { readonly document: Document; readonly lines: LineCounter } {
@@ -61,11 +60,20 @@ export function readConfig(text: string): Checked {
   // A doubled key leaves the rest readable; anything else makes what follows a guess.
   if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { faults: syntax, config: undefined };
 
+  const loose: ConfigFault[] = [];
+  visit(document, {
+    Alias: (_key, alias) => {
+      if (alias.resolve(document) !== undefined) return;
+      loose.push({ path: '', ...place(alias.range?.[0]), found: 'an alias (*) for which there is no anchor (&) above', expected: 'quotes around text that starts with *', example: 'name: "*home"', nearest: null });
+    },
+  });
+  if (loose.length > 0) return { faults: [...syntax, ...loose], config: undefined };
+
   let root: unknown;
   try {
     root = document.toJS({ maxAliasCount: 100 });
   } catch {
-    return { faults: [{ path: '', line: null, column: null, found: 'aliases (*) that multiply, or lead nowhere', expected: 'values written out', example: null, nearest: null }], config: undefined };
+    return { faults: [{ path: '', line: null, column: null, found: 'aliases (*) that multiply', expected: 'values written out', example: null, nearest: null }], config: undefined };
   }
   const placed = (fault: RawFault): ConfigFault => ({
     path: pathText(fault.path),

@@ -99,7 +99,8 @@ function discriminatorNode(root: unknown, path: RawPath): ShapeNode | undefined 
   const parent = nodeAt(root, path.slice(0, -1));
   if (typeof key !== 'string' || parent === undefined) return undefined;
   const values = alternatives(parent).map((option) => field(field(option.properties, key), 'const'));
-  return { type: 'string', enum: values.filter((value) => typeof value === 'string') };
+  const names = values.filter((value) => typeof value === 'string');
+  return names.length === 0 ? undefined : { type: 'string', enum: names };
 }
 
 /** Every way in which a value, straight from YAML, departs from the schema. */

@@ -36,13 +36,15 @@ export function discriminatorOf(options: readonly ShapeNode[]): string | undefin
   return keysOf(first).find(([key]) => options.every((option) => asNode(option.properties?.[key])?.const !== undefined))?.[0];
 }
 
-/** The alternative a value means: by its discriminator, else the first section for a section, else the first that fits its kind. */
+/** The alternative a value means: by its discriminator, else for a section the one that knows most of its keys, else the first of its kind. */
 export function chosen(node: ShapeNode, value: unknown): ShapeNode {
   const options = alternatives(node);
   const key = discriminatorOf(options);
   const byKey = key === undefined ? undefined : options.find((option) => asNode(option.properties?.[key])?.const === field(value, key));
-  const byKind = options.find((option) => (option.type === 'object') === isRecord(value));
-  return byKey ?? byKind ?? options[0] ?? node;
+  if (byKey !== undefined) return byKey;
+  const known = (option: ShapeNode): number => (isRecord(value) ? Object.keys(value).filter((name) => option.properties?.[name] !== undefined).length : 0);
+  const ofKind = options.filter((option) => (option.type === 'object') === isRecord(value)).sort((a, b) => known(b) - known(a));
+  return ofKind[0] ?? options[0] ?? node;
 }
 
 /** The node that describes a path of the file, by the values on the way; undefined where the path is unknown. */
