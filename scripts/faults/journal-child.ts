@@ -2,7 +2,7 @@
  * The victim of the journal's fault rounds: the real journal and uplink, with a load, which tells its parent what it was
  * told is on record, and kills itself at the point it is given.
  */
-import { writeSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import { z } from 'zod';
 import { silentLog } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
@@ -11,6 +11,8 @@ import { Uplink } from '../../src/uplink/index.js';
 
 const settingsSchema = z.object({
   directory: z.string(),
+  /** File for what was told: a killed process's writes stay, and it never blocks as a pipe does. */
+  told: z.string(),
   url: z.string(),
   protocol: z.enum(['5', '3.1.1']),
   /** First number of the events' payload; numbers grow over all rounds. */
@@ -37,9 +39,11 @@ function at(point: z.output<typeof settingsSchema>['point']): void {
   else setTimeout(die, settings.delayMs);
 }
 
-/** Straight into the pipe: what is written here outlives the kill. */
+const told = openSync(settings.told, 'a');
+
+/** Straight to the system: what is written here outlives the kill. */
 function tell(line: string): void {
-  writeSync(1, `${line}\n`);
+  writeSync(told, `${line}\n`);
 }
 
 /** The journal, with the moments between write, publish and acknowledge laid open. */
@@ -90,7 +94,7 @@ async function main(): Promise<void> {
       number += 1;
       const appended = journal.append({ type: 'passage.read', lane: own % 2 === 0 ? 'entry' : 'exit', payload: { number: own } });
       at('write');
-      return appended.then((event) => tell(`${own} ${event.seq} ${event.id}`));
+      return appended.then((event) => tell(`${own} ${event.seq}`));
     });
     await Promise.all(handed);
   }

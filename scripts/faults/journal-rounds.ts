@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, closeSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { connect as connectSocket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,13 +75,14 @@ export async function runJournalRounds({ rounds, seed, onProgress }: JournalRoun
       numbers.set(number, event.seq);
     },
   });
-  const told = new Map<number, { readonly seq: number; readonly id: string }>();
+  const told = new Map<number, number>();
   const faults: Record<string, number> = {};
   const count = (kind: string): void => {
     faults[kind] = (faults[kind] ?? 0) + 1;
   };
   const data = join(directory, 'data');
   const copy = join(directory, 'older.db');
+  const book = join(directory, 'told');
   let nextNumber = 1;
   try {
     const program = await buildVictim();
@@ -90,6 +91,7 @@ export async function runJournalRounds({ rounds, seed, onProgress }: JournalRoun
       const point = POINTS[Math.floor(random() * POINTS.length)] ?? 'time';
       const settings = {
         directory: data,
+        told: book,
         url: broker.url,
         protocol: broker.protocol,
         firstNumber: nextNumber,
@@ -98,19 +100,16 @@ export async function runJournalRounds({ rounds, seed, onProgress }: JournalRoun
         delayMs: point === 'time' ? 20 + Math.floor(random() * 500) : random() < 0.4 ? 0 : Math.floor(random() * (point === 'start' ? 60 : 6)),
         burst: 1 + Math.floor(random() * 12),
       };
-      const victim = spawn(process.execPath, [program, JSON.stringify(settings)], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+      const victim = spawn(process.execPath, [program, JSON.stringify(settings)], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
       const brokerDies = round % BROKER_KILL_EVERY === 0 && broker.kill !== undefined;
-      const lines = linesOf(victim);
+      const gone = goneOf(victim);
       if (brokerDies) {
-        await Promise.race([lines, new Promise((resolve) => setTimeout(resolve, 100 + random() * 200))]);
+        await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, 100 + random() * 200))]);
         await broker.kill();
         await broker.restart?.();
         count('broker-killed');
       }
-      for (const line of await lines) {
-        const [number = '', seq = '', id = ''] = line.split(' ');
-        told.set(Number(number), { seq: Number(seq), id });
-      }
+      await gone;
       count(`killed-at-${point}`);
       // Numbers of events that were handed over but not told stay used: they may be on record.
       nextNumber += 100_000;
@@ -121,12 +120,18 @@ export async function runJournalRounds({ rounds, seed, onProgress }: JournalRoun
       }
       onProgress?.(round);
     }
-    const drain = { directory: data, url: broker.url, protocol: broker.protocol, firstNumber: 0, point: 'none', countdown: 0, delayMs: 0, burst: 1 };
-    const last = spawn(process.execPath, [program, JSON.stringify(drain)], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
-    if (!(await linesOf(last, DRAIN_MS)).includes('drained')) throw new GateError('BROKER_UNREACHABLE', 'the last run did not drain its backlog; see its error output');
+    const drain = { directory: data, told: book, url: broker.url, protocol: broker.protocol, firstNumber: 0, point: 'none', countdown: 0, delayMs: 0, burst: 1 };
+    const last = spawn(process.execPath, [program, JSON.stringify(drain)], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+    await goneOf(last, DRAIN_MS);
+    const lines = readFileSync(book, 'utf8').split('\n').slice(0, -1);
+    if (lines.pop() !== 'drained') throw new GateError('BROKER_UNREACHABLE', 'the last run did not drain its backlog; see its error output');
+    for (const line of lines) {
+      const [number = '', seq = ''] = line.split(' ');
+      told.set(Number(number), Number(seq));
+    }
     const ledger = platform.ledger('faults', 'victim');
     const declared = (seq: number): boolean => ledger.declared.some(({ first, last: end }) => first <= seq && seq <= end);
-    const lost = [...told].filter(([number, { seq }]) => numbers.get(number) !== seq && !declared(seq)).length;
+    const lost = [...told].filter(([number, seq]) => numbers.get(number) !== seq && !declared(seq)).length;
     const bySequence = [...numbers].sort(([, one], [, other]) => one - other).map(([number]) => number);
     const outOfOrder = bySequence.filter((number, index) => number < (bySequence[index - 1] ?? 0)).length;
     return {
@@ -164,15 +169,13 @@ async function buildVictim(): Promise<string> {
   return join(outdir, 'victim.js');
 }
 
-/** All whole lines a process writes until it is gone; the pipe keeps them when it is killed. */
-function linesOf(child: ChildProcess, limitMs = ROUND_MS): Promise<string[]> {
+/** Resolves when a process is gone; one that does not end by itself is killed. */
+function goneOf(child: ChildProcess, limitMs = ROUND_MS): Promise<void> {
   return new Promise((resolve) => {
-    let text = '';
     const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
-    child.stdout?.setEncoding('utf8').on('data', (part: string) => (text += part));
     child.once('close', () => {
       clearTimeout(limit);
-      resolve(text.split('\n').slice(0, -1));
+      resolve();
     });
   });
 }

@@ -22,6 +22,9 @@ const QUICK_CHECK_BYTES = 16 * 1024 * 1024;
 /** Wall time this far behind the last trusted event is a clock that went back, not jitter. */
 const CLOCK_BACK_MS = 5_000;
 const EVIDENCE_FOLDERS = 256;
+/** Events removed in one go on a full disk: the delete itself is written to the log, in the room the ballast left. */
+const PRUNE_EVENTS = 200;
+const LEAST_SLACK_BYTES = 256 * 1024;
 
 export type CoreLog = (level: 'info' | 'warn' | 'error', facts: object, message: string) => void;
 
@@ -51,6 +54,8 @@ export class JournalCore {
   #unstored = 0;
   #syncChecked = false;
   #sweepFolder = 0;
+  /** The disk is full and the ballast given up. */
+  #tight = false;
 
   constructor(options: ThreadOptions, log: CoreLog) {
     this.#options = options;
@@ -99,6 +104,7 @@ export class JournalCore {
     const remedies = [...this.#remedies(batch.moment)];
     for (;;) {
       try {
+        this.#keepSlack(batch.moment);
         const committed = this.#store.apply(this.#options.client, batch);
         if (!this.#syncChecked) {
           assertFullSync(this.#db);
@@ -131,7 +137,7 @@ export class JournalCore {
     } catch (error) {
       const kind = failureKind(error);
       if (kind === 'corrupt') this.#repair(moment);
-      else if (kind === 'full') this.#makeRoom();
+      else if (kind === 'full') this.#makeRoom(moment);
       else if (kind === 'io') this.#reopen();
       else throw error;
       try {
@@ -191,6 +197,7 @@ export class JournalCore {
       return true;
     }
     this.#ballast.refill();
+    this.#tight &&= !this.#ballast.held;
     return photographs || through > 0;
   }
 
@@ -202,30 +209,39 @@ export class JournalCore {
   *#remedies(moment: Moment): Generator<{ against: 'corrupt' | 'full' | 'io'; run: () => void }> {
     yield { against: 'corrupt', run: () => this.#repair(moment) };
     yield { against: 'io', run: () => this.#reopen() };
-    yield { against: 'full', run: () => this.#makeRoom() };
-    yield { against: 'full', run: () => this.#dropOldest(moment, false) };
-    yield { against: 'full', run: () => this.#dropOldest(moment, true) };
+    yield { against: 'full', run: () => this.#makeRoom(moment) };
+    yield { against: 'full', run: () => this.#makeRoom(moment) };
   }
 
-  #makeRoom(): void {
+  /**
+   * On a full disk: gives the ballast up, empties the log into the database, removes the oldest photographs. Where that
+   * does not bring the ballast back, the database is kept from growing (see #keepSlack) until it does.
+   */
+  #makeRoom(moment: Moment): void {
     this.#ballast.release();
-    const bytes = room(this.#store, this.#evidence, this.#options.ballastBytes * 2);
-    this.#log('warn', { bytes }, 'journal: the disk is full; the oldest photographs were removed');
     this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    const bytes = room(this.#store, this.#evidence, this.#options.ballastBytes * 5);
+    this.#log('warn', { bytes }, 'journal: the disk is full; the oldest photographs were removed');
+    this.#ballast.refill();
+    this.#tight = !this.#ballast.held;
+    this.#keepSlack(moment);
   }
 
-  /** Frees pages inside the database by removing its oldest events; those the platform does not have only when told. */
-  #dropOldest(moment: Moment, unacknowledged: boolean): void {
-    const { acknowledged, prunedThrough, head } = this.#store.state;
-    const limit = unacknowledged ? head : acknowledged;
-    const through = Math.min(limit, prunedThrough + 2_000);
-    if (through <= prunedThrough) return;
-    this.#store.pruneThrough(through);
-    this.#db.pragma('wal_checkpoint(TRUNCATE)');
-    const lost = Math.max(acknowledged, prunedThrough) + 1;
-    if (through < lost) return;
-    this.#log('error', { first: lost, last: through }, 'journal: the disk is full; events the platform does not have were given up');
-    this.#record('journal.lost', { reason: 'disk-full', gaps: [{ first: lost, last: through, reason: 'disk-full' }] }, moment);
+  /** While the disk is full: free pages inside the database for what comes, from its oldest events. */
+  #keepSlack(moment: Moment): void {
+    const slack = Math.max(LEAST_SLACK_BYTES, this.#options.ballastBytes / 4);
+    while (this.#tight && this.#store.freeBytes() < slack) {
+      const { acknowledged, prunedThrough, head } = this.#store.state;
+      // Those the platform does not have go only when no other is left.
+      const through = Math.min(acknowledged > prunedThrough ? acknowledged : head, prunedThrough + PRUNE_EVENTS);
+      if (through <= prunedThrough) return;
+      this.#store.pruneThrough(through);
+      this.#db.pragma('wal_checkpoint(TRUNCATE)');
+      if (through <= acknowledged) continue;
+      const gap = { first: prunedThrough + 1, last: through, reason: 'disk-full' };
+      this.#log('error', gap, 'journal: the disk is full; events the platform does not have were given up');
+      this.#record('journal.lost', { reason: 'disk-full', gaps: [gap] }, moment);
+    }
   }
 
   #recordUnstored(moment: Moment): void {

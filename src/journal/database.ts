@@ -5,6 +5,8 @@ import { GateError } from '../base/index.js';
 import { FILE_MODE, syncDirectory, systemCode } from './files.js';
 
 const SYNCHRONOUS_FULL = 2;
+/** 2 MB of pages. */
+const LOG_PAGES = 512;
 
 /**
  * Opens the journal's database with the durability it needs.
@@ -29,6 +31,8 @@ export function openDatabase(path: string, exclusive: boolean): Database {
       throw new GateError('JOURNAL_WRITE_FAILED', `this file system gives journal mode ${String(mode)} instead of WAL; put the data directory on a local file system`);
     }
     db.pragma('synchronous = FULL');
+    // A short log: what a restart replays, and what the ballast has to make room for on a full disk.
+    db.pragma(`wal_autocheckpoint = ${LOG_PAGES}`);
     return db;
   } catch (error) {
     db.close();

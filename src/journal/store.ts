@@ -252,10 +252,17 @@ export class JournalStore {
 
   /** Bytes the tables really use; pages freed by retention are reused before the file grows. */
   usedBytes(): number {
-    const pages = this.#db.prepare<[], { used: number }>(
-      'SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size) - (SELECT freelist_count FROM pragma_freelist_count) * (SELECT page_size FROM pragma_page_size) AS used',
-    );
-    return pages.get()?.used ?? 0;
+    return (this.#number('page_count') - this.#number('freelist_count')) * this.#number('page_size');
+  }
+
+  /** Bytes of free pages inside the file. */
+  freeBytes(): number {
+    return this.#number('freelist_count') * this.#number('page_size');
+  }
+
+  #number(pragma: 'page_count' | 'page_size' | 'freelist_count'): number {
+    const value: unknown = this.#db.pragma(pragma, { simple: true });
+    return typeof value === 'number' ? value : 0;
   }
 
   #change(run: (state: State) => void): void {
