@@ -191,7 +191,8 @@ export function outputFault(step: Step, input: Extract<LaneInput, { kind: 'outpu
   latch(step, 'output-fault', text);
   if (action === 'release') {
     // Energised as far as anybody knows, until a release is taken or the pulse has run out by itself.
-    patchContact(step, output, { mode: 'pulse', releaseAgainMs: again });
+    const running = step.state.boom.contacts[output].untilMs > step.nowMs;
+    patchContact(step, output, { mode: running ? 'pulse' : 'off', releaseAgainMs: again });
     return;
   }
   patchBoom(step, { retryAtMs: again, tries: step.state.boom.tries + 1 });

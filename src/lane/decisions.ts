@@ -16,20 +16,23 @@ function readable(passage: Passage): boolean {
 
 /** Gives the vehicle on the approach loop the track that is its own, and keeps its plate up to date. */
 export function claimTracks(step: Step): void {
-  for (const passage of step.state.passages) {
-    if (!readable(passage)) continue;
-    if (!passage.tracks.some((track) => isLive(step, track))) {
-      const track = nextTrack(step, passage);
-      if (track !== null) {
-        patchTrack(step, track.track, { owner: passage.key, request: null, decision: null });
-        patchPassage(step, passage.key, { tracks: [...passage.tracks, track.track] });
-        readPlate(step, passage.key);
-        adopt(step, passage.key, track.request, track.decision);
-        continue;
-      }
-    }
-    readPlate(step, passage.key);
+  for (const { key } of step.state.passages.filter(readable)) {
+    while (claimNext(step, key));
+    readPlate(step, key);
   }
+}
+
+/** One more track, where none of those it has is in the picture any more. */
+function claimNext(step: Step, key: string): boolean {
+  const passage = findPassage(step, key);
+  if (passage === null || passage.tracks.some((track) => isLive(step, track))) return false;
+  const track = nextTrack(step, passage);
+  if (track === null) return false;
+  patchTrack(step, track.track, { owner: key, request: null, decision: null });
+  patchPassage(step, key, { tracks: [...passage.tracks, track.track] });
+  readPlate(step, key);
+  adopt(step, key, track.request, track.decision);
+  return true;
 }
 
 /** The newest track's vote is the vehicle's plate, unless an older one was decisive and this is not yet. */

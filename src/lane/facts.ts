@@ -110,7 +110,7 @@ export function runTimeMs(state: LaneState, movement: Movement): number {
 export function movementDueMs(state: LaneState, movement: Movement): number {
   const limit = movement.direction === 'up' ? limits(state).open : limits(state).closed;
   const graceMs = limit === null ? state.settings.settleMs : state.settings.runWatchdogMs;
-  return movement.startedMs + runTimeMs(state, movement) + graceMs;
+  return movement.startedMs + Math.max(1, runTimeMs(state, movement) + graceMs);
 }
 
 /** Estimated position of the boom, 0 closed to 1 open. */

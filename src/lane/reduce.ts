@@ -21,6 +21,8 @@ export function reduce(state: LaneState, input: LaneInput, nowMs: number): { rea
   const step: Step = { state, effects: [], nowMs };
   advanceBoom(step);
   absorb(step, input);
+  // A limit switch that failed just now lets run times count, and those may be over already.
+  advanceBoom(step);
   settle(step);
   return { state: step.state, effects: step.effects };
 }
