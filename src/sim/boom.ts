@@ -108,6 +108,7 @@ export class Boom {
   }
 
   #order(target: 'open' | 'closed' | 'stopped', by: MovedBy, nowMs: number): void {
+    if (this.#next?.target === target) return;
     this.#next = { target, by, atMs: nowMs + this.#options.reactionMs };
   }
 

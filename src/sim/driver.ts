@@ -41,7 +41,7 @@ export function drive(vehicle: Vehicle, around: Surroundings, dtMs: number): voi
     const room = around.gapBehindM - 0.6;
     const allowed = Math.min(2.2, Math.sqrt(Math.max(0, 2 * 1.5 * room)));
     next = approachSpeed(v, -allowed, 1.2, 3, dt);
-    if (vehicle.phase === 'leaving-back' && room < 1 && around.follower !== undefined) {
+    if (vehicle.phase !== 'reversing' && room < 1 && around.follower !== undefined) {
       around.follower.yielding = true;
       around.follower.disturbed = true;
       vehicle.disturbed = true;
@@ -138,8 +138,12 @@ function forward(vehicle: Vehicle, around: Surroundings, x: number, v: number, d
     if (line === undefined) vehicle.phase = 'committed';
     else {
       const needed = (v * v) / (2 * Math.max(0.02, line - x));
-      if (needed > body.brakingMps2) braking = emergencyBrakingMps2;
-      allowed = Math.min(allowed, stopSpeed(line - x, Math.max(body.brakingMps2, Math.min(emergencyBrakingMps2, needed))));
+      if (needed <= body.brakingMps2) allowed = Math.min(allowed, stopSpeed(line - x, body.brakingMps2));
+      else {
+        // Later than comfortable: brakes as hard as it takes.
+        braking = Math.min(emergencyBrakingMps2, needed * 1.05);
+        allowed = 0;
+      }
     }
   }
   return approachSpeed(v, allowed, body.accelerationMps2, braking, dt);

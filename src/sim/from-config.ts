@@ -13,6 +13,7 @@ export function simLaneSpec(lane: LaneConfig): SimLaneSpec {
     closeTimeMs: barrier.closeTimeMs,
     deadTimeMs: barrier.deadTimeMs,
     beam: inputs.beam !== undefined,
-    longestEnergisedMs: barrier.pulseMs + 300,
+    // A second pulse while one runs extends it.
+    longestEnergisedMs: 2 * barrier.pulseMs + 300,
   };
 }

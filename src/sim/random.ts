@@ -50,12 +50,12 @@ export class Random {
   }
 
   /** Draws a key by weight. Weights need not add up to one. */
-  weighted<Key extends string>(weights: Readonly<Partial<Record<Key, number>>>, fallback: Key): Key {
+  weighted<Key extends string>(weights: Readonly<Record<Key, number>>, fallback: NoInfer<Key>): Key {
     let total = 0;
-    for (const key in weights) total += weights[key] ?? 0;
+    for (const key in weights) total += weights[key];
     let rest = this.next() * total;
     for (const key in weights) {
-      rest -= weights[key] ?? 0;
+      rest -= weights[key];
       if (rest < 0) return key;
     }
     return fallback;

@@ -59,7 +59,7 @@ export class Estate {
 
   constructor(world: World, options: EstateOptions) {
     this.#world = world;
-    this.#options = { residents: 28, visitors: 5, headwayMs: 4_500, ...options };
+    this.#options = { residents: 28, visitors: 5, headwayMs: 3_600, ...options };
     this.#random = world.random('estate');
     const random = this.#random;
     const taken = new Set<string>();
@@ -140,7 +140,9 @@ export class Estate {
       const lane = this.#world.lane(id);
       const before = lane.vehicles.filter((vehicle) => vehicle.high < 1).length;
       if (!lane.hasRoom() || before > 1) continue;
-      this.#nextMs.set(id, nowMs + 1_500 + this.#random.exponential(this.#options.headwayMs - 1_500));
+      // The tailgater comes right behind the one before.
+      const tailgaterNext = id === this.#options.entry && this.#arrivals % 16 === 7;
+      this.#nextMs.set(id, tailgaterNext ? nowMs + 500 : nowMs + 1_500 + this.#random.exponential(this.#options.headwayMs - 1_500));
       if (id === this.#options.entry) this.#entry(lane);
       else this.#exit(lane);
     }
@@ -210,7 +212,7 @@ export class Estate {
       plate: person.plate,
       tag: person.tag,
       intention: person.rearFirst ? { kind: 'drive' } : intention,
-      speedMps: person.rearFirst ? 2.4 : this.#random.between(3.4, 5.6),
+      speedMps: person.rearFirst ? 2.4 : intention.kind === 'tailgate' ? 6 : this.#random.between(3.4, 5.6),
       // Nobody waits for ever, not even those who ought to be let in: a demonstration must not stand still.
       patienceMs: patienceMs ?? 15_000,
       paint: person.paint,
