@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
 
 /**
  * Sends lines of the sd_notify(3) protocol to the service manager; rejects where that is impossible.
@@ -8,10 +11,5 @@ import { execFile } from 'node:child_process';
  * program waits until the manager has read the message, so that it is not lost with the program's exit.
  */
 export async function systemdNotify(lines: readonly string[], environment: NodeJS.ProcessEnv = process.env): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    execFile('systemd-notify', [...lines], { env: environment, timeout: 10_000 }, (error) => {
-      if (error === null) resolve();
-      else reject(error);
-    });
-  });
+  await run('systemd-notify', [...lines], { env: environment, timeout: 10_000 });
 }
