@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { FILE_MODE } from './files.js';
 
 /** Free space needed before the ballast is filled again, as a multiple of it. */
-const REFILL_FACTOR = 4;
+export const REFILL_FACTOR = 2;
 
 /**
  * A file that only takes up room. On a full disk SQLite cannot even delete, because a delete writes too; giving the
@@ -31,7 +31,7 @@ export class Ballast {
     rmSync(this.#path, { force: true });
   }
 
-  /** Fills the ballast where the disk has room for several of it. Random bytes, so that no file system squeezes them. */
+  /** Fills the ballast where the disk has room for it and as much again. Random bytes, so that no file system squeezes them. */
   refill(): void {
     if (this.#bytes === 0 || this.held || freeBytes(dirname(this.#path)) < this.#bytes * REFILL_FACTOR) return;
     try {

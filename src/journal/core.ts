@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { GateError, errorText, isGateError } from '../base/index.js';
-import { Ballast, freeBytes } from './ballast.js';
+import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson } from './canonical.js';
 import { assertFullSync, failureKind, lockJournal, openDatabase } from './database.js';
 import { EvidenceStore } from './evidence-store.js';
@@ -203,7 +203,7 @@ export class JournalCore {
 
   /** Bytes missing on the disk before the ballast could be filled again; 0 while it is there. */
   #ballastShort(): number {
-    return this.#ballast.held ? 0 : Math.max(0, this.#options.ballastBytes * 4 - freeBytes(this.#options.directory));
+    return this.#ballast.held ? 0 : Math.max(0, this.#options.ballastBytes * REFILL_FACTOR - freeBytes(this.#options.directory));
   }
 
   *#remedies(moment: Moment): Generator<{ against: 'corrupt' | 'full' | 'io'; run: () => void }> {
@@ -219,8 +219,8 @@ export class JournalCore {
    */
   #makeRoom(moment: Moment): void {
     this.#ballast.release();
+    const bytes = room(this.#store, this.#evidence, this.#options.ballastBytes * (REFILL_FACTOR + 1));
     this.#db.pragma('wal_checkpoint(TRUNCATE)');
-    const bytes = room(this.#store, this.#evidence, this.#options.ballastBytes * 5);
     this.#log('warn', { bytes }, 'journal: the disk is full; the oldest photographs were removed');
     this.#ballast.refill();
     this.#tight = !this.#ballast.held;

@@ -144,7 +144,7 @@ function mounted(megabytes: number): string | undefined {
 
 describe('a full disk', () => {
   it('takes photographs first, then acknowledged events; the gate goes on writing', async () => {
-    const directory = mounted(16);
+    const directory = mounted(20);
     if (directory === undefined) return;
     const said: string[] = [];
     const core = new JournalCore(options(join(directory, 'journal'), { ballastBytes: 4 * 1024 * 1024 }), (_, __, message) => said.push(message));
@@ -153,7 +153,7 @@ describe('a full disk', () => {
         await core.answer({ ask: 'saveEvidence', passage: `p-${picture}`, kind: 'frame', jpeg: new Uint8Array(randomBytes(500_000)) }, moment(0));
       }
       let head = 0;
-      for (let round = 0; round < 80; round += 1) {
+      for (let round = 0; round < 120; round += 1) {
         const committed = core.commit(batch(100, moment(0), 2_000));
         expect(committed.first).toBeGreaterThan(head);
         head = committed.first + 99;
@@ -171,12 +171,12 @@ describe('a full disk', () => {
   });
 
   it('gives up events the platform does not have only at the very last, and declares them', async () => {
-    const directory = mounted(14);
+    const directory = mounted(18);
     if (directory === undefined) return;
     const core = new JournalCore(options(join(directory, 'journal'), { ballastBytes: 4 * 1024 * 1024 }), () => undefined);
     try {
       let written = 0;
-      for (let round = 0; round < 80; round += 1) {
+      for (let round = 0; round < 120; round += 1) {
         core.commit(batch(100, moment(0), 2_000));
         written += 100;
       }
