@@ -173,6 +173,7 @@ async function main(): Promise<number> {
   const version = packageVersion();
   const seen: Seen[] = [];
   const relayMs: number[] = [];
+  let platform: ReferencePlatform | undefined;
   const gate = new Gate({
     config: options.headless ? { ...config, web: { ...config.web, port: 0 } } : config,
     secrets,
@@ -189,6 +190,10 @@ async function main(): Promise<number> {
         seen.push({ ...passage, startedMs: systemClock.monoMs() - passage.durationMs });
         say(passageLine(passage));
       },
+      onBroker: async (url) => {
+        platform = new ReferencePlatform({ url, log, protocol: '3.1.1' });
+        await platform.start();
+      },
       onMeasure: (_lane, measure) => relayMs.push(measure.loopToRelayMs),
     },
   });
@@ -198,8 +203,6 @@ async function main(): Promise<number> {
   say('Laurel Gate: starting a simulated estate (recognition needs a few seconds to load) …');
   gate.site?.estate?.onStory((story) => say(`  street ${chinese ? story.zh : story.en}`));
   await gate.start();
-  const platform = gate.brokerUrl === undefined ? undefined : new ReferencePlatform({ url: gate.brokerUrl, log, protocol: '3.1.1' });
-  await platform?.start();
   if (!options.headless) say(`\nOpen ${gate.webUrl ?? '(the page did not start, see above)'} in a browser.`);
   say(`On another terminal: npx gatectl --data ${dataDirectory} status\nCtrl-C ends it.\n`);
 

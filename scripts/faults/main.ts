@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { GateError } from '../../src/base/index.js';
 import { runDaemonRounds } from './daemon-rounds.js';
 import { runJournalRounds } from './journal-rounds.js';
-import { laneFaultKinds, runLaneWorld } from './lane-world.js';
+import { runLaneWorld } from './lane-world.js';
 
 const parts = ['lane', 'journal', 'daemon'] as const;
 type Part = (typeof parts)[number];
@@ -40,8 +40,6 @@ function readArguments(): { only: readonly Part[]; rounds: number; seed: number;
   return { only, rounds: rounds.data, seed: seed.data, json: values.json };
 }
 
-/** Vehicles in one random world: each world draws its own lane, barrier and habits. */
-const passagesPerWorld = 100;
 /** Rounds of the whole daemon take seconds each, so a campaign of N does one for every tenth kill of the journal alone. */
 const daemonShare = 10;
 
@@ -60,18 +58,12 @@ async function main(): Promise<void> {
   const violations: string[] = [];
 
   if (only.includes('lane')) {
-    let driven = 0;
-    for (let worlds = 0; driven < rounds; worlds += 1) {
-      // Every other world is whole, so that counting is judged too; the rest draw from all kinds of fault.
-      const lane = await runLaneWorld({ seed: seed * 1_000_003 + worlds, passages: Math.min(passagesPerWorld, rounds - driven), ...(worlds % 2 === 0 ? {} : { faults: laneFaultKinds }) });
-      driven += Math.max(1, lane.passages);
-      result.passages += lane.passages;
-      result.unsafeMovements += lane.unsafeMovements;
-      result.miscounted += lane.miscounted;
-      addFaults(lane.faults);
-      violations.push(...lane.violations.map((text) => `world ${lane.seed}: ${text}`));
-      progress('lane', Math.min(driven, rounds), rounds);
-    }
+    const lane = await runLaneWorld({ seed, passages: rounds, onProgress: (done) => progress('lane', done, rounds) });
+    result.passages += lane.passages;
+    result.unsafeMovements += lane.unsafeMovements;
+    result.miscounted += lane.miscounted;
+    addFaults(lane.faults);
+    violations.push(...lane.violations);
   }
   if (only.includes('journal')) {
     const journal = await runJournalRounds({ rounds, seed, onProgress: (done) => progress('journal', done, rounds) });

@@ -33,6 +33,8 @@ export interface GateHooks {
   onMeasure?(lane: LaneId, measure: LaneMeasure): void;
   onPassageEnd?(ended: EndedPassage): void;
   onMessage?(lane: LaneId, message: DriverMessage): void;
+  /** The embedded broker is up and the uplink is not yet connected: a platform that connects now misses nothing. */
+  onBroker?(url: string): Promise<void>;
 }
 
 export interface GateOptions {
@@ -122,11 +124,6 @@ export class Gate implements GatePort {
       });
       this.#lanes.set(lane.id, { runner, photographs: new Map() });
     }
-  }
-
-  /** The broker to talk to when it is the embedded one; for the demonstration's platform. */
-  get brokerUrl(): string | undefined {
-    return this.#brokerUrl;
   }
 
   /** Where the page is, once started. */
@@ -436,10 +433,11 @@ export class Gate implements GatePort {
   }
 
   async #startUplink(): Promise<void> {
-    const { config, secrets, clock, log, random, version } = this.#options;
+    const { config, secrets, clock, log, random, version, hooks } = this.#options;
     if (config.uplink.broker === 'embedded') {
       this.#broker = new EmbeddedBroker();
       this.#brokerUrl = (await this.#broker.start()).url;
+      await hooks?.onBroker?.(this.#brokerUrl);
     }
     this.#uplink = new Uplink({
       config: resolveUplink(config.uplink, secrets, this.#brokerUrl),
