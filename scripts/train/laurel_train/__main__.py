@@ -23,9 +23,10 @@ def main():
     p.add_argument("--pool", type=int, help="samples kept in the pool")
     p.add_argument("--refresh", type=int, help="samples made anew at every step")
     p.add_argument("--rate", type=float, help="learning rate")
+    p.add_argument("--start-from", type=pathlib.Path, help="checkpoint whose weights a new training starts with")
     a = p.parse_args()
     a.work.mkdir(parents=True, exist_ok=True)
-    options = {k: v for k, v in (("images", a.images), ("pool_size", a.pool), ("refresh", a.refresh), ("rate", a.rate)) if v is not None}
+    options = {k: v for k, v in (("images", a.images), ("pool_size", a.pool), ("refresh", a.refresh), ("rate", a.rate), ("start_from", a.start_from)) if v is not None}
     if a.step == "reader":
         from .train_reader import train
         train(a.data, a.work, a.fonts, seed=a.seed, jobs=a.jobs, device=a.device, threads=a.threads, minutes=a.minutes, **options)

@@ -80,11 +80,11 @@ class Glyphs:
                 if src is not None:
                     break
         if src is None:
-            font = self.fonts.get("cjk" if chinese else style) or self.fonts.get("demo")
+            font = self.fonts.get("cjk" if chinese else "demo" if style == "stretched" else style) or self.fonts.get("demo")
             if font is None:
                 raise KeyError(f"no glyph for {char}: give a fonts folder")
             raw = self._font_mask(font, char)
-            if not chinese:
+            if not chinese and (style != "stretched" or char == "1"):
                 ref = self._font_mask(font, "H")
                 slot = np.zeros((raw.shape[0], max(raw.shape[1], int(ref.shape[1] * 1.05))), np.uint8)
                 x = (slot.shape[1] - raw.shape[1]) // 2
@@ -151,6 +151,8 @@ def draw_plate(rng, glyphs: Glyphs, spec: Spec, ppm: float = 0.5, style: str | N
     if style not in glyphs.styles:
         style = "file"
     demo = style == "demo"
+    if demo and rng.random() < 0.5:  # every character fills its place, as stamps do
+        style = "stretched"
     w, h = round(spec.size[0] * ppm), round(spec.size[1] * ppm)
     out = ground(rng, spec, w, h, demo)
     ink = _colour(rng, INKS[spec.plate_class], 8)
@@ -163,10 +165,10 @@ def draw_plate(rng, glyphs: Glyphs, spec: Spec, ppm: float = 0.5, style: str | N
     for char, x, y, cw, ch, which in spec.cells:
         cx, cy = (x + cw / 2 + dx + rng.normal(0, 0.5)) * ppm, (y + ch / 2 + dy + rng.normal(0, 0.5)) * ppm
         gw, gh = cw * grow * ppm, ch * grow * ppm
-        if demo and ord(char) > 255 and rng.random() < 0.7:
+        if style == "demo" and ord(char) > 255 and rng.random() < 0.7:
             gw = gh = max(gw, gh * rng.uniform(0.5, 0.72))  # a font keeps the character's own proportions
             gw = min(gw, cw * 1.15 * ppm)
-        if demo and ord(char) < 256:
+        if style == "demo" and ord(char) < 256:
             gw *= rng.uniform(0.75, 1.0)
             gh *= rng.uniform(0.8, 1.0)
         gw, gh = max(2, round(gw)), max(2, round(gh))

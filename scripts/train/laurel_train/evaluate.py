@@ -109,7 +109,9 @@ def evaluate(models: pathlib.Path, data: pathlib.Path, work: pathlib.Path, fonts
         report[key] = float(np.mean(good))
         report[key + "Province"] = float(np.mean(province))
         report[key + "ByClass"] = {k: [int(sum(v)), len(v)] for k, v in by_class.items()}
-        report[key + "Located"] = float(np.nanmean(np.array(located) > 0.7)) if not np.all(np.isnan(located)) else None
+        known = [v for v in located if not np.isnan(v)]
+        report[key + "Located"] = float(np.mean(np.array(known) > 0.7)) if known else None
+        report[key + "WithCorners"] = len(known)
         report[key + "GivenCorners"] = float(np.mean(straight)) if straight else None
         report[key + "ExtraConfident"] = extra
         sheet(cases[:64], out / f"{name}-wrong.png", fonts, 6)
@@ -137,7 +139,7 @@ def evaluate(models: pathlib.Path, data: pathlib.Path, work: pathlib.Path, fonts
     return report
 
 
-def drawn(pair: Pair, data: pathlib.Path, fonts, out: pathlib.Path, each: int = 40) -> dict:
+def drawn(pair: Pair, data: pathlib.Path, fonts, out: pathlib.Path, each: int = 16) -> dict:
     """Every kind of plate as our own simulation draws it, in a 1280x720 frame, end to end: right by kind."""
     from . import augment
     from .drawing import Glyphs, draw_plate

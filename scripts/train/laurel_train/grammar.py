@@ -102,10 +102,10 @@ def two_rows_small(top, bottom, ink=None, size=(220.0, 140.0)):
 
 # Shares of the kinds in synthetic data: what real training pictures lack comes more often.
 KINDS = {
-    "blue": 14, "yellow": 8, "yellow-rear": 13, "green": 13, "green-large": 5, "police": 8, "learner": 6,
-    "trailer": 4, "hongkong": 4, "embassy": 3, "consulate": 4, "military": 6, "military-two": 2,
-    "armed-police": 4, "armed-police-two": 1.5, "emergency": 4, "motorcycle": 4, "low-speed": 1.5,
-    "learner-two": 1, "black": 2.5, "police-motorcycle": 1,
+    "blue": 14, "yellow": 8, "yellow-rear": 16, "green": 13, "green-large": 5, "police": 8, "learner": 6,
+    "trailer": 5, "hongkong": 4, "embassy": 4, "consulate": 4, "military": 5, "military-two": 2,
+    "armed-police": 6, "armed-police-two": 2, "emergency": 4, "motorcycle": 6, "low-speed": 2,
+    "learner-two": 1, "black": 3, "police-motorcycle": 2,
 }
 
 
@@ -174,7 +174,11 @@ def random_spec(rng, kind: str | None = None, province: str | None = None) -> Sp
         text = "WJ" + p + _pick(rng, DIGITS, 4) + _tail(rng, 1)
         size = (440.0, 140.0)
         widths = [0.8, 0.8, 0.9, 1, 1, 1, 1, 1]
-        if rng.random() < 0.5:
+        how = rng.random()
+        if how < 0.35:  # even, a wider gap after the letters
+            w = (440 - 31 - 9 * 7 - 16) / 8
+            cells = [(c, 15.5 + i * (w + 9) + (16 if i > 1 else 0), 25.0, w, 90.0, "red" if i < 2 else "text") for i, c in enumerate(text)]
+        elif how < 0.7:
             cells = even_row(text, size, 25, 90, 14, 10, {0: "red", 1: "red"}, widths)
         else:
             _, cells, _ = one_row_eight(text, {0: "red", 1: "red"}, 3)
@@ -182,6 +186,8 @@ def random_spec(rng, kind: str | None = None, province: str | None = None) -> Sp
         return spec(text, "white", 1, (size, cells, None))
     if kind == "armed-police-two":
         text = "WJ" + p + _pick(rng, DIGITS, 4) + _tail(rng, 1)
+        if rng.random() < 0.4:
+            return spec(text, "white", 2, two_rows_large(text[:2], text[2:], {0: "red", 1: "red"}), "220")
         return spec(text, "white", 2, two_rows_large(text[:3], text[3:], {0: "red", 1: "red"}), "220")
     if kind == "emergency":
         if rng.random() < 0.8:

@@ -21,11 +21,28 @@ class Residual(nn.Module):
         return F.relu(x + self.b(self.a(x)))
 
 
+LAYOUTS = 4
+
+
+def _places() -> torch.Tensor:
+    """Logits of where each slot's character stands: one row, two rows, eight even ones, anywhere in its part."""
+    x, y = torch.linspace(0, 1, 32), torch.linspace(0.08, 0.92, 6)
+    out = torch.zeros(LAYOUTS, SLOTS, 6, 32)
+    for i in range(SLOTS):
+        out[0, i] = (-((x - (i + 0.6) / 7.6) / 0.1) ** 2)[None, :]
+        cx, cy, sy = ((0.34, 0.66)[i], 0.2, 0.22) if i < 2 else (0.1 + 0.2 * min(i - 2, 4), 0.65, 0.35)
+        out[1, i] = -((x[None, :] - cx) / 0.14) ** 2 - ((y[:, None] - cy) / sy) ** 2
+        out[2, i] = (-((x - (i + 0.5) / 8) / 0.08) ** 2)[None, :]
+        out[3, i] = (-((x - (i + 0.5) / 8) / 0.25) ** 2)[None, :]
+    return out
+
+
 class Reader(nn.Module):
     """Crop 48x128 to eight slots, colour class and number of rows.
 
-    Every slot looks at the whole feature map through an attention of its own, so one and two rows
-    need no different path.
+    Every slot looks at the whole feature map through an attention of its own. Where a slot expects
+    its character depends on the layout (one row, two rows, eight narrow characters), so the map of
+    expected places is a mixture of several, weighted by what the plate as a whole looks like.
     """
 
     def __init__(self, widths=(16, 32, 48, 64)):
@@ -42,26 +59,26 @@ class Reader(nn.Module):
             Residual(d),
         )
         self.look = nn.Conv2d(d, SLOTS, 1)
-        self.place = nn.Parameter(torch.zeros(1, SLOTS, 6, 32))
+        self.place = nn.Parameter(torch.zeros(LAYOUTS, SLOTS, 6, 32))
         self.mix = nn.Linear(d, 112)
         self.slot = nn.Parameter(torch.randn(1, SLOTS, 112) * 0.1)
         self.characters = nn.Linear(112, len(ALPHABET))
         self.plate = nn.Sequential(nn.Linear(d, 32), nn.ReLU(inplace=True))
         self.plate_class = nn.Linear(32, len(CLASSES))
         self.rows = nn.Linear(32, 2)
-        with torch.no_grad():  # start each slot looking at its place in a one-row plate
-            x = torch.linspace(0, 1, 32)
-            for i in range(SLOTS):
-                self.place[0, i] = (-((x - (i + 0.6) / 7.6) / 0.1) ** 2)[None, :]
+        self.layout = nn.Linear(32, LAYOUTS)
+        with torch.no_grad():  # start each slot looking near its place
+            self.place.copy_(_places())
 
     def forward(self, x):
         """Logits: characters [N,8,A], class [N,5], rows [N,2]."""
         f = self.body((x - 0.45) / 0.27)
-        n, d = f.shape[:2]
-        look = (self.look(f) + self.place).flatten(2).softmax(2)
+        n = f.shape[0]
+        whole = self.plate(f.mean((2, 3)))
+        place = (self.layout(whole).softmax(1) @ self.place.flatten(1)).view(n, SLOTS, -1)
+        look = (self.look(f).flatten(2) + place).softmax(2)
         seen = look @ f.flatten(2).transpose(1, 2)
         chars = self.characters(F.relu(self.mix(seen) + self.slot))
-        whole = self.plate(f.mean((2, 3)))
         return chars, self.plate_class(whole), self.rows(whole)
 
 

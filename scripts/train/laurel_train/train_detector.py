@@ -14,6 +14,7 @@ from .decode import find_plates, letterbox, quad_iou
 from .networks import Detector, parameters
 from .pools import Pool
 from .scenes import MOST, SIDE, SceneMaker
+from .train_reader import load_weights
 
 FIELDS = {
     "image": ((SIDE, SIDE, 3), np.uint8),
@@ -137,7 +138,7 @@ def check(net, data: pathlib.Path, drawn: list, limit: int = 160):
 
 
 def train(data, work: pathlib.Path, fonts, seed=1, images=160_000, pool_size=8_000, refresh=6, batch=16, rate=2.5e-3,
-          jobs=1, device="cpu", threads=1, minutes=None):
+          jobs=1, device="cpu", threads=1, minutes=None, start_from=None):
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
@@ -153,6 +154,8 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=160_000, pool_size=8_0
             drawn.append((image, list(quads)))
     net = Detector().to(device).to(memory_format=torch.channels_last)
     print(f"detector: {parameters(net)} parameters, {images} images, device {device}", flush=True)
+    if start_from and not (folder / "state.pt").exists():
+        load_weights(net, start_from)
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.005)
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.997), use_buffers=True)
     state_file = folder / "state.pt"

@@ -96,8 +96,17 @@ def spoil(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:
     return x.clamp(0, 1)
 
 
+def load_weights(net, path) -> None:
+    """Weights of an earlier checkpoint, as far as names and shapes agree; the rest stays as it starts."""
+    old = torch.load(path, weights_only=False)["net"]
+    own = net.state_dict()
+    fits = {k: v for k, v in old.items() if k in own and own[k].shape == v.shape}
+    net.load_state_dict(fits, strict=False)
+    print(f"started from {path}: {len(fits)} of {len(own)} tensors", flush=True)
+
+
 def train(data, work: pathlib.Path, fonts, seed=1, images=900_000, pool_size=60_000, refresh=40, batch=128, rate=3e-3,
-          jobs=1, device="cpu", threads=1, mix=None, minutes=None):
+          jobs=1, device="cpu", threads=1, mix=None, minutes=None, start_from=None):
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
@@ -108,10 +117,12 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=900_000, pool_size=60_
     sets = validation(data)
     net = Reader().to(device).to(memory_format=torch.channels_last)
     print(f"reader: {parameters(net)} parameters, {images} images, device {device}", flush=True)
+    if start_from and not (folder / "state.pt").exists():
+        load_weights(net, start_from)
     decay = [p for p in net.parameters() if p.ndim > 1]
     plain = [p for p in net.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0}], lr=rate)
-    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True)
+    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.997), use_buffers=True)
     state_file = folder / "state.pt"
     seen, best, renew, log, spent = 0, 0.0, 0, [], 0.0
     if state_file.exists():
