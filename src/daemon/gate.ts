@@ -339,6 +339,7 @@ export class Gate implements GatePort {
       laneId,
       direction,
       wallMs: this.#options.clock.wallMs(),
+      clockTrusted: this.#clockTrust.trusted(),
       ...(plate === null ? {} : { plate: { text: plate.text, types: plateTypesFor(plate.text), colour: plate.colour, confidence: plate.confidence } }),
     });
   }
