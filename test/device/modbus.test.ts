@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog, type SignalState } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
 import { createDevice, releaseAll, type Device, type ModbusUnitOptions } from '../../src/device/index.js';
+import { deviceContract } from '../support/device-contract.js';
 import { ModbusTestBus, type CoilEvent } from '../support/modbus-bus.js';
 import { until } from '../support/until.js';
 
@@ -262,3 +263,27 @@ describe('Modbus RTU over a pty pair, against units written from the specificati
     expect(() => device.output({ device: 'bus', unit: 1, line: 0 })).toThrow('DEVICE_LINE_INVALID');
   });
 });
+
+for (const profile of ['waveshare-relay', 'generic'] as const) {
+  deviceContract(`Modbus RTU (${profile})`, async () => {
+    const bus = new ModbusTestBus();
+    bus.addUnit(1, { timer: profile === 'waveshare-relay' });
+    await bus.plug();
+    return {
+      device: createDevice(
+        { id: 'bus', driver: 'modbus', path: bus.path, baudRate: 9_600, parity: 'none', stopBits: 1, pollMs: 20, timeoutMs: 100, units: [{ unit: 1, profile }] },
+        systemClock,
+        silentLog,
+      ),
+      input: { device: 'bus', line: 0 },
+      output: { device: 'bus', line: 0 },
+      stranger: { device: 'bus', line: -1 },
+      drive: (active) => bus.setInput(1, 0, active),
+      energised: async () => (await bus.report(1)).coils[0] === 1,
+      pass: (durationMs) => new Promise((resolve) => setTimeout(resolve, durationMs)),
+      lose: () => bus.fault(1, { deaf: true }),
+      restore: () => bus.fault(1, {}),
+      close: () => bus.close(),
+    };
+  });
+}

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { ManualClock, silentLog, type SignalState } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
 import { createDevice, type Device, type LineRef } from '../../src/device/index.js';
+import { deviceContract } from '../support/device-contract.js';
 import { gpioWorld, gpioWorldMissing, insideGpioWorld, runInGpioWorld } from '../support/gpio-world.js';
 import { until } from '../support/until.js';
 
@@ -55,6 +56,42 @@ const reportSchema = z.object({
 });
 
 function describeOnoff(): void {
+  let contractOffset = 30;
+  deviceContract('onoff', () => {
+    const clock = new ManualClock();
+    contractOffset += 1;
+    const line = contractOffset;
+    const other = { device: 'gpio', chip: 'raspberrypi-exp-gpio', line: 0 };
+    return {
+      device: createDevice({ id: 'gpio', driver: 'onoff' }, clock, silentLog),
+      input: { device: 'gpio', chip, line },
+      output: other,
+      stranger: { device: 'gpio', line: 'open' },
+      drive: (active) => gpioWorld.set(base + line, active ? 1 : 0),
+      energised: () => {
+        const last = gpioWorld.log(570).at(-1);
+        return last !== undefined && last.level === 1;
+      },
+      pass: async (durationMs) => {
+        await clock.advanceAsync(durationMs);
+        // Edges come through the kernel, in real time.
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      },
+      lose: () => {
+        gpioWorld.unplug(chip);
+        gpioWorld.unplug('raspberrypi-exp-gpio');
+      },
+      restore: () => {
+        gpioWorld.plug(chip);
+        gpioWorld.plug('raspberrypi-exp-gpio');
+      },
+      close: () => {
+        gpioWorld.set(base + line, 0);
+        return Promise.resolve();
+      },
+    };
+  });
+
   describe('onoff over the GPIO file system', () => {
     const started: Device[] = [];
     let nextOffset = 2;

@@ -7,7 +7,7 @@ const unitPath = fileURLToPath(new URL('../../systemd/laurel-gate.service', impo
 const unit = readFileSync(unitPath, 'utf8');
 const values = (key: string): readonly string[] => unit.split('\n').flatMap((line) => (line.startsWith(`${key}=`) ? [line.slice(key.length + 1)] : []));
 
-const analyzer = spawnSync('systemd-analyze', ['--version'], { encoding: 'utf8' }).stdout ?? '';
+const analyzer = String(spawnSync('systemd-analyze', ['--version']).stdout);
 const version = Number(/^systemd (\d+)/u.exec(analyzer)?.[1] ?? 0);
 // `security --offline` came with systemd 250.
 const canRate = version >= 250;
