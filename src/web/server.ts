@@ -151,6 +151,12 @@ export class WebServer {
       if (client === undefined) raw.end();
       else raw.once('close', () => client.drop('closed'));
     });
+    app.post('/api/journal/verify', async (_request, reply) => {
+      noStore(reply);
+      const { gate } = this.#options;
+      if (gate.verifyJournal === undefined) throw new GateError('JOURNAL_CLOSED', 'This gate keeps no journal to verify.');
+      return gate.verifyJournal();
+    });
     app.post('/api/sign-in-code', (request, reply) => {
       const { role } = parse(codeBody, request.body ?? {}, 'request');
       noStore(reply);

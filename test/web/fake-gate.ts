@@ -36,6 +36,7 @@ export class FakeGate implements GatePort {
   acknowledged = 0;
   startWallMs = Date.UTC(2026, 10, 23, 6, 0, 0);
   simulation = false;
+  verifyJournal: () => Promise<JsonObject> = () => Promise.resolve({ checked: 0, brokenAt: null });
 
   status(): Promise<JsonObject> {
     return Promise.resolve({

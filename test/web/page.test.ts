@@ -167,7 +167,7 @@ describe.skipIf(executablePath === undefined)('the page in a browser', () => {
   it('a refused order is explained in words, in the language of the guard', async () => {
     await start({}, { width: 1440, height: 900, locale: 'zh-CN' });
     await signInByCode(chinese);
-    gate.command = () => Promise.reject(Object.assign(new Error('x')));
+    gate.command = () => Promise.reject(new Error('disk on fire'));
     gate.show('entry', { boom: 'open', boomPosition: 1, sensors: { approach: 'off', closing: 'on' } });
     const entry = page.locator('.lane[data-lane=entry]');
     await entry.getByRole('button', { name: '落闸' }).click();

@@ -2,8 +2,9 @@ import { useState } from 'preact/hooks';
 import * as z from 'zod/mini';
 import type { LaneData } from '../messages.js';
 import { order, Refusal, type Target } from './client.js';
-import { useWords, word } from './language.js';
-import type { Words } from './words-en.js';
+import type { Words } from '../words/en.js';
+import { word } from '../words/look-up.js';
+import { useWords } from './language.js';
 
 type Progress =
   | { readonly kind: 'ordering'; readonly target: Target }

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { EventData, LaneData } from '../messages.js';
-import { describeEvent } from './event-words.js';
+import { describeEvent } from '../words/describe-event.js';
 import { useLanguage, useWords } from './language.js';
 import { PlateView } from './plate-view.js';
 

@@ -1,12 +1,13 @@
 import { useState } from 'preact/hooks';
 import type { LaneData, SignalData, WorldData } from '../messages.js';
 import { Commands } from './commands.js';
-import { useWords, word } from './language.js';
+import { attentionWords, word } from '../words/look-up.js';
+import type { Words } from '../words/en.js';
+import { useWords } from './language.js';
 import { Picture } from './picture.js';
 import { PlateView } from './plate-view.js';
 import { Scene } from './scene.js';
 import type { SeenTrack } from './store.js';
-import type { Words } from './words-en.js';
 
 /** The state a guard reads from across the room: word and colour. */
 function boomWord(lane: LaneData, words: Words): { readonly text: string; readonly tone: 'calm' | 'go' | 'moving' | 'bad' } {
@@ -15,12 +16,6 @@ function boomWord(lane: LaneData, words: Words): { readonly text: string; readon
   if (lane.held && lane.boom === 'open') return { text: words.boom.held, tone: 'go' };
   if (lane.boom === 'opening' || lane.boom === 'closing') return { text: words.boom[lane.boom], tone: 'moving' };
   return { text: words.boom[lane.boom], tone: lane.boom === 'open' ? 'go' : 'calm' };
-}
-
-export function attentionWords(code: string, words: Words): string {
-  const [kind, sensor] = code.split(':', 2);
-  if (kind === 'input-fault' && sensor !== undefined) return words.inputFault(word(words.sensors, sensor));
-  return word(words.attention, code);
 }
 
 function Sensor({ name, state }: { readonly name: string; readonly state: SignalData }) {

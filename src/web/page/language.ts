@@ -1,7 +1,7 @@
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import { chinese } from './words-zh.js';
-import { english, type Words } from './words-en.js';
+import { english, type Words } from '../words/en.js';
+import { chinese } from '../words/zh.js';
 
 export type Language = 'zh-CN' | 'en';
 
@@ -31,9 +31,4 @@ export function useWords(): Words {
 
 export function useLanguage(): Language {
   return useContext(LanguageContext).language;
-}
-
-/** A word of a vocabulary by a name that came over the wire; the name itself where it is not known. */
-export function word(vocabulary: Readonly<Record<string, string>>, name: string): string {
-  return vocabulary[name] ?? name;
 }

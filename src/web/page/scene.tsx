@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { LaneData, SignalData, WorldData } from '../messages.js';
-import { useWords, word } from './language.js';
+import { word } from '../words/look-up.js';
+import { useWords } from './language.js';
 import { ground, points, project, viewBox } from './projection.js';
 import { Vehicle, type DrawnVehicle } from './vehicle.js';
 

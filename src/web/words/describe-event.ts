@@ -1,8 +1,7 @@
 import * as z from 'zod/mini';
 import { decisionSchema, plateSchema, type EventData, type PlateData } from '../messages.js';
-import { word } from './language.js';
-import { attentionWords } from './lane-card.js';
-import type { Words } from './words-en.js';
+import type { Words } from './en.js';
+import { attentionWords, word } from './look-up.js';
 
 export type Tone = 'plain' | 'good' | 'bad' | 'warn' | 'command';
 

@@ -1,4 +1,4 @@
-import type { Words } from './words-en.js';
+import type { Words } from './en.js';
 
 export const chinese: Words = {
   languageName: '中文',

@@ -3,7 +3,7 @@ function table(words: Readonly<Record<string, string>>): Readonly<Record<string,
   return words;
 }
 
-/** Everything the page says, in English; `words-zh.ts` says the same in Chinese. */
+/** Everything the page says, and much of what the command line says, in English; `zh.ts` says the same in Chinese. */
 export const english = {
   languageName: 'English',
   product: 'Laurel Gate',
