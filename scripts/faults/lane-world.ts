@@ -105,6 +105,7 @@ class LaneWorld {
   readonly #entitled = new Set<string>();
   readonly #seen = new Map<string, { reads: number; readonly text: PlateText | undefined }>();
   readonly #recorded: LaneEvent[] = [];
+  readonly #history: { readonly atMs: number; readonly kind: LaneFaultKind; readonly forMs: number }[] = [];
   readonly #repairs: { atMs: number; run: () => void }[] = [];
   #road: Road;
   #serial = 0;
@@ -191,8 +192,8 @@ class LaneWorld {
     if (lane.vehicles.length > 0) this.#violate(`${String(lane.vehicles.length)} vehicles never got away`);
     await this.#road.runner.stop();
     const { truth } = this.#world;
-    for (const movement of truth.unsafeMovements) this.#violate(`unsafe: ${movement.kind} at ${String(movement.atMs)} on ${movement.vehicle}, boom ${movement.boomPosition.toFixed(2)}`);
-    for (const broken of truth.lawsBroken) this.#violate(`${broken.law} at ${String(broken.atMs)}: ${broken.detail}`);
+    for (const movement of truth.unsafeMovements) this.#violate(`unsafe: ${movement.kind} at ${String(movement.atMs)} on ${movement.vehicle}, boom ${movement.boomPosition.toFixed(2)}${this.#circumstances(movement.atMs)}`);
+    for (const broken of truth.lawsBroken) this.#violate(`${broken.law} at ${String(broken.atMs)}: ${broken.detail}${this.#circumstances(broken.atMs)}`);
     const counted = (this.#options.faults?.length ?? 0) === 0 ? this.#count(truth.passages) : 0;
     const settings = this.#settings;
     return {
@@ -383,6 +384,7 @@ class LaneWorld {
     const kind = random.pick([first, ...others]);
     const forMs = random.between(500, 12_000);
     this.#counts[kind] = (this.#counts[kind] ?? 0) + 1;
+    this.#history.push({ atMs: this.#world.nowMs, kind, forMs });
     const until = this.#world.nowMs + forMs;
     const sensor = random.pick(this.#settings.sensors.includes('beam') ? ['lane.closing', 'lane.approach', 'lane.beam'] : ['lane.closing', 'lane.approach']);
     this.#upsetUntilMs = Math.max(this.#upsetUntilMs, until + 6_000);
@@ -527,6 +529,12 @@ class LaneWorld {
       this.#violate(`end: ${describe(vehicle, entitled)} told as ${ends.length === 0 ? 'nothing' : ends.join(', ')}`);
     }
     return wrong;
+  }
+
+  /** What was broken at a time, for whoever looks into a violation. */
+  #circumstances(atMs: number): string {
+    const around = this.#history.filter((fault) => atMs >= fault.atMs && atMs <= fault.atMs + fault.forMs + 3_000);
+    return around.length === 0 ? '' : `; ${around.map((fault) => `${fault.kind} from ${String(fault.atMs)} for ${String(Math.round(fault.forMs))} ms`).join(', ')}`;
   }
 
   #violate(what: string): void {

@@ -137,7 +137,7 @@ export class SimDevice implements Device {
     if (this.#lost === lost) return;
     this.#lost = lost;
     if (this.#health.state === 'stopped') return;
-    // Inputs first: whoever hears of the loss asks for their state.
+    for (const lane of this.#world.lanes.values()) lane.setHardwareFailing(this.id, lost, this.#world.nowMs);
     for (const output of this.#outputs.values()) output.connect(!lost);
     for (const input of this.#inputs.values()) input.connect(!lost);
     this.#setHealth(lost ? lostHealth : { state: 'ok' });
@@ -306,7 +306,7 @@ class SimOutput implements DigitalOutput {
 
   fail(failure: 'output-fails' | 'output-dead' | undefined): void {
     this.#failure = failure;
-    this.#lane.hardwareFailing = failure !== undefined;
+    this.#lane.setHardwareFailing(this.#contact, failure !== undefined, this.#world.nowMs);
   }
 
   #release(): void {

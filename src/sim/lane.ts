@@ -50,6 +50,8 @@ const boardReactionMs = 40;
 /** A person's height, and room for detector, gateway and motor to take a movement back, beyond the dead time. */
 const walkerHeightM = 1.7;
 const reversalGraceMs = 450;
+/** Until an order that failed is given again. */
+const retryGraceMs = 700;
 
 /** One lane of the world: its road, its sensors, its boom, and an observer that knows the truth about all of it. */
 export class SimLane {
@@ -59,8 +61,6 @@ export class SimLane {
   readonly sensors: Readonly<Record<SimSensor, Detector>>;
   /** In order along the road, the one furthest on first. */
   readonly vehicles: Vehicle[] = [];
-  /** Told by the driver while one of its outputs does not obey: then the gateway is not to blame for what follows. */
-  hardwareFailing = false;
   readonly #random: Random;
   readonly #observer: LaneObserver;
   readonly #walkers: Walker[] = [];
@@ -73,7 +73,8 @@ export class SimLane {
   #downRunStartMs = 0;
   #startedOver = false;
   readonly #toldInRun = new Set<string>();
-  #clearSince = 0;
+  readonly #hardwareFailures = new Set<string>();
+  #hardwareWellSinceMs = 0;
 
   constructor(spec: SimLaneSpec, random: Random, observer: LaneObserver) {
     this.spec = spec;
@@ -139,6 +140,15 @@ export class SimLane {
   /** A hand on a button, or the fire panel's contact. */
   press(name: 'fire' | 'stop' | 'button', pressed: boolean): void {
     this.#pressed[name] = pressed;
+  }
+
+  /**
+   * Told by the driver while an output, or the way to it, does not obey: the gateway is not to blame for what follows until
+   * it has had the time to try again.
+   */
+  setHardwareFailing(what: string, failing: boolean, nowMs: number): void {
+    if (failing) this.#hardwareFailures.add(what);
+    else if (this.#hardwareFailures.delete(what)) this.#hardwareWellSinceMs = nowMs + retryGraceMs;
   }
 
   setContact(name: ContactName, energised: boolean, nowMs: number): void {
@@ -344,27 +354,24 @@ export class SimLane {
     }
     if (!boom.movingDown || boom.movedBy !== 'gateway') return;
     const told = this.#toldSince();
-    const knownForMs = nowMs - Math.max(told, this.#downRunStartMs);
+    const knownForMs = nowMs - Math.max(told, this.#downRunStartMs, this.#hardwareWellSinceMs);
     const late = told !== Number.POSITIVE_INFINITY && knownForMs > this.spec.deadTimeMs + reversalGraceMs;
-    if (late && !this.hardwareFailing && !this.#toldInRun.has('S1')) {
+    if (late && this.#hardwareFailures.size === 0 && !this.#toldInRun.has('S1')) {
       this.#toldInRun.add('S1');
       this.#broken('S1', 'kept closing although a safety sensor was not clear');
     }
     const body = this.#bodyUnderArm();
-    if (body === undefined) {
-      this.#clearSince = nowMs;
-      return;
-    }
+    if (body === undefined) return;
     const toldBeforeRun = told < this.#downRunStartMs - 60;
     if (this.#startedOver) this.#unsafe('started-down', body.id, nowMs, toldBeforeRun ? undefined : this.#excuse(knownForMs));
-    if (late) this.#unsafe('kept-closing', body.id, nowMs, this.hardwareFailing ? 'hardware' : undefined);
+    if (late) this.#unsafe('kept-closing', body.id, nowMs, this.#hardwareFailures.size > 0 ? 'hardware' : undefined);
     if (armHeightM(this.geometry, boom.position, body.acrossM) < body.heightM) {
-      this.#unsafe('contact', body.id, nowMs, late ? (this.hardwareFailing ? 'hardware' : undefined) : this.#excuse(knownForMs));
+      this.#unsafe('contact', body.id, nowMs, late ? (this.#hardwareFailures.size > 0 ? 'hardware' : undefined) : this.#excuse(knownForMs));
     }
   }
 
   #excuse(knownForMs: number): UnsafeMovement['excuse'] {
-    if (this.hardwareFailing) return 'hardware';
+    if (this.#hardwareFailures.size > 0) return 'hardware';
     const { closing, beam } = this.sensors;
     if (closing.blind || !closing.raw || (this.spec.beam && beam.blind)) return 'blind';
     return knownForMs <= this.spec.deadTimeMs + reversalGraceMs ? 'vehicle' : undefined;

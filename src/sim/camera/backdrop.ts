@@ -54,10 +54,20 @@ export interface Backdrops {
   readonly dusk: Uint8Array;
 }
 
-/** Draws the neighbourhood behind a lane as its camera sees it. `seed` tells the lanes of one gate apart. */
-export async function drawBackdrops(optics: Optics, fonts: Fonts, seed: number): Promise<Backdrops> {
-  const [atDay, atDusk] = await Promise.all([draw(optics, fonts, seed, day), draw(optics, fonts, seed, dusk)]);
-  return { day: atDay, dusk: atDusk };
+const drawn = new Map<string, Promise<Backdrops>>();
+
+/**
+ * The neighbourhood behind a lane as its camera sees it, drawn once for each pose and seed. `seed` tells the lanes of one
+ * gate apart. The pictures are shared: do not draw into them.
+ */
+export function drawBackdrops(optics: Optics, fonts: Fonts, seed: number): Promise<Backdrops> {
+  const key = JSON.stringify([optics.pose, seed]);
+  let known = drawn.get(key);
+  if (known === undefined) {
+    known = Promise.all([draw(optics, fonts, seed, day), draw(optics, fonts, seed, dusk)]).then(([atDay, atDusk]) => ({ day: atDay, dusk: atDusk }));
+    drawn.set(key, known);
+  }
+  return known;
 }
 
 async function draw(optics: Optics, fonts: Fonts, seed: number, mood: Mood): Promise<Uint8Array> {
