@@ -28,7 +28,7 @@ export function processMetrics(): ProcessMetrics {
   const memory = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   const nowMs = performance.now();
-  if (nowMs - from.atMs >= leastSpanMs) {
+  if (from.atMs === 0 || nowMs - from.atMs >= leastSpanMs) {
     cpuPercent = ((user + system - from.cpuUs) / 1_000 / (nowMs - from.atMs)) * 100;
     from = { atMs: nowMs, cpuUs: user + system };
   }

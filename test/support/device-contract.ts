@@ -43,10 +43,10 @@ export function deviceContract(name: string, make: () => DeviceRig | Promise<Dev
 
     /** Runs an order while time goes on, as some drivers need time to carry it out. */
     async function carriedOut(order: Promise<void>): Promise<void> {
-      let settled = false;
-      const done = order.finally(() => (settled = true));
+      const progress = { settled: false };
+      const done = order.finally(() => (progress.settled = true));
       done.catch(() => undefined);
-      for (let turn = 0; turn < 300 && !Boolean(settled); turn += 1) await rig.pass(10);
+      for (let turn = 0; turn < 300 && !progress.settled; turn += 1) await rig.pass(10);
       await done;
     }
 
