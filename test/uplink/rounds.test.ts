@@ -5,4 +5,4 @@ it('killed at ten random points and drained, the platform has every event once, 
   const result = await runJournalRounds({ rounds: 10, seed: 7 });
   expect(result).toMatchObject({ rounds: 10, lost: 0, doubled: 0, reordered: 0, chainBroken: 0, undeclaredLoss: 0 });
   expect(result.told).toBeGreaterThan(0);
-});
+}, 240_000);

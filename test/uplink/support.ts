@@ -8,9 +8,12 @@ import { silentLog, type JsonObject } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
 import { SqliteJournal, type NewEvent } from '../../src/journal/index.js';
 import { ReferencePlatform, Uplink, type CommandOutcome, type GateCommand, type ReferencePlatformOptions, type UplinkOptions, type UplinkSettings } from '../../src/uplink/index.js';
-import { until } from '../support/until.js';
+import { until as waitUntil } from '../support/until.js';
 
 const cleanups: (() => void | Promise<void>)[] = [];
+
+/** Patient: the machine that runs the tests may be busy. */
+export const until = <T>(condition: () => T | Promise<T>, { timeoutMs = 20_000, what }: { readonly timeoutMs?: number; readonly what: string }): Promise<T> => waitUntil(condition, { timeoutMs, what });
 
 export function atEnd(run: () => void | Promise<void>): void {
   cleanups.push(run);
@@ -156,8 +159,8 @@ export async function startPlatform(options: Omit<ReferencePlatformOptions, 'log
   return platform;
 }
 
-export const online = (gate: Gate): Promise<true> => until(() => gate.uplink.state().connection === 'online', { what: 'the uplink online' });
-export const drained = (gate: Gate, timeoutMs = 20_000): Promise<true> =>
+export const online = (gate: Gate): Promise<boolean> => until(() => gate.uplink.state().connection === 'online', { what: 'the uplink online' });
+export const drained = (gate: Gate, timeoutMs = 20_000): Promise<boolean> =>
   until(() => gate.uplink.state().backlog === 0, { timeoutMs, what: `the backlog drained (${JSON.stringify(gate.uplink.state())})` });
 
 export const passage = (number: number): NewEvent => ({ type: 'passage.ended', lane: number % 2 === 0 ? 'entry' : 'exit', passage: `p-${number}`, payload: { number, plate: '京QM86H8', end: 'entered' } });

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { generate, parser } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
 import { EmbeddedBroker, type CommandMessage } from '../../src/uplink/index.js';
-import { until } from '../support/until.js';
-import { Mosquitto, atEnd, drained, freshDirectory, online, passage, selfSigned, settings, startGate, startPlatform } from './support.js';
+import { Mosquitto, atEnd, drained, freshDirectory, online, passage, selfSigned, settings, startGate, startPlatform, until } from './support.js';
 
 const command = (id: string, more: Partial<CommandMessage> = {}): CommandMessage => ({
   id,
