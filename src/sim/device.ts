@@ -1,4 +1,4 @@
-import { GateError, type Clock, type LaneId, type SignalState, type Timer } from '../base/index.js';
+import { GateError, type Clock, type SignalState, type Timer } from '../base/index.js';
 import type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef, SignalChange } from '../device/index.js';
 import type { ContactName } from './boom.js';
 import type { Detector, DetectorFault } from './detector.js';

@@ -93,7 +93,7 @@ describe('simulated camera process', () => {
     ffmpeg.stdout.on('data', (chunk: Buffer) => (bytes += chunk.length));
     await until(() => bytes >= 6 * 1280 * 720, { timeoutMs: 20_000, what: 'six pictures through ffmpeg' });
     ffmpeg.kill('SIGKILL');
-    expect((await fetch(`${url('nowhere')}`)).status).toBe(404);
+    expect((await fetch(url('nowhere'))).status).toBe(404);
   });
 
   it('ends its process when stopped', async () => {

@@ -114,17 +114,17 @@ export class LaneRenderer {
     const caption = this.#caption ? await store.drawn(`caption ${lane.name} ${String(second)}`, (known) => captionSvg(known, lane.name, wallMs)) : undefined;
     const canvas = this.#canvas;
     canvas.beginFrame(backdrop, relit || this.#last === undefined ? 'everywhere' : this.#last.touched);
-    let barrierDrawn = false;
-    const drawBarrier = (): void => {
-      barrierDrawn = true;
-      for (const part of barrier) canvas.quad(this.#optics, part.corners, part.texture, scaled(gain, part.tone));
+    const beyond = drawn.filter(({ vehicle }) => nearEnd(vehicle) <= 0.2);
+    const before = drawn.filter(({ vehicle }) => nearEnd(vehicle) > 0.2);
+    const drawVehicles = (those: typeof drawn): void => {
+      for (const { vehicle, parts } of those) {
+        for (const part of parts) canvas.quad(this.#optics, part.corners, part.texture, scaled(gain, part.tone));
+        this.#lamps(vehicle, step / 40);
+      }
     };
-    for (const { vehicle, parts } of drawn) {
-      if (!barrierDrawn && nearEnd(vehicle) > 0.2) drawBarrier();
-      for (const part of parts) canvas.quad(this.#optics, part.corners, part.texture, scaled(gain, part.tone));
-      this.#lamps(vehicle, step / 40);
-    }
-    if (!barrierDrawn) drawBarrier();
+    drawVehicles(beyond);
+    for (const part of barrier) canvas.quad(this.#optics, part.corners, part.texture, scaled(gain, part.tone));
+    drawVehicles(before);
     if (caption !== undefined) canvas.stamp(caption, 24, 20);
     this.#frame += 1;
     canvas.noise(noiseTable, (this.#frame * 40_503) & 0xffff, canvas.touched);

@@ -30,7 +30,7 @@ export class SimCamera {
   }
 
   /** Starts the process. Rejects with `CAMERA_LOST` when it does not come up. */
-  async start(): Promise<{ url(lane: LaneId): string }> {
+  async start(): Promise<{ readonly url: (lane: LaneId) => string }> {
     const entry = entryBeside(import.meta.url, './camera-process');
     const child = fork(entry.path, [], {
       execArgv: [...entry.execArgv],
