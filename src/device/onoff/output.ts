@@ -20,6 +20,7 @@ export class OnoffOutput implements DigitalOutput {
   #missing: GateError;
   #state: SignalState = 'unknown';
   #held = false;
+  #drives = 0;
   #endsAtMs = 0;
   #end: Timer | undefined;
 
@@ -95,8 +96,12 @@ export class OnoffOutput implements DigitalOutput {
 
   /** Reads back what the pin does. @throws GateError `DEVICE_LOST` */
   async refresh(): Promise<void> {
-    const active = await this.#line?.read();
-    if (active !== undefined && this.#line !== undefined) this.#state = active ? 'on' : 'off';
+    const line = this.#line;
+    if (line === undefined) return;
+    const drives = this.#drives;
+    const active = await line.read();
+    // An order that came meanwhile is newer than this reading.
+    if (this.#line === line && drives === this.#drives) this.#state = active ? 'on' : 'off';
   }
 
   #order(run: () => void): Promise<void> {
@@ -111,6 +116,7 @@ export class OnoffOutput implements DigitalOutput {
   #drive(active: boolean): void {
     const line = this.#line;
     if (line === undefined) throw this.#missing;
+    this.#drives += 1;
     try {
       line.drive(active);
       this.#state = active ? 'on' : 'off';
