@@ -101,7 +101,8 @@ export async function* recognizeFiles(files: readonly string[], options: Recogni
     for (const [done, file] of files.entries()) {
       options.onProgress?.({ file, done, of: files.length });
       try {
-        if (!(await stat(file)).isFile()) throw new GateError('PICTURE_UNREADABLE', `${file} is no file; name pictures or videos.`, { file });
+        const found = await stat(file).catch(() => undefined);
+        if (found?.isFile() !== true) throw new GateError('PICTURE_UNREADABLE', `${file} ${found === undefined ? 'does not exist' : 'is no file'}; name pictures or videos.`, { file });
         if (videoEndings.has(extname(file).toLowerCase())) yield* recognizeVideo(recognizer, file, options, (frame) => options.onProgress?.({ file, done, of: files.length, frame }));
         else yield await recognizePicture(recognizer, file);
       } catch (error) {

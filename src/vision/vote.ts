@@ -10,7 +10,7 @@ const mostSingleConfidence = 0.995;
 const mostConfidence = 0.999;
 
 interface Support {
-  /** Calibrated confidences of the reads of this text, as they came. */
+  /** Calibrated confidences of the surest reads of this text, highest first. */
   confidences: number[];
   evidence: number;
 }
@@ -22,9 +22,11 @@ export interface VoteResult {
   readonly decisive: boolean;
 }
 
+/** Further reads of one text add next to nothing to its evidence; a car parked for days must not fill the memory. */
+const mostKept = 8;
+
 function evidenceOf(confidences: readonly number[]): number {
-  const each = confidences.map((confidence) => -Math.log(1 - Math.min(confidence, mostSingleConfidence))).sort((a, b) => b - a);
-  return each.reduce((sum, evidence, rank) => sum + evidence * repetitionDiscount ** rank, 0);
+  return confidences.reduce((sum, confidence, rank) => sum - Math.log(1 - Math.min(confidence, mostSingleConfidence)) * repetitionDiscount ** rank, 0);
 }
 
 /**
@@ -54,7 +56,7 @@ export class PlateVote {
       }
     }
     const support = this.#support.get(read.text) ?? { confidences: [], evidence: 0 };
-    support.confidences.push(read.confidence);
+    support.confidences = [...support.confidences, read.confidence].sort((a, b) => b - a).slice(0, mostKept);
     support.evidence = evidenceOf(support.confidences);
     this.#support.set(read.text, support);
     this.#colours.set(read.colour, (this.#colours.get(read.colour) ?? 0) + weight);
