@@ -1,15 +1,19 @@
 #!/usr/bin/env node
 // Builds dist/: the TypeScript by tsc, the page by esbuild, fonts and other assets by copying.
-//   node scripts/build.mjs                         everything into dist/
+//   node scripts/build.mjs                         everything into dist/, unless it is up to date
+//   node scripts/build.mjs --force                 everything into dist/
 //   node scripts/build.mjs --page-only --out DIR   the page alone, into DIR
 import { spawn } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, extname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Says from what dist/ was built. */
+const stampName = '.built-from';
 const pageSource = join(root, 'src', 'web', 'page');
 
 /** Ends the build in plain words; a stack trace helps nobody who only wanted to build. */
@@ -115,14 +119,27 @@ async function swapIn(fresh, final) {
   await rm(old, { recursive: true, force: true });
 }
 
+/** Changes when a source, the build or a dependency changes; names, sizes and times are enough and take milliseconds. */
+async function fingerprint() {
+  const sources = await readdir(join(root, 'src'), { recursive: true, withFileTypes: true });
+  const files = [
+    ...sources.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)),
+    ...['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs'].map((name) => join(root, name)),
+  ].sort();
+  const facts = await Promise.all(files.map(async (file) => [relative(root, file), await stat(file).then(({ size, mtimeMs }) => [size, mtimeMs], () => null)]));
+  return createHash('sha256').update(JSON.stringify([process.versions.node, facts])).digest('hex');
+}
+
 async function main() {
-  const { values } = parseArgs({ options: { 'page-only': { type: 'boolean', default: false }, out: { type: 'string' }, help: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({ options: { force: { type: 'boolean', default: false }, 'page-only': { type: 'boolean', default: false }, out: { type: 'string' }, help: { type: 'boolean', default: false } } });
   if (values.help) {
-    process.stdout.write('usage: node scripts/build.mjs [--page-only] [--out DIR]\n');
+    process.stdout.write('usage: node scripts/build.mjs [--force] [--page-only] [--out DIR]\n');
     return;
   }
   const out = resolve(values.out ?? join(root, 'dist'));
   const startedAt = performance.now();
+  // npm 10 runs `prepare` before every `npx gatectl`; a command must neither wait for a build nor replace a running gate's code.
+  if (process.env.npm_command === 'exec' && existsSync(join(out, 'cli.js'))) return;
   for (const tool of ['typescript', 'esbuild', 'preact']) {
     if (await exists(tool)) continue;
     // `npm ci --omit=dev` runs this script too; an installation that came with its dist/ needs no build.
@@ -136,6 +153,12 @@ async function main() {
     await buildPage(out);
   } else {
     await mkdir(dirname(out), { recursive: true });
+    const stamp = await fingerprint();
+    const last = await readFile(join(out, stampName), 'utf8').catch(() => '');
+    if (!values.force && last === stamp) {
+      process.stdout.write(`build: ${relative(root, out) || out} is up to date\n`);
+      return;
+    }
     // Beside the final folder: a rename must not cross file systems, and source maps keep their relative paths.
     const fresh = await mkdtemp(`${out}.building-`);
     await chmod(fresh, 0o755);
@@ -143,6 +166,7 @@ async function main() {
       const steps = await Promise.allSettled([compile(fresh), buildPage(join(fresh, 'web', 'page')), copyAssets(fresh)]);
       const failed = steps.find((step) => step.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
+      await writeFile(join(fresh, stampName), stamp);
       await swapIn(fresh, out);
     } finally {
       await rm(fresh, { recursive: true, force: true });
