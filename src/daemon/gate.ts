@@ -453,7 +453,13 @@ export class Gate implements GatePort {
       status: () => toJsonObject({ versions: { laurelGate: version, node: process.versions.node }, lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()) }),
       telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), lostDevices: [...this.#lostDevices] }),
       command: async (command) => {
-        const { outcome, reason } = await this.#lane(command.lane).runner.command(command);
+        const lane = this.#lanes.get(command.lane);
+        if (lane === undefined) {
+          const detail = `this gate has no lane "${command.lane}"; it has ${[...this.#lanes.keys()].join(', ')}`;
+          this.#record({ type: 'command.refused', payload: { command: command.id, issuer: command.issuer, reason: 'lane-unknown' } });
+          return { outcome: 'refused', code: 'LANE_UNKNOWN', reason: detail };
+        }
+        const { outcome, reason } = await lane.runner.command(command);
         return outcome === 'done' ? { outcome } : { outcome, code: outcomeCode(reason), reason: reason ?? outcome };
       },
     });
