@@ -237,6 +237,10 @@ export class Gate implements GatePort {
     return this.journal.readEvidence(id);
   }
 
+  async verifyJournal(): Promise<JsonObject> {
+    return toJsonObject(await this.journal.verify());
+  }
+
   /** An order from the page or the console, on record before the lane hears of it. */
   async command(command: { id: string; lane: LaneId; target: CommandTarget; issuer: string; reason: string }): Promise<JsonObject> {
     const { id, lane, target, issuer, reason } = command;

@@ -1,6 +1,6 @@
 import type { Clock, LaneId, Log } from '../base/index.js';
 import type { AccessConfig, CameraConfig, DeviceConfig, GateConfig } from '../config/index.js';
-import { Estate, Shadows, SimCamera, sceneOf, type World } from '../sim/index.js';
+import { Estate, Shadows, SimCamera, bodyOf, sceneOf, type World } from '../sim/index.js';
 import type { TrackReport } from '../vision/index.js';
 
 const hourMs = 3_600_000;
@@ -17,7 +17,7 @@ export interface SimulatedSiteOptions {
 export interface SimulatedLaneView {
   readonly lane: LaneId;
   readonly boom: number;
-  readonly vehicles: readonly { readonly id: string; readonly frontM: number; readonly lengthM: number; readonly paint: string }[];
+  readonly vehicles: readonly { readonly id: string; readonly frontM: number; readonly lengthM: number; readonly widthM: number; readonly heightM: number; readonly paint: string; readonly colour?: string }[];
 }
 
 /**
@@ -113,7 +113,10 @@ export class SimulatedSite {
     return this.#options.world.view().lanes.map((lane) => ({
       lane: lane.lane,
       boom: lane.boomPosition,
-      vehicles: lane.vehicles.map(({ id, front, lengthM, paint }) => ({ id, frontM: front, lengthM, paint })),
+      vehicles: lane.vehicles.map(({ id, kind, front, lengthM, paint, plate }) => {
+        const { widthM, heightM } = bodyOf(kind);
+        return { id, frontM: front, lengthM, widthM, heightM, paint, ...(plate === undefined ? {} : { colour: plate.colour }) };
+      }),
     }));
   }
 }

@@ -3,6 +3,7 @@ export { SimLane, sensorNames, type SimLaneSpec, type SimSensor } from './lane.j
 export { simLaneSpec } from './from-config.js';
 export { defaultGeometry, type LaneGeometry } from './geometry.js';
 export type { Happening, HappeningKind, LawBroken, TrueEnd, TruePassage, UnsafeMovement } from './truth.js';
+export { bodyOf, type Body } from './vehicle.js';
 export type { Intention, TruthTag, VehicleKind, VehiclePlan } from './vehicle.js';
 export type { DetectorFault } from './detector.js';
 export { Random } from './random.js';
