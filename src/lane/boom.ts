@@ -107,8 +107,8 @@ export function reconcileLimits(step: Step): void {
   if (closed === true) {
     // A rising boom is still on its lower limit for a moment; one that seemed to rise by itself did not.
     if (movement === null || movement.direction === 'down' || movement.origin === 'seen') {
-      if (state === 'open') movedAlone(step, 'closed limit on');
       if (state !== 'closed') reached(step, 'closed');
+      if (state === 'open') movedAlone(step, 'closed limit on');
     }
   } else if (open === true) {
     if (movement === null || movement.direction === 'up' || movement.origin === 'seen') {

@@ -161,7 +161,7 @@ export function settleCommands(step: Step): void {
 
 function hopeless(step: Step, command: PendingCommand, up: boolean): CommandReason | null {
   const { boom } = step.state;
-  if (boom.state === 'fault') return 'boom-fault';
+  if (boom.lock === 'fault') return 'boom-fault';
   if (!up && boom.reversal !== null) return 'obstructed';
   return step.nowMs >= command.deadlineMs ? 'timeout' : null;
 }

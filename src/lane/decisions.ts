@@ -60,12 +60,15 @@ function adopt(step: Step, key: string, request: EarlyRequest, decision: EarlyDe
     patchPassage(step, key, { asked, timesAsked: 1 });
     decided(step, key, decision.decision);
   } else if (request?.text === plate.text) {
-    patchPassage(step, key, { asked, timesAsked: 1, request: request.number });
+    patchPassage(step, key, { asked, timesAsked: 1, request: request.number, requestedMs: step.nowMs });
   }
 }
 
 /** Asks for a decision where one is due: once per best vote, and without a plate when none could be read in time. */
 export function askDecisions(step: Step): void {
+  for (const passage of step.state.passages) {
+    if (passage.request !== null && step.nowMs >= answerByMs(step, passage)) absorbDecision(step, passage.request, null);
+  }
   for (const passage of step.state.passages) {
     if (!readable(passage) || passage.clearedBy !== null || passage.request !== null || passage.timesAsked >= MAX_ASKED) continue;
     if (worthAsking(step, passage)) ask(step, passage);
@@ -86,11 +89,17 @@ export function readByMs(step: Pick<Step, 'state'>, passage: Passage): number {
   return passage.startedMs + step.state.settings.readTimeoutMs;
 }
 
+/** Until when an answer is waited for, ms. */
+export function answerByMs(step: Pick<Step, 'state'>, passage: Passage): number {
+  return passage.requestedMs + step.state.settings.decisionWaitMs;
+}
+
 function ask(step: Step, passage: Passage): void {
   const { plate } = passage;
   const request = takeSerial(step);
   patchPassage(step, passage.key, {
     request,
+    requestedMs: step.nowMs,
     asked: { text: plate?.text ?? null, confidence: plate?.confidence ?? 0 },
     timesAsked: passage.timesAsked + 1,
     askAgainMs: null,
@@ -110,7 +119,8 @@ export function absorbDecision(step: Step, request: number, decision: Decision |
   for (const track of step.state.tracks) {
     if (track.request?.number !== request) continue;
     const { text } = track.request;
-    patchTrack(step, track.track, { request: null, decision: decision === null ? null : { text, decision, atMs: step.nowMs } });
+    if (decision === null) patchTrack(step, track.track, { request: null, askAgainMs: step.nowMs + step.state.settings.retryMs });
+    else patchTrack(step, track.track, { request: null, decision: { text, decision, atMs: step.nowMs } });
   }
 }
 

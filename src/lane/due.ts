@@ -1,5 +1,5 @@
 import { underBoomSinceMs } from './attention.js';
-import { readByMs } from './decisions.js';
+import { answerByMs, readByMs } from './decisions.js';
 import { clearSinceMs, deadTimeOverMs, movementDueMs } from './facts.js';
 import { passageDueMs } from './places.js';
 import type { LaneState } from './state.js';
@@ -29,10 +29,12 @@ function* moments(state: LaneState): Generator<number | null> {
     yield passageDueMs({ state }, passage);
     yield readByMs({ state }, passage);
     yield passage.askAgainMs;
+    if (passage.request !== null) yield answerByMs({ state }, passage);
     yield passage.placeSinceMs + settings.stalledMs;
   }
   for (const track of state.tracks) {
     if (track.endedMs !== null) yield track.endedMs + settings.warmTrackMs;
+    yield track.askAgainMs;
     if (track.decision !== null) yield track.decision.atMs + settings.warmDecisionMs;
   }
   for (const plate of state.quiet) yield plate.untilMs;

@@ -27,6 +27,7 @@ export function startPassage(step: Step, place: Place, origin: string): string {
     plateDecisive: false,
     decision: null,
     request: null,
+    requestedMs: step.nowMs,
     asked: null,
     timesAsked: 0,
     askAgainMs: null,

@@ -34,8 +34,8 @@ export function approachRises(step: Step): void {
   }
   if (gap !== null && gap.clearedBy !== null && step.nowMs >= gap.placeSinceMs + step.state.settings.gapMs) endWithout(step, gap);
   const closing = at(step, 'closing');
-  if (closing !== null && (closing.fromInside || nextTrack(step, null) === null)) {
-    // Either the vehicle under the boom rolled back over both loops, or the next is bumper to bumper behind it without a
+  if (closing !== null && nextTrack(step, null) === null) {
+    // Either the vehicle under the boom rolls (back) over both loops, or the next is bumper to bumper behind it without a
     // plate read so far; the next read, or the closing loop, tells (see `secondVehicle` and `closingFalls`).
     moveTo(step, closing.key, 'both');
     return;

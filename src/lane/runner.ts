@@ -182,7 +182,7 @@ export class LaneRunner {
   #perform(effect: LaneEffect): void {
     switch (effect.kind) {
       case 'journal':
-        this.#record(effect.event, effect.token);
+        this.#record(this.#named(effect.event), effect.token);
         break;
       case 'drive':
         this.#drive(effect);
@@ -211,6 +211,10 @@ export class LaneRunner {
     }
   }
 
+  #named(event: LaneEvent): LaneEvent {
+    return event.passage === undefined ? event : { ...event, passage: this.#nameOf(event.passage) };
+  }
+
   #nameOf(key: string): PassageId {
     const known = this.#names.get(key);
     if (known !== undefined) return known;
@@ -230,8 +234,7 @@ export class LaneRunner {
   // ---- record
 
   #record(event: LaneEvent, token: number | null): void {
-    const named = event.passage === undefined ? event : { ...event, passage: this.#nameOf(event.passage) };
-    this.#append(named).then(
+    this.#append(event).then(
       () => {
         if (token !== null) this.#dispatch({ kind: 'recorded', token, durable: true });
       },

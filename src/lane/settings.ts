@@ -19,6 +19,8 @@ export interface LaneTimings {
   readonly warmDecisionMs: number;
   /** A plate that has just passed is not given to the next vehicle for this long. */
   readonly samePlateQuietMs: number;
+  /** A decision that is not answered within this counts as failed. */
+  readonly decisionWaitMs: number;
   /** Between tries of an output that did not answer. */
   readonly retryMs: number;
   /** Inputs that cannot be read at start are known faulty after this (S5). */
@@ -34,6 +36,7 @@ export const DEFAULT_TIMINGS: LaneTimings = {
   warmTrackMs: 3_000,
   warmDecisionMs: 10_000,
   samePlateQuietMs: 10_000,
+  decisionWaitMs: 2_000,
   retryMs: 500,
   inputsReadMs: 2_000,
 };

@@ -94,6 +94,7 @@ export interface Passage {
   readonly decision: Decision | null;
   /** A decision asked for and not answered. */
   readonly request: number | null;
+  readonly requestedMs: number;
   /** What was last asked for. */
   readonly asked: { readonly text: string | null; readonly confidence: number } | null;
   readonly timesAsked: number;
@@ -118,6 +119,8 @@ export interface Track {
   readonly owner: string | null;
   readonly request: { readonly number: number; readonly text: string } | null;
   readonly decision: { readonly text: string; readonly decision: Decision; readonly atMs: number } | null;
+  /** An early question that could not be answered is not put again before. */
+  readonly askAgainMs: number | null;
 }
 
 export interface PendingCommand {

@@ -22,6 +22,7 @@ export function absorbTrack(step: Step, report: TrackInput): void {
     owner: null,
     request: null,
     decision: null,
+    askAgainMs: null,
   };
   const next: Track = {
     ...base,
@@ -91,7 +92,7 @@ export function decideEarly(step: Step): void {
   for (const track of step.state.tracks) {
     const { vote } = track;
     if (vote === null || !track.decisive || track.endedMs !== null || !eligible(step, track, null)) continue;
-    if (track.request?.text === vote.text || track.decision?.text === vote.text) continue;
+    if (step.nowMs < (track.askAgainMs ?? 0) || track.request?.text === vote.text || track.decision?.text === vote.text) continue;
     const number = takeSerial(step);
     patchTrack(step, track.track, { request: { number, text: vote.text }, decision: null });
     step.effects.push({ kind: 'decide', request: number, passage: null, track: track.track, plate: vote });
