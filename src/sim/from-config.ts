@@ -13,7 +13,6 @@ export function simLaneSpec(lane: LaneConfig): SimLaneSpec {
     closeTimeMs: barrier.closeTimeMs,
     deadTimeMs: barrier.deadTimeMs,
     beam: inputs.beam !== undefined,
-    // A second pulse while one runs extends it.
-    longestEnergisedMs: 2 * barrier.pulseMs + 300,
+    longestEnergisedMs: barrier.pulseMs + 300,
   };
 }

@@ -21,7 +21,7 @@ export interface SimLaneSpec {
   readonly deadTimeMs: number;
   /** Whether a beam is fitted (a person is seen by nothing else) and wired to the gateway. */
   readonly beam: boolean;
-  /** Longest a contact may stay energised (S3); while fire is on, the open contact may be held. */
+  /** Longest a contact may stay energised after its last order (S3); while fire is on, the open contact may be held. */
   readonly longestEnergisedMs: number;
   readonly geometry?: LaneGeometry;
   /** Pause of a `barrier-closes` board after its loop cleared, and after an opening nobody used. */
@@ -152,8 +152,10 @@ export class SimLane {
   }
 
   setContact(name: ContactName, energised: boolean, nowMs: number): void {
-    if (this.boom.contact(name) === energised) return;
+    // A new order while the contact is on extends it: the limit counts from the last order, as it would if nobody were left
+    // to give the next.
     this.#energisedSince[name] = energised ? nowMs : undefined;
+    if (this.boom.contact(name) === energised) return;
     this.#overLong.delete(name);
     if (energised && name === 'close') {
       const told = this.#toldSince();

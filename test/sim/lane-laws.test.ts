@@ -5,6 +5,8 @@ import { laneFaultKinds, runLaneWorld, runOneLaneWorld } from '../../scripts/fau
 // The laws of design.md §3 over random worlds, judged by the world and not by what the lane says of itself.
 
 const seeds = fc.integer({ min: 1, max: 1_000_000 });
+/** The same worlds in every run: new ones are looked for by the fault campaign, not by whoever commits next. */
+const settings = { seed: 20_260_101, endOnFailure: true, interruptAfterTimeLimit: 60_000 };
 
 describe('the real lane logic in random worlds', () => {
   it('gives every vehicle of an orderly stream exactly one passage with the right end', { timeout: 120_000 }, async () => {
@@ -14,7 +16,7 @@ describe('the real lane logic in random worlds', () => {
         expect(report.violations).toEqual([]);
         expect(report).toMatchObject({ told: report.passages, miscounted: 0, unsafeMovements: 0 });
       }),
-      { numRuns: 6, interruptAfterTimeLimit: 60_000, endOnFailure: true },
+      { ...settings, numRuns: 8 },
     );
   });
 
@@ -25,7 +27,7 @@ describe('the real lane logic in random worlds', () => {
         expect(report.violations).toEqual([]);
         expect(report).toMatchObject({ miscounted: 0, unsafeMovements: 0 });
       }),
-      { numRuns: 8, interruptAfterTimeLimit: 60_000, endOnFailure: true },
+      { ...settings, numRuns: 8 },
     );
   });
 
@@ -36,7 +38,7 @@ describe('the real lane logic in random worlds', () => {
         expect(report.violations).toEqual([]);
         expect(report.unsafeMovements).toBe(0);
       }),
-      { numRuns: 8, interruptAfterTimeLimit: 60_000, endOnFailure: true },
+      { ...settings, numRuns: 8 },
     );
   });
 
