@@ -14,26 +14,39 @@ export type Gain = readonly [number, number, number];
 
 const stride = pictureWidth * 3;
 
-function unite(a: Area | undefined, b: Area | undefined): Area | undefined {
+function unite(a: Area | undefined, b: Area): Area {
   if (a === undefined) return b;
-  if (b === undefined) return a;
   return { left: Math.min(a.left, b.left), top: Math.min(a.top, b.top), right: Math.max(a.right, b.right), bottom: Math.max(a.bottom, b.bottom) };
 }
 
 /** An RGB picture that is drawn into in perspective; keeps account of the area touched since `beginFrame`. */
 export class Canvas {
-  readonly pixels = new Uint8Array(pictureWidth * pictureHeight * 3);
-  #touched: Area | undefined;
+  readonly pixels = new Uint8ClampedArray(pictureWidth * pictureHeight * 3);
+  #touched: Area[] = [];
+  #current: Area | undefined;
 
-  get touched(): Area | undefined {
-    return this.#touched;
+  /** Areas drawn into since `beginFrame`, one for each `group`. */
+  get touched(): readonly Area[] {
+    return this.#current === undefined ? this.#touched : [...this.#touched, this.#current];
+  }
+
+  /** What is drawn from now on is accounted for apart from what was drawn before. @returns the area before */
+  group(): Area | undefined {
+    const before = this.#current;
+    if (before !== undefined) this.#touched.push(before);
+    this.#current = undefined;
+    return before;
   }
 
   /** Puts the backdrop back where the last frame drew, or everywhere. */
-  beginFrame(backdrop: Uint8Array, area: Area | 'everywhere' | undefined): void {
-    this.#touched = undefined;
-    if (area === 'everywhere') this.pixels.set(backdrop);
-    else if (area !== undefined) {
+  beginFrame(backdrop: Uint8Array, areas: readonly Area[] | 'everywhere'): void {
+    this.#touched = [];
+    this.#current = undefined;
+    if (areas === 'everywhere') {
+      this.pixels.set(backdrop);
+      return;
+    }
+    for (const area of areas) {
       for (let y = area.top; y < area.bottom; y += 1) {
         const from = y * stride + area.left * 3;
         const to = y * stride + area.right * 3;
@@ -42,15 +55,18 @@ export class Canvas {
     }
   }
 
-  /** Draws a texture on a flat quadrangle of the world (corners top left, top right, bottom right, bottom left). */
-  quad(optics: Optics, corners: readonly [Place, Place, Place, Place], texture: Texture, gain: Gain): void {
+  /**
+   * Draws a texture on a flat quadrangle of the world (corners top left, top right, bottom right, bottom left).
+   * `smooth` blends neighbouring texels, for what has fine detail.
+   */
+  quad(optics: Optics, corners: readonly [Place, Place, Place, Place], texture: Texture, gain: Gain, smooth = true): void {
     const outline = optics.outline(corners);
     if (outline.length < 3) return;
     const map = optics.textureMap(corners);
     if (map === undefined) return;
     const area = this.#claim(outline, 0);
     if (area === undefined) return;
-    this.#fill(map, outline, area, pickLevel(texture, map, area), gain);
+    this.#fill(map, outline, area, pickLevel(texture, map, area), gain, smooth);
   }
 
   /** Adds a soft round light, as a lamp looks through a lens. */
@@ -97,9 +113,12 @@ export class Canvas {
     for (let y = area.top; y < area.bottom; y += 1) {
       let from = (offset + y * 7919) & mask;
       const end = y * stride + area.right * 3;
-      for (let at = y * stride + area.left * 3; at < end; at += 1) {
-        const value = (pixels[at] ?? 0) + (table[from] ?? 0);
-        pixels[at] = value < 0 ? 0 : value > 255 ? 255 : value;
+      for (let at = y * stride + area.left * 3; at < end; at += 3) {
+        const add = table[from] ?? 0;
+        // The array clamps by itself.
+        pixels[at] = (pixels[at] ?? 0) + add;
+        pixels[at + 1] = (pixels[at + 1] ?? 0) + add;
+        pixels[at + 2] = (pixels[at + 2] ?? 0) + add;
         from = (from + 1) & mask;
       }
     }
@@ -123,11 +142,11 @@ export class Canvas {
       bottom: Math.min(pictureHeight, Math.ceil(bottom) + margin),
     };
     if (area.left >= area.right || area.top >= area.bottom) return undefined;
-    this.#touched = unite(this.#touched, area);
+    this.#current = unite(this.#current, area);
     return area;
   }
 
-  #fill(map: Matrix3, outline: readonly Point[], area: Area, level: Level, gain: Gain): void {
+  #fill(map: Matrix3, outline: readonly Point[], area: Area, level: Level, gain: Gain, smooth: boolean): void {
     const { pixels } = this;
     const { data, width, height } = level;
     const [gainR, gainG, gainB] = gain;
@@ -142,6 +161,17 @@ export class Canvas {
         const tx = (u / w) * width - 0.5;
         const ty = (v / w) * height - 0.5;
         if (tx < -0.5 || ty < -0.5 || tx >= width - 0.5 || ty >= height - 0.5) continue;
+        if (!smooth) {
+          const from = (((ty + 0.5) | 0) * width + ((tx + 0.5) | 0)) * 4;
+          const cover = data[from + 3] ?? 0;
+          if (cover === 0) continue;
+          const rest = 1 - cover / 255;
+          const to = y * stride + x * 3;
+          pixels[to] = (data[from] ?? 0) * gainR + (pixels[to] ?? 0) * rest;
+          pixels[to + 1] = (data[from + 1] ?? 0) * gainG + (pixels[to + 1] ?? 0) * rest;
+          pixels[to + 2] = (data[from + 2] ?? 0) * gainB + (pixels[to + 2] ?? 0) * rest;
+          continue;
+        }
         const x0 = tx < 0 ? 0 : tx | 0;
         const y0 = ty < 0 ? 0 : ty | 0;
         const fx = tx < 0 ? 0 : tx - x0;
@@ -162,9 +192,9 @@ export class Canvas {
         const red = ((data[at00] ?? 0) * w00 + (data[at10] ?? 0) * w10 + (data[at01] ?? 0) * w01 + (data[at11] ?? 0) * w11) * gainR + (pixels[to] ?? 0) * rest;
         const green = ((data[at00 + 1] ?? 0) * w00 + (data[at10 + 1] ?? 0) * w10 + (data[at01 + 1] ?? 0) * w01 + (data[at11 + 1] ?? 0) * w11) * gainG + (pixels[to + 1] ?? 0) * rest;
         const blue = ((data[at00 + 2] ?? 0) * w00 + (data[at10 + 2] ?? 0) * w10 + (data[at01 + 2] ?? 0) * w01 + (data[at11 + 2] ?? 0) * w11) * gainB + (pixels[to + 2] ?? 0) * rest;
-        pixels[to] = red > 255 ? 255 : red;
-        pixels[to + 1] = green > 255 ? 255 : green;
-        pixels[to + 2] = blue > 255 ? 255 : blue;
+        pixels[to] = red;
+        pixels[to + 1] = green;
+        pixels[to + 2] = blue;
       }
     }
   }

@@ -46,6 +46,8 @@ interface Part {
   readonly texture: Promise<Texture>;
   /** Brightness of this face beside the others: flanks lie in the shade. */
   readonly tone?: number;
+  /** Has detail that wants smooth sampling. */
+  readonly fine?: boolean;
 }
 
 const noiseTable = (() => {
@@ -72,7 +74,7 @@ export class LaneRenderer {
   #fonts: Fonts | undefined;
   #backdrops: Backdrops | undefined;
   #lit: { readonly step: number; readonly pixels: Uint8Array } | undefined;
-  #last: { readonly key: string; readonly jpeg: Buffer; readonly touched: Area | undefined } | undefined;
+  #last: { readonly key: string; readonly jpeg: Buffer; readonly touched: readonly Area[] } | undefined;
   #frame = 0;
 
   constructor(options: RenderOptions = {}) {
@@ -114,20 +116,24 @@ export class LaneRenderer {
     const caption = this.#caption ? await store.drawn(`caption ${lane.name} ${String(second)}`, (known) => captionSvg(known, lane.name, wallMs)) : undefined;
     const canvas = this.#canvas;
     canvas.beginFrame(backdrop, relit || this.#last === undefined ? 'everywhere' : this.#last.touched);
+    this.#frame += 1;
+    const noiseOffset = (this.#frame * 40_503) & 0xffff;
     const beyond = drawn.filter(({ vehicle }) => nearEnd(vehicle) <= 0.2);
     const before = drawn.filter(({ vehicle }) => nearEnd(vehicle) > 0.2);
     const drawVehicles = (those: typeof drawn): void => {
       for (const { vehicle, parts } of those) {
-        for (const part of parts) canvas.quad(this.#optics, part.corners, part.texture, scaled(gain, part.tone));
+        for (const part of parts) canvas.quad(this.#optics, part.corners, part.texture, scaled(gain, part.tone), part.fine);
         this.#lamps(vehicle, step / 40);
       }
+      canvas.noise(noiseTable, noiseOffset, canvas.group());
     };
     drawVehicles(beyond);
-    for (const part of barrier) canvas.quad(this.#optics, part.corners, part.texture, scaled(gain, part.tone));
+    for (const part of barrier) {
+      canvas.quad(this.#optics, part.corners, part.texture, scaled(gain, part.tone));
+      canvas.group();
+    }
     drawVehicles(before);
     if (caption !== undefined) canvas.stamp(caption, 24, 20);
-    this.#frame += 1;
-    canvas.noise(noiseTable, (this.#frame * 40_503) & 0xffff, canvas.touched);
     const jpeg = await sharp(canvas.pixels, { raw: { width: pictureWidth, height: pictureHeight, channels: 3 } })
       .jpeg({ quality: this.#quality })
       .toBuffer();
@@ -170,8 +176,8 @@ export class LaneRenderer {
   }
 }
 
-async function ready(parts: readonly Part[]): Promise<readonly { readonly corners: Part['corners']; readonly texture: Texture; readonly tone: number }[]> {
-  return Promise.all(parts.map(async (part) => ({ corners: part.corners, texture: await part.texture, tone: part.tone ?? 1 })));
+async function ready(parts: readonly Part[]): Promise<readonly { readonly corners: Part['corners']; readonly texture: Texture; readonly tone: number; readonly fine: boolean }[]> {
+  return Promise.all(parts.map(async (part) => ({ corners: part.corners, texture: await part.texture, tone: part.tone ?? 1, fine: part.fine ?? false })));
 }
 
 /** The end of a vehicle that looks at the camera. */
@@ -216,7 +222,7 @@ function vehicleParts(vehicle: SceneVehicle, cameraRight: number, store: Texture
   const variant = hash(vehicle.id + paint) % 3;
   const front = showsFront(vehicle);
   if (vehicle.kind === 'motorcycle') {
-    parts.push({ corners: face(shape.width, 0, 0, shape.width, 1.6, 0), texture: store.drawn('motorcycle', (fonts) => noseSvg('motorcycle', paint, 0, fonts)) });
+    parts.push({ corners: face(shape.width, 0, 0, shape.width, 1.6, 0), texture: store.drawn('motorcycle', (fonts) => noseSvg('motorcycle', paint, 0, fonts)), fine: true });
     return parts;
   }
   const { box } = shape;
@@ -233,11 +239,11 @@ function vehicleParts(vehicle: SceneVehicle, cameraRight: number, store: Texture
     const glassLength = box === undefined ? vehicle.lengthM - shape.footBack - 0.25 : box.back - shape.footBack;
     const lean = side * (shape.roofWidth / 2);
     parts.push({ corners: [at(lean, shape.roofHigh, shape.footBack), at(lean, shape.roofHigh, shape.footBack + glassLength), at(flank, shape.footHigh, shape.footBack + glassLength), at(flank, shape.footHigh, shape.footBack)], texture: store.drawn(`glass ${vehicle.kind} ${paint}`, (fonts) => glassSvg(vehicle.kind, paint, glassLength, shape.roofHigh - shape.footHigh, fonts)), tone: 0.8 });
-    parts.push({ corners: face(shape.width * 0.88, shape.footHigh, shape.footBack, shape.roofWidth, shape.roofHigh, shape.roofBack), texture: store.drawn(`screen ${vehicle.kind} ${paint}`, () => windscreenSvg(vehicle.kind, paint)) });
-    parts.push({ corners: face(shape.width * 0.965, shape.noseHigh, 0.01, shape.width * 0.88, shape.footHigh, shape.footBack), texture: store.drawn(`bonnet ${paint}`, () => bonnetSvg(paint)), tone: 1.04 });
+    parts.push({ corners: face(shape.width * 0.88, shape.footHigh, shape.footBack, shape.roofWidth, shape.roofHigh, shape.roofBack), texture: store.drawn(`screen ${vehicle.kind} ${paint}`, () => windscreenSvg(vehicle.kind, paint)), fine: true });
+    parts.push({ corners: face(shape.width * 0.985, shape.noseHigh, 0.01, shape.width * 0.95, shape.footHigh, shape.footBack), texture: store.drawn(`bonnet ${paint}`, () => bonnetSvg(paint)), tone: 1.04 });
     // Behind the nose's rounded corners there is body, not road.
     parts.push({ corners: face(shape.width * 0.94, shape.noseLow + 0.1, 0.05, shape.width * 0.93, shape.noseHigh, 0.05), texture: store.drawn(`bonnet ${paint}`, () => bonnetSvg(paint)), tone: 0.55 });
-    parts.push({ corners: face(shape.width, shape.noseLow, 0, shape.width, shape.noseHigh, 0), texture: store.drawn(`nose ${vehicle.kind} ${paint} ${String(variant)}`, (fonts) => noseSvg(vehicle.kind, paint, variant, fonts)), tone: 0.94 });
+    parts.push({ corners: face(shape.width, shape.noseLow, 0, shape.width, shape.noseHigh, 0), texture: store.drawn(`nose ${vehicle.kind} ${paint} ${String(variant)}`, (fonts) => noseSvg(vehicle.kind, paint, variant, fonts)), tone: 0.94, fine: true });
     parts.push(...wheels(shape, at, store));
   } else {
     const high = box?.high ?? shape.noseHigh;
@@ -245,7 +251,7 @@ function vehicleParts(vehicle: SceneVehicle, cameraRight: number, store: Texture
       parts.push({ corners: face(shape.width * 0.9, shape.footHigh, 0.5, shape.roofWidth, shape.roofHigh, 1), texture: store.drawn(`screen ${vehicle.kind} ${paint}`, () => windscreenSvg(vehicle.kind, paint)), tone: 0.8 });
       parts.push({ corners: face(shape.width * 0.965, shape.noseHigh, 0.01, shape.width * 0.9, shape.footHigh, 0.5), texture: store.drawn(`bonnet ${paint}`, () => bonnetSvg(paint)) });
     }
-    parts.push({ corners: face(shape.width, shape.noseLow, 0, shape.width, high, 0), texture: store.drawn(`tail ${vehicle.kind} ${paint}`, () => tailSvg(vehicle.kind, paint)) });
+    parts.push({ corners: face(shape.width, shape.noseLow, 0, shape.width, high, 0), texture: store.drawn(`tail ${vehicle.kind} ${paint}`, () => tailSvg(vehicle.kind, paint)), fine: true });
     parts.push(...wheels(shape, at, store));
   }
   if (vehicle.plate !== undefined) {
@@ -254,7 +260,7 @@ function vehicleParts(vehicle: SceneVehicle, cameraRight: number, store: Texture
     const width = (size.widthMm + 4) / 1000;
     const height = (size.heightMm + 4) / 1000;
     const middle = front ? shape.plateUp : box === undefined ? shape.plateUp + 0.1 : 0.72;
-    parts.push({ corners: face(width, middle - height / 2, -0.015, width, middle + height / 2, -0.015), texture: store.plate(vehicle.plate) });
+    parts.push({ corners: face(width, middle - height / 2, -0.015, width, middle + height / 2, -0.015), texture: store.plate(vehicle.plate), fine: true });
   }
   return parts;
 }
