@@ -35,8 +35,7 @@ export function resolveCamera(camera: CameraConfig, secrets: GateSecrets): Resol
   const { source, ...rest } = camera;
   if (source.kind === 'sim') throw new GateError('CAMERA_SOURCE_INVALID', `camera ${camera.id} is simulated, but device ${source.device} has no simulated world; set its driver to sim`, { camera: camera.id });
   if (source.kind !== 'rtsp') return { ...rest, source };
-  const { password, ...open } = source;
-  if (password === undefined) return { ...rest, source: open };
+  const { password: _reference, ...open } = source;
   return { ...rest, source: { ...open, password: secrets.cameraPasswords.get(camera.id) } };
 }
 
