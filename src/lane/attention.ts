@@ -1,12 +1,12 @@
-import { obstruction, stopInForce } from './facts.js';
+import { UNDER_BOOM, stopInForce } from './facts.js';
 import type { LaneState, Passage } from './state.js';
 import { journal, patch, type Step } from './step.js';
 import type { AttentionCode, DriverMessage } from './types.js';
 
 /** Since when something has been under the boom, ms; null while it is clear. */
 export function underBoomSinceMs(state: LaneState): number | null {
-  const sensor = obstruction(state);
-  return sensor === null ? null : (state.sensors[sensor]?.sinceMs ?? null);
+  const since = UNDER_BOOM.map((sensor) => state.sensors[sensor]).flatMap((sensor) => (sensor === undefined || sensor.state === 'off' ? [] : [sensor.sinceMs]));
+  return since.length === 0 ? null : Math.min(...since);
 }
 
 function waiting(state: LaneState): Passage | null {
@@ -22,7 +22,7 @@ function wanted(state: LaneState, nowMs: number): ReadonlyMap<AttentionCode, str
   if (state.fire) codes.set('fire', 'fire panel');
   if (state.boom.lock === 'second-obstruction') codes.set('second-obstruction', state.boom.reversal?.detail ?? 'stays open');
   const sinceMs = underBoomSinceMs(state);
-  if (sinceMs !== null && nowMs >= sinceMs + stalledMs) codes.set('vehicle-under-boom', obstruction(state) ?? 'closing');
+  if (sinceMs !== null && nowMs >= sinceMs + stalledMs) codes.set('vehicle-under-boom', 'has not moved for long');
   for (const passage of state.passages) {
     if (passage.clearedBy !== null) {
       if (passage.place === 'approach' && nowMs >= passage.placeSinceMs + stalledMs) codes.set('vehicle-waiting', 'let through and not moving');

@@ -2,7 +2,7 @@ import type { LaneInput } from './input.js';
 import type { Urgency } from './effect.js';
 import { clearSinceMs, firstClaim, gatewayCloses, heldOpen, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, positionAt, upReason, wired } from './facts.js';
 import { closingContactGuards, closingGuards, firstBlocking, openingContactGuards, openingGuards } from './guards.js';
-import type { Contact, PendingMovement } from './state.js';
+import type { Contact, Movement, PendingMovement } from './state.js';
 import { journal, latch, patchBoom, patchPassage, takeSerial, unlatch, type Step } from './step.js';
 import type { Cause, OutputName } from './types.js';
 
@@ -40,13 +40,12 @@ export function advanceBoom(step: Step): void {
     if (contact.releaseAgainMs !== null && contact.releaseAgainMs <= step.nowMs) release(step, output, { kind: 'watchdog', detail: 'release not taken' });
   }
   const { movement } = step.state.boom;
-  if (movement !== null && movementDueMs(step.state, movement) <= step.nowMs) comeToRest(step);
+  if (movement !== null && movementDueMs(step.state, movement) <= step.nowMs) comeToRest(step, movement);
 }
 
 /** The run time is over, with grace. What the limit switches say now decides. */
-function comeToRest(step: Step): void {
-  const { movement, doubtful } = step.state.boom;
-  if (movement === null) return;
+function comeToRest(step: Step, movement: Movement): void {
+  const { doubtful } = step.state.boom;
   const { open, closed } = limits(step.state);
   const up = movement.direction === 'up';
   const target = up ? open : closed;
@@ -249,7 +248,7 @@ function withdraw(step: Step): void {
 
 /** End of hold or fire where the open contact was held: the board lowers as soon as its loop is clear. */
 function letGo(step: Step): void {
-  const cause: Cause = step.state.boom.closeCause ?? { kind: 'release', detail: 'open contact released' };
+  const cause = closingCause(step);
   journal(step, 'boom.closing', { cause: { ...cause }, by: 'barrier' });
   release(step, 'open', cause);
   patchBoom(step, { closeCause: null });
@@ -265,8 +264,11 @@ function decideUp(step: Step): void {
 }
 
 function decideDown(step: Step): void {
-  const { boom } = step.state;
-  decide(step, 'down', boom.closeCause ?? { kind: 'auto-close', detail: 'nothing keeps the boom up' }, 'ordinary', null);
+  decide(step, 'down', closingCause(step), 'ordinary', null);
+}
+
+function closingCause(step: Step): Cause {
+  return step.state.boom.closeCause ?? { kind: 'auto-close', detail: 'nothing keeps the boom up' };
 }
 
 function decide(step: Step, direction: 'up' | 'down', cause: Cause, urgency: Urgency, passage: string | null): void {

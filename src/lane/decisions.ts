@@ -1,8 +1,8 @@
 import type { Decision } from '../access/index.js';
-import { clearPassage, findPassage, plateFacts } from './passages.js';
+import { clearPassage, plateFacts } from './passages.js';
 import type { Passage } from './state.js';
 import { journal, patchPassage, takeSerial, type Step } from './step.js';
-import { isLive, nextTrack, patchTrack } from './tracks.js';
+import { isLive, nextTrack, patchTrack, type ReadTrack } from './tracks.js';
 
 /** Most decisions asked for one vehicle: a vote that flickers for ever must not ask for ever. */
 const MAX_ASKED = 8;
@@ -16,51 +16,48 @@ function readable(passage: Passage): boolean {
 
 /** Gives the vehicle on the approach loop the track that is its own, and keeps its plate up to date. */
 export function claimTracks(step: Step): void {
-  for (const { key } of step.state.passages.filter(readable)) {
-    while (claimNext(step, key));
-    readPlate(step, key);
+  for (const passage of step.state.passages.filter(readable)) {
+    let own = passage;
+    for (let track = claimable(step, own); track !== null; track = claimable(step, own)) own = claim(step, own, track);
+    readPlate(step, own);
   }
 }
 
-/** One more track, where none of those it has is in the picture any more. */
-function claimNext(step: Step, key: string): boolean {
-  const passage = findPassage(step, key);
-  if (passage === null || passage.tracks.some((track) => isLive(step, track))) return false;
-  const track = nextTrack(step, passage);
-  if (track === null) return false;
-  patchTrack(step, track.track, { owner: key, request: null, decision: null });
-  patchPassage(step, key, { tracks: [...passage.tracks, track.track] });
-  readPlate(step, key);
-  adopt(step, key, track.request, track.decision);
-  return true;
+/** One more track for a vehicle, where none of those it has is in the picture any more. */
+function claimable(step: Step, passage: Passage): ReadTrack | null {
+  return passage.tracks.some((track) => isLive(step, track)) ? null : nextTrack(step, passage);
+}
+
+function claim(step: Step, passage: Passage, track: ReadTrack): Passage {
+  patchTrack(step, track.track, { owner: passage.key, request: null, decision: null });
+  const tracks = [...passage.tracks, track.track];
+  patchPassage(step, passage.key, { tracks });
+  const own = readPlate(step, { ...passage, tracks });
+  adopt(step, own, track);
+  return own;
 }
 
 /** The newest track's vote is the vehicle's plate, unless an older one was decisive and this is not yet. */
-function readPlate(step: Step, key: string): void {
-  const passage = findPassage(step, key);
-  const newest = step.state.tracks.findLast((track) => track.owner === key && track.vote !== null);
-  if (passage === null || !newest?.vote || newest.stationary || (passage.plateDecisive && !newest.decisive)) return;
-  const { vote } = newest;
-  if (passage.plate?.text === vote.text && passage.plate.confidence === vote.confidence && passage.plateDecisive === newest.decisive) return;
-  const changed = passage.plate?.text !== vote.text;
-  patchPassage(step, key, { plate: vote, plateDecisive: newest.decisive });
-  if (changed) journal(step, 'passage.read', plateFacts(vote), key);
+function readPlate(step: Step, passage: Passage): Passage {
+  const newest = step.state.tracks.findLast((track) => track.owner === passage.key && track.vote !== null);
+  if (!newest?.vote || newest.stationary || (passage.plateDecisive && !newest.decisive)) return passage;
+  const { vote, decisive } = newest;
+  const { plate } = passage;
+  if (plate?.text === vote.text && plate.confidence === vote.confidence && passage.plateDecisive === decisive) return passage;
+  patchPassage(step, passage.key, { plate: vote, plateDecisive: decisive });
+  if (plate?.text !== vote.text) journal(step, 'passage.read', plateFacts(vote), passage.key);
+  return { ...passage, plate: vote, plateDecisive: decisive };
 }
 
-type EarlyRequest = { readonly number: number; readonly text: string } | null;
-type EarlyDecision = { readonly text: string; readonly decision: Decision } | null;
-
 /** What was asked or answered before the loop tripped counts for the passage, where it was about the same text. */
-function adopt(step: Step, key: string, request: EarlyRequest, decision: EarlyDecision): void {
-  const passage = findPassage(step, key);
-  const plate = passage?.plate ?? null;
-  if (plate === null) return;
-  const asked = { text: plate.text, confidence: plate.confidence };
-  if (decision?.text === plate.text) {
-    patchPassage(step, key, { asked, timesAsked: 1 });
-    decided(step, key, decision.decision);
-  } else if (request?.text === plate.text) {
-    patchPassage(step, key, { asked, timesAsked: 1, request: request.number, requestedMs: step.nowMs });
+function adopt(step: Step, passage: Passage, track: ReadTrack): void {
+  const { vote, request, decision } = track;
+  const asked = { text: vote.text, confidence: vote.confidence };
+  if (decision?.text === vote.text) {
+    patchPassage(step, passage.key, { asked, timesAsked: 1 });
+    decided(step, passage, decision.decision);
+  } else if (request?.text === vote.text) {
+    patchPassage(step, passage.key, { asked, timesAsked: 1, request: request.number, requestedMs: step.nowMs });
   }
 }
 
@@ -113,7 +110,7 @@ export function absorbDecision(step: Step, request: number, decision: Decision |
   if (passage !== undefined) {
     patchPassage(step, passage.key, { request: null });
     if (decision === null) patchPassage(step, passage.key, { decisionFailed: true, askAgainMs: step.nowMs + step.state.settings.retryMs });
-    else decided(step, passage.key, decision);
+    else decided(step, passage, decision);
     return;
   }
   for (const track of step.state.tracks) {
@@ -124,9 +121,8 @@ export function absorbDecision(step: Step, request: number, decision: Decision |
   }
 }
 
-function decided(step: Step, key: string, decision: Decision): void {
-  const passage = findPassage(step, key);
-  if (passage === null) return;
+function decided(step: Step, passage: Passage, decision: Decision): void {
+  const { key } = passage;
   patchPassage(step, key, { decision, decisionFailed: false });
   const { outcome, rule, visitorClass, note, listedPlate, matched } = decision;
   journal(

@@ -44,10 +44,6 @@ export function startPassage(step: Step, place: Place, origin: string): string {
   return key;
 }
 
-export function findPassage(step: Step, key: string): Passage | null {
-  return step.state.passages.find((passage) => passage.key === key) ?? null;
-}
-
 export function moveTo(step: Step, key: string, place: Place, more: Partial<Passage> = {}): void {
   patchPassage(step, key, { place, placeSinceMs: step.nowMs, ...more });
 }
@@ -74,7 +70,7 @@ export function endPassage(step: Step, passage: Passage, end: PassageEnd, detail
   if (through && plate !== null) {
     patch(step, { quiet: [...step.state.quiet, { text: plate.text, untilMs: step.nowMs + state.settings.samePlateQuietMs }] });
   }
-  if (end === 'forced') latch(step, 'forced-passage', detail ?? 'passed without being let through');
+  if (end === 'forced') latch(step, 'forced-passage', [end, detail].join(' '));
   else if (through) unlatch(step, 'forced-passage');
   if (clearedBy !== null) closeBecause(step, { kind: through ? 'passage-complete' : 'auto-close', detail: end });
   forgetEarlyDecisions(step);

@@ -69,17 +69,16 @@ function absorb(step: Step, input: LaneInput): void {
 function begin(step: Step): void {
   if (step.state.started) return;
   patch(step, { started: true });
-  for (const [sensor, { state }] of sensorsOf(step.state)) if (broken(state)) journal(step, 'input.fault', { sensor, state });
+  for (const sensor of step.state.settings.sensors) {
+    const signal = sensorState(step.state, sensor);
+    if (broken(signal)) journal(step, 'input.fault', { sensor, state: signal });
+  }
   if (step.state.boom.state !== 'closed') patchBoom(step, { closeCause: { kind: 'start', detail: 'boom not known to be closed at start' } });
   const approach = sensorState(step.state, 'approach') === 'on';
   if (sensorState(step.state, 'closing') !== 'off') patch(step, { found: approach ? 'both' : 'closing' });
 }
 
-function sensorsOf(state: LaneState): readonly [SensorName, { readonly state: SignalState }][] {
-  return state.settings.sensors.map((sensor) => [sensor, { state: sensorState(state, sensor) ?? 'unknown' }]);
-}
-
-function broken(state: SignalState): boolean {
+function broken(state: SignalState | null): boolean {
   return state === 'unknown' || state === 'fault';
 }
 

@@ -58,7 +58,6 @@ export class LaneRunner {
     this.#state = initialLane(this.#settings, this.#clock.monoMs());
     for (const passage of unfinished) this.#endUnfinished(passage);
     for (const sensor of this.#settings.sensors) this.#watch(sensor);
-    if (this.#state.started) return;
     this.#inputsTimer = this.#clock.after(this.#settings.inputsReadMs, () => this.#dispatch({ kind: 'inputs-read' }));
     this.#noteInputsRead();
   }

@@ -1,4 +1,4 @@
-import { NEAR_DISTANCE, lookAlikeDistance } from '../plate/index.js';
+import { NEAR_DISTANCE, lookAlikeDistance, type PlateRead } from '../plate/index.js';
 import type { Passage, Track } from './state.js';
 import { patch, takeSerial, type Step } from './step.js';
 import type { TrackInput } from './types.js';
@@ -8,6 +8,9 @@ export const MAX_TRACKS = 32;
 
 /** Up to this look-alike distance two reads at one place can be of one vehicle, read badly once. */
 const SAME_VEHICLE_DISTANCE = 1.5;
+
+/** A track with something readable. */
+export type ReadTrack = Track & { readonly vote: PlateRead };
 
 /** Takes a report of vision. Reads of a track that a passage owned stay with it, also when the passage has ended. */
 export function absorbTrack(step: Step, report: TrackInput): void {
@@ -60,7 +63,7 @@ export function forgetEarlyDecisions(step: Step): void {
  * Whether a track may be given to a passage: nobody's so far, readable, not a parked car, and not the plate of a vehicle
  * that is in the lane or has just left it, seen again under another track.
  */
-export function eligible(step: Step, track: Track, passage: string | null): boolean {
+export function eligible(step: Step, track: Track, passage: string | null): track is ReadTrack {
   const { vote } = track;
   if (track.owner !== null || vote === null || track.stationary) return false;
   const near = (text: string): boolean => lookAlikeDistance(text, vote.text) <= NEAR_DISTANCE;
@@ -69,16 +72,13 @@ export function eligible(step: Step, track: Track, passage: string | null): bool
 }
 
 /** The track of the next vehicle: the one that has been seen the longest, since vehicles come in order. */
-export function nextTrack(step: Step, passage: Passage | null): Track | null {
+export function nextTrack(step: Step, passage: Passage | null): ReadTrack | null {
   for (const track of step.state.tracks) {
     if (!eligible(step, track, passage?.key ?? null)) continue;
-    if (passage === null || passage.plate === null || looksLike(passage.plate.text, track)) return track;
+    const plate = passage?.plate ?? null;
+    if (plate === null || lookAlikeDistance(plate.text, track.vote.text) <= SAME_VEHICLE_DISTANCE) return track;
   }
   return null;
-}
-
-function looksLike(text: string, track: Track): boolean {
-  return track.vote !== null && lookAlikeDistance(text, track.vote.text) <= SAME_VEHICLE_DISTANCE;
 }
 
 /** A track that is still in the picture. */
@@ -90,8 +90,8 @@ export function isLive(step: Step, name: string): boolean {
 export function decideEarly(step: Step): void {
   if (!step.state.started || !step.state.settings.earlyDecision) return;
   for (const track of step.state.tracks) {
+    if (!track.decisive || track.endedMs !== null || !eligible(step, track, null)) continue;
     const { vote } = track;
-    if (vote === null || !track.decisive || track.endedMs !== null || !eligible(step, track, null)) continue;
     if (step.nowMs < (track.askAgainMs ?? 0) || track.request?.text === vote.text || track.decision?.text === vote.text) continue;
     const number = takeSerial(step);
     patchTrack(step, track.track, { request: { number, text: vote.text }, decision: null });

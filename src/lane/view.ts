@@ -25,13 +25,9 @@ function shownPassage(state: LaneState): Passage | null {
  * @param nameOf the gate-wide id of a passage key
  */
 export function viewOf(state: LaneState, nowMs: number, nameOf: (key: string) => PassageId): LaneView {
-  const sensors: Partial<Record<SensorName, SignalState>> = {};
-  const faults: string[] = [];
-  for (const sensor of state.settings.sensors) {
-    const signal = state.sensors[sensor]?.state ?? 'unknown';
-    sensors[sensor] = signal;
-    if (signal === 'unknown' || signal === 'fault') faults.push(`input-fault:${sensor}`);
-  }
+  const signals = Object.entries(state.sensors).map(([sensor, { state: signal }]) => [sensor, signal] as const);
+  const sensors: Partial<Record<SensorName, SignalState>> = Object.fromEntries(signals);
+  const faults = signals.filter(([, signal]) => signal === 'unknown' || signal === 'fault').map(([sensor]) => `input-fault:${sensor}`);
   const passage = shownPassage(state);
   return {
     lane: state.settings.lane,

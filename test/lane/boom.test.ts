@@ -177,6 +177,26 @@ describe('limit switches and the motor-run watchdog', () => {
   });
 });
 
+describe('contacts and limits', () => {
+  test('a boom that is up before its pulse has ended is closed only after the dead time', () => {
+    const bench = closedByLimit().command('open').off('closedLimit').pass(100).on('openLimit').command('close').pass(5_000);
+    const openedMs = bench.drivenAt('open pulse')[0] ?? 0;
+    expect(bench.drivenAt('close pulse')[0]).toBe(openedMs + 400 + 500);
+  });
+
+  test('an open limit that flickers while the boom is driven down does not end the movement', () => {
+    const bench = closedByLimit().command('open').off('closedLimit').pass(3_000).on('openLimit').command('close').pass(50).off('openLimit').pass(10).on('openLimit').off('openLimit');
+    expect(bench.boom).toBe('closing');
+  });
+
+  test('an open limit that flickers under a board that holds the boom up settles again', () => {
+    const bench = new Bench({ barrier: { closing: 'barrier-closes' }, ...LIMITS }).ready({ openLimit: 'on' }).off('openLimit');
+    expect(bench.boom).toBe('closing');
+    bench.on('openLimit');
+    expect(bench.boom).toBe('open');
+  });
+});
+
 describe('outputs that do not answer', () => {
   const fault = { kind: 'output-fault', action: 'pulse', detail: 'bus silent' } as const;
 

@@ -147,6 +147,16 @@ describe('documented cases of two loops', () => {
     expect(bench.ends).toEqual(['entered']);
   });
 
+  test('the approach loop fails for a moment under a vehicle on both loops: one passage', () => {
+    const bench = new Bench().ready().sees('t1', '京A12345').on('approach').pass(3_500).on('closing').sensor('approach', 'fault').pass(300).on('approach').pass(300).off('approach').pass(300).off('closing').pass(8_000);
+    expect(bench.ends).toEqual(['entered']);
+  });
+
+  test('a vehicle let in by a person through the exit is counted the way it went', () => {
+    const bench = new Bench({ direction: 'exit' }).ready().command('open').pass(4_000).on('closing').pass(500).on('approach').pass(500).off('closing').pass(500).off('approach').pass(5_000);
+    expect(bench.ends).toEqual(['entered']);
+  });
+
   test('the closing loop fails for a moment under a vehicle: one passage', () => {
     const bench = new Bench().ready().sees('t1', '京A12345').on('approach').pass(3_500).on('closing').pass(300).sensor('closing', 'fault').pass(300).on('closing').pass(300).off('approach').pass(300).off('closing').pass(8_000);
     expect(bench.ends).toEqual(['entered']);

@@ -384,6 +384,25 @@ describe('lane runner', () => {
     expect(rig.open.said).toContain('pulse 400');
   });
 
+  test('a barrier that closes by itself is held open by its contact', async () => {
+    const rig = await new Rig({ barrier: { closing: 'barrier-closes' } }).ready();
+    void rig.lane.command({ id: 'a', target: 'hold', issuer: 'web:guard', reason: 'morning' });
+    await rig.pass(10_000);
+    void rig.lane.command({ id: 'b', target: 'release', issuer: 'web:guard', reason: 'over' });
+    await rig.pass(10);
+    expect(rig.open.said).toEqual(['hold', 'release']);
+  });
+
+  test('an opening tried again is measured once', async () => {
+    const rig = await new Rig().ready();
+    rig.open.behaviour = 'fails';
+    rig.sees('京A12345');
+    rig.set('approach', 'on');
+    await rig.pass(1_200);
+    expect(rig.open.said.filter((what) => what === 'pulse 400').length).toBeGreaterThan(1);
+    expect(rig.measures).toHaveLength(1);
+  });
+
   test('ports that throw stop nothing', async () => {
     const broken = (): never => {
       throw new GateError('PICTURE_UNREADABLE', 'broken port');
