@@ -1,4 +1,3 @@
-import { importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 /**
@@ -23,27 +22,40 @@ const arrows = {
 };
 const rooms = Object.keys(arrows);
 
-const zones = rooms.map((room) => ({
-  target: `./src/${room}`,
-  from: './src',
-  except: [`./${room}`, ...(arrows[room] ?? []).map((known) => `./${known}`)],
-  message: `src/${room} may only know: ${[room, ...(arrows[room] ?? [])].join(', ')}.`,
-}));
-
 /** Rooms without clock, randomness, files or network: time and identifiers come in as arguments. */
-const pureRooms = ['src/plate/**', 'src/access/**', 'src/lane/**', 'src/base/**'];
-/** The one impure file of a pure room: the runner, the repository and the system clock. */
+const pureRooms = ['plate', 'access', 'lane', 'base'];
+/** The impure files of the pure rooms: the runner, the repository, the system clock, the finder of entry files. */
 const impureFiles = ['src/lane/runner.ts', 'src/access/repository.ts', 'src/base/system-clock.ts', 'src/base/entry.ts'];
+
+/** What a file `depth` folders inside a room must not import: rooms it may not know, and the wiring. */
+const forbidden = (room, depth) => {
+  const known = [room, ...arrows[room]];
+  const strangers = [...rooms.filter((other) => !known.includes(other)), 'daemon', 'cli'];
+  const files = ['main', 'cli', 'demo'];
+  return {
+    regex: `^${'\\.\\./'.repeat(depth)}(?:(?:${strangers.join('|')})/|(?:${files.join('|')})\\.js$)`,
+    message: `src/${room} may only know: ${known.join(', ')}.`,
+  };
+};
+const noNode = { regex: '^node:', message: 'A pure room knows no Node module.' };
+
+const roomRules = rooms.flatMap((room) =>
+  [1, 2, 3].flatMap((depth) => {
+    const files = ['ts', 'tsx'].map((ending) => `src/${room}/${'*/'.repeat(depth - 1)}*.${ending}`);
+    const patterns = [forbidden(room, depth)];
+    const arrowRule = { files, rules: { 'no-restricted-imports': ['error', { patterns }] } };
+    if (!pureRooms.includes(room)) return [arrowRule];
+    return [arrowRule, { files, ignores: impureFiles, rules: { 'no-restricted-imports': ['error', { patterns: [...patterns, noNode] }] } }];
+  }),
+);
 
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '.cache/', 'coverage/', 'scripts/train/', '**/*.js', '**/*.mjs'] },
   {
     files: ['**/*.ts', '**/*.tsx'],
     extends: [...tseslint.configs.strictTypeChecked],
-    plugins: { 'import-x': importX },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
-      'import-x/no-restricted-paths': ['error', { zones }],
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
@@ -63,10 +75,9 @@ export default tseslint.config(
     },
   },
   {
-    files: pureRooms,
+    files: pureRooms.map((room) => `src/${room}/**`),
     ignores: impureFiles,
     rules: {
-      'no-restricted-imports': ['error', { patterns: [{ regex: '^node:', message: 'A pure room knows no Node module.' }] }],
       'no-restricted-globals': [
         'error',
         ...['Date', 'setTimeout', 'setInterval', 'setImmediate', 'performance', 'process', 'Buffer', 'fetch'].map((name) => ({
@@ -77,6 +88,7 @@ export default tseslint.config(
       'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'A pure room has no randomness.' }],
     },
   },
+  ...roomRules,
   {
     // Tests reach into every room, and may build broken input on purpose.
     files: ['test/**/*.ts'],
