@@ -1,4 +1,4 @@
-"""Best checkpoints to ONNX, checked against PyTorch; calibration, threshold and manifest."""
+"""Checkpoints to ONNX, checked against PyTorch; calibration, threshold and manifest."""
 
 import datetime
 import hashlib
@@ -93,7 +93,7 @@ def choose_threshold(pair: Pair, data: pathlib.Path) -> dict:
     best, extras = np.array(best), np.array(extras)
     rows = [(t, float((best > t).mean()), float((extras > t).sum() / max(len(backgrounds), 1))) for t in np.arange(0.1, 0.65, 0.05)]
     top = max(r[1] for r in rows)
-    # as high as it goes without losing a plate that a lower one would find, at most 0.35
+    # as high as it goes without losing a plate that a lower one would find, at most 0.35: other cameras score lower than those at hand
     threshold = max((t for t, found, _ in rows if found >= top - 0.002 and t <= 0.35), default=0.2)
     return {"threshold": round(float(threshold), 3), "table": [[round(float(v), 4) for v in r] for r in rows]}
 
