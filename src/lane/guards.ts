@@ -25,7 +25,6 @@ export const closingGuards: readonly Guard[] = [
   { name: 'beam', blocks: (state) => (sensorState(state, 'beam') ?? 'off') !== 'off' },
   { name: 'passage-cleared', blocks: (state) => state.passages.some(claimsBoom) },
   { name: 'kept-open', blocks: (state, nowMs) => nowMs < (state.boom.keepOpenUntilMs ?? 0) },
-  { name: 'reversing', blocks: (state) => state.boom.reversal !== null },
   { name: 'retry-pause', blocks: (state, nowMs) => nowMs < (state.boom.retryAtMs ?? 0) },
   { name: 'not-up', blocks: (state) => state.boom.state === 'closed' || state.boom.state === 'opening' || state.boom.state === 'closing' },
 ];

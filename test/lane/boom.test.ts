@@ -235,6 +235,14 @@ describe('outputs that do not answer', () => {
     expect(bench.boom).toBe('unknown');
   });
 
+  test('a closing that was not taken is not tried again before the pause is over', () => {
+    const bench = new Bench({ settings: { retryMs: 20_000 } }).ready().command('open').pass(19_000);
+    bench.input({ ...fault, output: 'close' }).pass(19_000);
+    expect(bench.drives.filter((drive) => drive === 'close pulse')).toHaveLength(1);
+    bench.pass(2_000);
+    expect(bench.drives.filter((drive) => drive === 'close pulse')).toHaveLength(2);
+  });
+
   test('a STOP contact that was not given leaves the boom watched as falling', () => {
     const bench = new Bench({ sensors: ['stop'], stopWired: true }).ready().command('open').pass(19_000).on('stop');
     bench.input({ ...fault, output: 'stop' }).pass(100).on('closing').pass(600);

@@ -16,7 +16,7 @@ function drive(output: OutputName, kind: Cause['kind'] = 'command', action: Driv
 }
 
 /** A watch over a lane whose inputs have been read and are clear. */
-function watch(options: Site = {}): { readonly laws: LawWatch; sensor(sensor: SensorName, state: SignalState, atMs: number): void } {
+function watch(options: Site = {}): { readonly laws: LawWatch; readonly sensor: (sensor: SensorName, state: SignalState, atMs: number) => void } {
   const settings = site({ sensors: ['beam', 'fire', 'stop', 'button', 'openLimit', 'closedLimit'], ...options });
   const laws = new LawWatch(settings);
   const sensor = (name: SensorName, state: SignalState, atMs: number): void => laws.observe({ kind: 'sensor', sensor: name, state }, [], atMs);

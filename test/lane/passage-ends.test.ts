@@ -248,6 +248,13 @@ describe('STOP', () => {
     expect(bench.causes('open')).toEqual(['decision']);
   });
 
+  test('a boom lifted by hand under a STOP command is not lowered', () => {
+    const bench = new Bench({ sensors: ['openLimit', 'closedLimit'] }).ready({ closedLimit: 'on' }).command('stop').off('closedLimit').on('openLimit').off('openLimit').on('closedLimit');
+    bench.off('closedLimit').on('openLimit').pass(120_000);
+    expect(bench.drives).toEqual([]);
+    expect(bench.boom).toBe('open');
+  });
+
   test('a STOP line that cannot be read holds the boom up, not down', () => {
     const bench = admitted({ sensors: ['stop'] }).sensor('stop', 'unknown').driveThrough().pass(60_000);
     expect(bench.ends).toEqual(['entered']);
