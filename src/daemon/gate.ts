@@ -402,7 +402,8 @@ export class Gate implements GatePort {
   }
 
   #tracked(report: TrackReport): void {
-    this.#lanes.get(report.lane)?.runner.track(report);
+    const xs = report.corners.map(([x]) => x);
+    this.#lanes.get(report.lane)?.runner.track({ ...report, width: Math.max(...xs) - Math.min(...xs) });
     this.site?.followTrack(report);
     this.#live('track', report);
   }

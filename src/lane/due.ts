@@ -3,6 +3,7 @@ import { answerByMs, readByMs } from './decisions.js';
 import { clearSinceMs, deadTimeOverMs, movementDueMs } from './facts.js';
 import { passageDueMs } from './places.js';
 import type { LaneState } from './state.js';
+import { unseenMs } from './tracks.js';
 
 /** Every moment at which time alone may change something, in the past or to come. */
 function* moments(state: LaneState): Generator<number | null> {
@@ -33,7 +34,7 @@ function* moments(state: LaneState): Generator<number | null> {
     yield passage.placeSinceMs + settings.stalledMs;
   }
   for (const track of state.tracks) {
-    if (track.endedMs !== null) yield track.endedMs + settings.warmTrackMs;
+    yield track.endedMs === null ? unseenMs(track) : track.endedMs + settings.warmTrackMs;
     yield track.askAgainMs;
     if (track.decision !== null) yield track.decision.atMs + settings.warmDecisionMs;
   }

@@ -114,7 +114,11 @@ export interface Track {
   readonly decisive: boolean;
   readonly stationary: boolean;
   readonly firstMs: number;
+  /** When it was last reported. */
+  readonly seenMs: number;
   readonly endedMs: number | null;
+  /** In parts of the picture's width; null where vision does not say. */
+  readonly width: number | null;
   /** The passage that owns its reads; they are never given to another. */
   readonly owner: string | null;
   readonly request: { readonly number: number; readonly text: string } | null;
@@ -156,6 +160,8 @@ export interface LaneState {
   readonly tracks: readonly Track[];
   /** Plates that have just passed. */
   readonly quiet: readonly { readonly text: string; readonly untilMs: number }[];
+  /** When the last vehicle passed whose plate was not read. */
+  readonly unreadPassedMs: number | null;
   readonly commands: readonly PendingCommand[];
   readonly commandIds: readonly string[];
   /** Codes a lane raised itself, which end by an act and not by a state. */
@@ -203,6 +209,7 @@ export function initialLane(settings: LaneSettings, nowMs: number): LaneState {
     passages: [],
     tracks: [],
     quiet: [],
+    unreadPassedMs: null,
     commands: [],
     commandIds: [],
     latched: [],

@@ -12,6 +12,12 @@ const SAME_VEHICLE_DISTANCE = 1.5;
 /** A track with something readable. */
 export type ReadTrack = Track & { readonly vote: PlateRead };
 
+/** So much wider is the plate of the vehicle in front. */
+const NEARER = 1.2;
+
+/** A plate in view is reported with every picture, at least twice a second; unseen for longer, it has left. */
+const UNSEEN_MS = 700;
+
 /** Takes a report of vision. Reads of a track that a passage owned stay with it, also when the passage has ended. */
 export function absorbTrack(step: Step, report: TrackInput): void {
   const known = step.state.tracks.find((track) => track.track === report.track);
@@ -21,7 +27,9 @@ export function absorbTrack(step: Step, report: TrackInput): void {
     decisive: false,
     stationary: false,
     firstMs: step.nowMs,
+    seenMs: step.nowMs,
     endedMs: null,
+    width: null,
     owner: null,
     request: null,
     decision: null,
@@ -32,6 +40,8 @@ export function absorbTrack(step: Step, report: TrackInput): void {
     vote: report.vote ?? base.vote,
     decisive: report.vote === undefined ? base.decisive : report.decisive,
     stationary: report.stationary,
+    seenMs: step.nowMs,
+    width: report.width ?? base.width,
     endedMs: report.ended ? (base.endedMs ?? step.nowMs) : base.endedMs,
   };
   const tracks = known === undefined ? [...step.state.tracks, next] : step.state.tracks.map((track) => (track === known ? next : track));
@@ -71,14 +81,47 @@ export function eligible(step: Step, track: Track, passage: string | null): trac
   return !step.state.passages.some((other) => other.key !== passage && other.plate !== null && near(other.plate.text));
 }
 
-/** The track of the next vehicle: the one that has been seen the longest, since vehicles come in order. */
+/**
+ * The track of the next vehicle: the one that has been seen the longest, since vehicles come in order. None, while the
+ * vehicle in front of it shows a plate that cannot be read yet: a resident must not open for whoever drives ahead of him.
+ */
 export function nextTrack(step: Step, passage: Passage | null): ReadTrack | null {
   for (const track of step.state.tracks) {
-    if (!eligible(step, track, passage?.key ?? null)) continue;
+    if (!eligible(step, track, passage?.key ?? null) || passedUnread(step, track, passage)) continue;
+    if (behindUnread(step, track)) return null;
     const plate = passage?.plate ?? null;
     if (plate === null || lookAlikeDistance(plate.text, track.vote.text) <= SAME_VEHICLE_DISTANCE) return track;
   }
   return null;
+}
+
+/** A plate in front, nearer to the camera and seen no later, that nobody could read so far. */
+function behindUnread(step: Step, { width, firstMs }: Track): boolean {
+  if (width === null) return false;
+  return step.state.tracks.some(
+    (other) => other.vote === null && other.owner === null && !other.stationary && !gone(step, other) && other.firstMs <= firstMs && (other.width ?? 0) > width * NEARER,
+  );
+}
+
+/**
+ * The plate of a vehicle that has passed before it was read: it has left the picture, and was in it while an unread
+ * vehicle before this one was in the lane. Its late reads are nobody's.
+ */
+function passedUnread(step: Step, track: Track, passage: Passage | null): boolean {
+  if (!gone(step, track)) return false;
+  const { passages, unreadPassedMs } = step.state;
+  const ahead = passages.filter((other) => other !== passage && other.pastApproach && other.plate === null).map((other) => other.placeSinceMs);
+  return track.firstMs <= Math.max(unreadPassedMs ?? -Infinity, ...ahead);
+}
+
+/** Not in the newest pictures, whether vision has given it up yet or not. */
+function gone(step: Step, track: Track): boolean {
+  return track.endedMs !== null || step.nowMs >= unseenMs(track);
+}
+
+/** From when on a plate that is not reported again counts as out of the picture. */
+export function unseenMs(track: Track): number {
+  return track.seenMs + UNSEEN_MS;
 }
 
 /** A track that is still in the picture. */

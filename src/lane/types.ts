@@ -19,6 +19,8 @@ export interface TrackInput {
   readonly decisive: boolean;
   readonly stationary: boolean;
   readonly ended: boolean;
+  /** Width of the plate in the newest picture, in parts of the picture's width: the nearer, the wider. */
+  readonly width?: number;
 }
 
 /** Commands name a target state, never "toggle" (S7). `hold` keeps open until `release`. */

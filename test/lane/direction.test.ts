@@ -37,6 +37,34 @@ describe('documented cases of two loops', () => {
     expect(bench.boom).toBe('closed');
   });
 
+  test('a resident behind a car whose plate cannot be read does not open for it', () => {
+    const bench = new Bench().ready();
+    bench.glimpses('front', 0.2, null).glimpses('behind', 0.1, '京A12345').on('approach').pass(500);
+    expect(bench.drives).toEqual([]);
+    // The plate in front has come into focus: a stranger's.
+    bench.glimpses('front', 0.2, '粤C2468E').glimpses('behind', 0.1, '京A12345').pass(200);
+    expect(bench.state.passages).toMatchObject([{ plate: { text: '粤C2468E' }, clearedBy: null }]);
+    expect(bench.drives).toEqual([]);
+  });
+
+  test('a resident is read although another plate in view stays unreadable: behind it, or out of the picture', () => {
+    const behind = new Bench().ready().glimpses('behind', 0.08, null).glimpses('front', 0.2, '京A12345').on('approach').pass(500);
+    expect(behind.drives).toEqual(['open pulse']);
+    const passed = new Bench().ready().glimpses('front', 0.3, null).pass(100).glimpses('next', 0.1, '京A12345').on('approach').pass(2_000);
+    expect(passed.drives).toEqual(['open pulse']);
+  });
+
+  test('a plate read only after its car had passed is not given to the next car', () => {
+    const bench = new Bench({ direction: 'exit' }).ready();
+    bench.answers = (text) => (text === null ? admit : refuse);
+    bench.glimpses('first', 0.2, null).on('approach').pass(6_000);
+    expect(bench.drives).toEqual(['open pulse']);
+    bench.on('closing').pass(500).glimpses('first', 0.3, '京A12345', true).off('approach').pass(500);
+    bench.on('approach').pass(300).off('closing').pass(3_000);
+    expect(bench.ends).toEqual(['exited']);
+    expect(bench.state.passages).toMatchObject([{ plate: null }]);
+  });
+
   test('shunting back and forth: on and off the closing loop counts once', () => {
     const bench = new Bench().ready().sees('t1', '京A12345').on('approach').pass(3_500);
     bench.on('closing').pass(700).off('closing').pass(2_500).on('closing').pass(700).off('closing').pass(900);

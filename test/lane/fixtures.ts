@@ -135,6 +135,12 @@ export class Bench {
     return this.input({ kind: 'track', report: { track, vote: plateRead(text, confidence), reads: 5, decisive, stationary, ended } });
   }
 
+  /** A plate in the picture; without a text, one that cannot be read. */
+  glimpses(track: string, width: number, text: string | null, ended = false): this {
+    const report = { track, reads: 5, decisive: text !== null, stationary: false, ended, width };
+    return this.input({ kind: 'track', report: text === null ? report : { ...report, vote: plateRead(text, 0.99) } });
+  }
+
   command(target: 'open' | 'close' | 'hold' | 'release' | 'stop', id = `c${String((this.#ticket += 1))}`): this {
     return this.input({ kind: 'command', ticket: (this.#ticket += 1), command: { id, target, issuer: 'web:guard', reason: 'test' } });
   }
