@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +8,7 @@ import { GateError, silentLog } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
 import { Random, World, drawPlate, type Intention } from '../../src/sim/index.js';
 import { ReferencePlatform } from '../../src/uplink/index.js';
+import { Mosquitto } from './mosquitto.js';
 import { RelayBoard } from './modbus-board.js';
 
 export interface DaemonRoundsOptions {
@@ -51,18 +51,7 @@ async function until(what: string, limitMs: number, condition: () => boolean): P
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new GateError('DEVICE_LOST', 'no free port on 127.0.0.1');
-  return address.port;
-}
-
-function configText(options: { readonly port: string; readonly mqttPort: number; readonly dataDirectory: string }): string {
+function configText(options: { readonly port: string; readonly brokerUrl: string; readonly dataDirectory: string }): string {
   const line = (index: number): string => `{device: board, unit: 1, line: ${index}}`;
   return `
 site: {id: ${site}, name: campaign}
@@ -78,7 +67,7 @@ lanes:
 ${inputOrder.map((sensor, index) => `      ${sensor}: ${line(index)}`).join('\n')}
     readTimeoutMs: 500
 access: {outside: {policy: ask}}
-uplink: {broker: {url: "mqtt://127.0.0.1:${options.mqttPort}"}}
+uplink: {broker: {url: ${JSON.stringify(options.brokerUrl)}}}
 web: {port: 0}
 `;
 }
@@ -103,6 +92,7 @@ export async function runDaemonRounds({ rounds, seed, onProgress }: DaemonRounds
   const count = (kind: string): void => void (faults[kind] = (faults[kind] ?? 0) + 1);
   const violations: string[] = [];
   let board: RelayBoard | undefined;
+  let broker: Mosquitto | undefined;
   let platform: ReferencePlatform | undefined;
   const world = new World({
     seed,
@@ -111,12 +101,7 @@ export async function runDaemonRounds({ rounds, seed, onProgress }: DaemonRounds
   try {
     const [gatewayEnd, boardEnd] = [join(directory, 'gateway'), join(directory, 'board')];
     started('socat', [`pty,raw,echo=0,link=${gatewayEnd}`, `pty,raw,echo=0,link=${boardEnd}`]);
-    const mqttPort = await freePort();
-    await writeFile(join(directory, 'mosquitto.conf'), `listener ${mqttPort} 127.0.0.1\nallow_anonymous true\n`);
-    const broker = started('/usr/sbin/mosquitto', ['-c', join(directory, 'mosquitto.conf')]);
-    let brokerUp = false;
-    broker.stderr?.on('data', (chunk: Buffer) => (brokerUp ||= chunk.includes('running')));
-    await until('mosquitto', readyMs, () => brokerUp);
+    broker = await Mosquitto.start({ directory });
 
     const simulated = world.lane(lane);
     board = new RelayBoard({
@@ -146,7 +131,7 @@ export async function runDaemonRounds({ rounds, seed, onProgress }: DaemonRounds
     world.start(systemClock);
 
     const platformOf = new ReferencePlatform({
-      url: `mqtt://127.0.0.1:${mqttPort}`,
+      url: broker.url,
       log: silentLog,
       onEvent: (_gate, event, historical) => {
         if (historical || event.type !== 'passage.decided' || event.payload['outcome'] !== 'ask') return;
@@ -160,7 +145,7 @@ export async function runDaemonRounds({ rounds, seed, onProgress }: DaemonRounds
     const dataDirectory = join(directory, 'data');
     await mkdir(dataDirectory);
     const configPath = join(directory, 'gate.yaml');
-    await writeFile(configPath, configText({ port: gatewayEnd, mqttPort, dataDirectory }));
+    await writeFile(configPath, configText({ port: gatewayEnd, brokerUrl: broker.url, dataDirectory }));
 
     // Traffic goes on whatever the gateway does.
     let nextArrivalMs = 0;
@@ -231,6 +216,7 @@ export async function runDaemonRounds({ rounds, seed, onProgress }: DaemonRounds
     world.stop();
     await platform?.stop();
     await board?.stop();
+    await broker?.kill();
     for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await rm(directory, { recursive: true, force: true });
   }

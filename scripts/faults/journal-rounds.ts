@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
-import { connect as connectSocket, createServer } from 'node:net';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { GateError, silentLog } from '../../src/base/index.js';
 import { EmbeddedBroker, ReferencePlatform } from '../../src/uplink/index.js';
+import { Mosquitto, mosquittoPath } from './mosquitto.js';
 
 export interface JournalRoundsOptions {
   readonly rounds: number;
@@ -30,7 +30,6 @@ export interface JournalRoundsResult {
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const MOSQUITTO = '/usr/sbin/mosquitto';
 const ROUND_MS = 30_000;
 const DRAIN_MS = 120_000;
 /** Of this many rounds one damages the database while the victim is down, and one kills the broker. */
@@ -213,52 +212,11 @@ interface Broker {
 
 /** mosquitto where it is installed, else the embedded broker, which cannot be killed apart. */
 async function startBroker(directory: string): Promise<Broker> {
-  if (!existsSync(MOSQUITTO)) {
+  if (!existsSync(mosquittoPath)) {
     const embedded = new EmbeddedBroker();
     const { url } = await embedded.start();
     return { url, protocol: '3.1.1', stop: () => embedded.stop() };
   }
-  const port = await freePort();
-  const config = join(directory, 'mosquitto.conf');
-  writeFileSync(config, `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\n`);
-  let child: ChildProcess | undefined;
-  const start = async (): Promise<void> => {
-    child = spawn(MOSQUITTO, ['-c', config], { stdio: 'ignore' });
-    const deadline = performance.now() + 10_000;
-    while (!(await listens(port))) {
-      if (performance.now() > deadline) throw new GateError('BROKER_UNREACHABLE', `mosquitto does not listen on port ${port}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  };
-  const kill = async (): Promise<void> => {
-    const dying = child;
-    if (dying === undefined || dying.exitCode !== null || dying.signalCode !== null) return;
-    const gone = new Promise((resolve) => dying.once('exit', resolve));
-    dying.kill('SIGKILL');
-    await gone;
-  };
-  await start();
-  return { url: `mqtt://127.0.0.1:${port}`, protocol: '5', stop: kill, kill, restart: start };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connectSocket(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
+  const broker = await Mosquitto.start({ directory });
+  return { url: broker.url, protocol: '5', stop: () => broker.kill(), kill: () => broker.kill(), restart: () => broker.start() };
 }

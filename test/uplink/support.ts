@@ -1,9 +1,9 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, connect as connectSocket } from 'node:net';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
+import { Mosquitto } from '../../scripts/faults/mosquitto.js';
 import { silentLog, type JsonObject } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
 import { SqliteJournal, type NewEvent } from '../../src/journal/index.js';
@@ -29,68 +29,11 @@ export function freshDirectory(): string {
   return directory;
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connectSocket(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
-}
-
-/** Debian's mosquitto with a configuration and a port of its own. */
-export class Mosquitto {
-  readonly port: number;
-  readonly #config: string;
-  #process: ChildProcess | undefined;
-
-  private constructor(port: number, config: string) {
-    this.port = port;
-    this.#config = config;
-  }
-
-  static async start(lines: readonly string[] = ['allow_anonymous true'], listenerLines: readonly string[] = []): Promise<Mosquitto> {
-    const port = await freePort();
-    const config = join(freshDirectory(), 'mosquitto.conf');
-    writeFileSync(config, [`listener ${port} 127.0.0.1`, ...listenerLines, 'persistence false', ...lines, ''].join('\n'));
-    const broker = new Mosquitto(port, config);
-    await broker.start();
-    atEnd(() => broker.kill());
-    return broker;
-  }
-
-  get url(): string {
-    return `mqtt://127.0.0.1:${this.port}`;
-  }
-
-  async start(): Promise<void> {
-    const child = spawn('/usr/sbin/mosquitto', ['-c', this.#config], { stdio: 'ignore' });
-    this.#process = child;
-    await until(() => answers(this.port), { timeoutMs: 10_000, what: 'mosquitto' });
-  }
-
-  /** SIGKILL: nothing is said to anybody. */
-  async kill(): Promise<void> {
-    const child = this.#process;
-    this.#process = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await gone;
-  }
+/** Debian's mosquitto, gone when the test ends. */
+export async function startMosquitto(lines?: readonly string[], listenerLines?: readonly string[]): Promise<Mosquitto> {
+  const broker = await Mosquitto.start({ directory: freshDirectory(), ...(lines === undefined ? {} : { lines }), ...(listenerLines === undefined ? {} : { listenerLines }) });
+  atEnd(() => broker.kill());
+  return broker;
 }
 
 export const settings = (url: string, more: Partial<UplinkSettings> = {}, broker: Partial<UplinkSettings['broker']> = {}): UplinkSettings => ({

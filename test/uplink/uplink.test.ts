@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { generate, parser } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
 import { EmbeddedBroker, type CommandMessage } from '../../src/uplink/index.js';
-import { Mosquitto, atEnd, drained, freshDirectory, online, passage, selfSigned, settings, startGate, startPlatform, until } from './support.js';
+import { atEnd, drained, freshDirectory, online, passage, selfSigned, settings, startGate, startMosquitto, startPlatform, until } from './support.js';
 
 const command = (id: string, more: Partial<CommandMessage> = {}): CommandMessage => ({
   id,
@@ -19,7 +19,7 @@ const command = (id: string, more: Partial<CommandMessage> = {}): CommandMessage
 
 describe('birth and death', () => {
   it('tells the platform that it is there, how it is, and that it goes down in order', async () => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     const platform = await startPlatform({ url: broker.url });
     const gate = await startGate(settings(broker.url));
     await until(() => platform.status('laurel', 'east')?.state === 'online', { what: 'the birth' });
@@ -31,7 +31,7 @@ describe('birth and death', () => {
   });
 
   it('is reported lost by the broker when the line is cut without a word, and comes back by itself', async () => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     const sockets = new Set<Socket>();
     const line = createServer((near) => {
       const far = connectSocket(broker.port, '127.0.0.1');
@@ -62,7 +62,7 @@ describe('birth and death', () => {
   });
 
   it('shows a change of a lane in the retained status, also to a platform that comes later', async () => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     let boom = 'closed';
     const gate = await startGate(settings(broker.url), { status: () => ({ boom }) });
     await online(gate);
@@ -76,7 +76,7 @@ describe('birth and death', () => {
 
 describe('events', () => {
   it('reach the platform once, in order, with the chain whole, and are let go only when it has them', async () => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     const platform = await startPlatform({ url: broker.url, acknowledge: false });
     const gate = await startGate(settings(broker.url), { timing: { resendMs: 60_000 } });
     await Promise.all(Array.from({ length: 300 }, (_, number) => gate.journal.append(passage(number))));
@@ -90,7 +90,7 @@ describe('events', () => {
   });
 
   it('are sent again from the last acknowledgement when the platform was not there to hear them', async () => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     const gate = await startGate(settings(broker.url));
     await online(gate);
     await Promise.all(Array.from({ length: 50 }, (_, number) => gate.journal.append(passage(number))));
@@ -102,7 +102,7 @@ describe('events', () => {
   });
 
   it('survive a broker that is killed in the middle and flaps: none lost, none doubled, order kept', async () => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     const arrived: { seq: number; historical: boolean }[] = [];
     const platform = await startPlatform({ url: broker.url, onEvent: (_, event, historical) => arrived.push({ seq: event.seq, historical }) });
     const gate = await startGate(settings(broker.url, { batch: 3, window: 4 }));
@@ -122,7 +122,7 @@ describe('events', () => {
   });
 
   it('that happen now pass a long backlog without holding it up', async () => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     const directory = freshDirectory();
     const before = await startGate(settings('mqtt://127.0.0.1:1'), { directory });
     await Promise.all(Array.from({ length: 6_000 }, (_, number) => before.journal.append(passage(number))));
@@ -144,7 +144,7 @@ describe('events', () => {
   });
 
   it('count as delivered with the broker where the platform cannot acknowledge, and the state says so', async () => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     const platform = await startPlatform({ url: broker.url, acknowledge: false });
     const gate = await startGate(settings(broker.url, { platformAcknowledges: false }));
     await Promise.all(Array.from({ length: 120 }, (_, number) => gate.journal.append(passage(number))));
@@ -192,7 +192,7 @@ describe('events', () => {
 
 describe('commands', () => {
   it('are accepted, carried out once and answered, and are on record', async () => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     const platform = await startPlatform({ url: broker.url });
     const gate = await startGate(settings(broker.url));
     await until(() => platform.status('laurel', 'east')?.state === 'online', { what: 'the birth' });
@@ -205,7 +205,7 @@ describe('commands', () => {
   });
 
   it('act once however often they come, also after a restart of the gate', async () => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     const directory = freshDirectory();
     const platform = await startPlatform({ url: broker.url });
     const first = await startGate(settings(broker.url), { directory, outcome: { outcome: 'failed', code: 'DEVICE_LOST', reason: 'the relay board does not answer' } });
@@ -225,7 +225,7 @@ describe('commands', () => {
   });
 
   it('that a restart cut off are answered as failed and not begun again', async () => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     const directory = freshDirectory();
     const platform = await startPlatform({ url: broker.url });
     const first = await startGate(settings(broker.url), { directory, command: () => new Promise(() => undefined) });
@@ -244,7 +244,7 @@ describe('commands', () => {
     ['has expired', { expires: 1_000 }, 'COMMAND_EXPIRED'],
     ['expires in a week', { expires: Date.now() + 7 * 86_400_000 }, 'COMMAND_INVALID'],
   ])('is refused with a code when it %s', async (_, more, code) => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     const platform = await startPlatform({ url: broker.url });
     const gate = await startGate(settings(broker.url));
     await online(gate);
@@ -256,7 +256,7 @@ describe('commands', () => {
   });
 
   it('is refused when retained, at once and at every reconnect, and when it is no command or the clock is not set', async () => {
-    const broker = await Mosquitto.start();
+    const broker = await startMosquitto();
     const platform = await startPlatform({ url: broker.url });
     let trusted = true;
     const gate = await startGate(settings(broker.url), { clockTrusted: () => trusted });
@@ -293,7 +293,7 @@ describe('brokers', () => {
   it('that want a password get it, and a wrong one is named in the state', async () => {
     const passwords = join(freshDirectory(), 'passwords');
     execFileSync('mosquitto_passwd', ['-b', '-c', passwords, 'east', 'right'], { stdio: 'ignore' });
-    const broker = await Mosquitto.start(['allow_anonymous false', `password_file ${passwords}`, 'user root']);
+    const broker = await startMosquitto(['allow_anonymous false', `password_file ${passwords}`, 'user root']);
     const wrong = await startGate(settings(broker.url, {}, { username: 'east', password: 'wrong' }));
     await until(() => wrong.uplink.state().lastError !== null, { what: 'the refusal' });
     expect(wrong.uplink.state().lastError?.message).toMatch(/not authorized|password/iu);
@@ -304,7 +304,7 @@ describe('brokers', () => {
 
   it('are reached over TLS with a CA and a client certificate, and not with a foreign CA', async () => {
     const { key, certificate } = selfSigned();
-    const broker = await Mosquitto.start(['allow_anonymous true', 'user root'], [`certfile ${certificate}`, `keyfile ${key}`, `cafile ${certificate}`, 'require_certificate true']);
+    const broker = await startMosquitto(['allow_anonymous true', 'user root'], [`certfile ${certificate}`, `keyfile ${key}`, `cafile ${certificate}`, 'require_certificate true']);
     const url = `mqtts://127.0.0.1:${broker.port}`;
     const foreign = await startGate(settings(url, {}, { ca: selfSigned().certificate }));
     await until(() => foreign.uplink.state().lastError !== null, { what: 'the refusal' });
