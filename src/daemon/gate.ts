@@ -19,6 +19,7 @@ import { SimulatedSite } from './simulated-site.js';
 const journalStartMs = 5_000;
 /** Runs of one passage's photographs: the disk shall not fill because a car stands and honks. */
 const photographsPerPassage = 4;
+const visionStartMs = 20_000;
 const worldViewMs = 100;
 const drainPollMs = 50;
 const frameLimitMs = 30_000;
@@ -135,7 +136,7 @@ export class Gate implements GatePort {
   async start(): Promise<void> {
     const { config, clock, version } = this.#options;
     this.#startedMs = clock.monoMs();
-    await mkdir(config.gate.dataDirectory, { recursive: true, mode: 0o700 });
+    await this.#attempt('data directory', async () => void (await mkdir(config.gate.dataDirectory, { recursive: true, mode: 0o700 })));
     this.#eventLoop.start();
     this.#clockTrust.start();
     this.journal.onStored((events) => {
@@ -144,19 +145,20 @@ export class Gate implements GatePort {
 
     const journalStarted = this.#startJournal();
     await Promise.all([...this.drivers.devices.values()].map((device) => this.#startDevice(device)));
-    await Promise.race([journalStarted, new Promise<void>((resolve) => void clock.after(journalStartMs, resolve))]);
+    await this.#atMost(journalStartMs, journalStarted);
     this.#record({ type: 'gate.started', payload: { version, lanes: config.lanes.map((lane) => lane.id) } });
-    const unfinished = await this.#unfinishedPassages();
+    const unfinished = this.#epoch > 0 ? await this.#unfinishedPassages() : new Map<LaneId, readonly PassageId[]>();
     for (const [id, lane] of this.#lanes) lane.runner.start(unfinished.get(id) ?? []);
 
     for (const id of this.#lanes.keys()) this.#heartbeats.expect(`lane ${id}`, laneLimitMs);
     this.#heartbeats.expect('journal', roomLimitMs);
 
     await this.#attempt('simulation', () => this.#startSite());
-    await this.#attempt('vision', () => this.#startVision());
-    this.site?.open();
     await this.#attempt('uplink', () => this.#startUplink());
     await this.#attempt('web', () => this.#startWeb());
+    // Loading networks takes seconds on a small box, and one that never comes up is tried for ever: nothing waits long for it.
+    await this.#atMost(visionStartMs, this.#attempt('vision', () => this.#startVision()));
+    this.site?.open();
   }
 
   /** Stops in the order that keeps the barrier safe: lanes release their outputs first, the journal closes last. */
@@ -279,6 +281,14 @@ export class Gate implements GatePort {
     } catch (error) {
       this.#options.log.error({ room: what, error: errorText(error) }, `${what}: ${errorText(error)}`);
     }
+  }
+
+  /** Waits for work that goes on by itself, but not for ever. */
+  async #atMost(limitMs: number, work: Promise<void>): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const timer = this.#options.clock.after(limitMs, resolve);
+      work.then(resolve, reject).finally(() => timer.cancel());
+    });
   }
 
   #append(event: NewEvent): Promise<StoredEvent> {
