@@ -136,7 +136,9 @@ export class Gate implements GatePort {
   async start(): Promise<void> {
     const { config, clock, version } = this.#options;
     this.#startedMs = clock.monoMs();
-    await this.#attempt('data directory', async () => void (await mkdir(config.gate.dataDirectory, { recursive: true, mode: 0o700 })));
+    await this.#attempt('data directory', async () => {
+      await mkdir(config.gate.dataDirectory, { recursive: true, mode: 0o700 });
+    });
     this.#eventLoop.start();
     this.#clockTrust.start();
     this.journal.onStored((events) => {
