@@ -175,7 +175,7 @@ export async function runDaemonRounds({ rounds, seed, onProgress }: DaemonRounds
     };
     for (let round = 1; round <= rounds; round += 1) {
       const daemon = await launch();
-      await pause(random.between(50, 6_000));
+      await pause(random.between(100, 6_000));
       const phase = simulated.boom.movingDown ? 'closing' : simulated.boom.position > 0.03 ? 'open' : simulated.vehicles.length > 0 ? 'vehicle-waiting' : 'idle';
       count(`kill-while-${phase}`);
       alive = false;
@@ -184,8 +184,10 @@ export async function runDaemonRounds({ rounds, seed, onProgress }: DaemonRounds
       onProgress?.(round);
     }
 
-    // The books are closed by a last run that is stopped in order.
+    // The books are closed by a last run that is stopped in order, once it has served a vehicle.
     const last = await launch();
+    const passedBefore = world.truth.passages.length;
+    await until('a vehicle to pass after the last restart', drainMs, () => world.truth.passages.length > passedBefore);
     const head = (): number => platformOf.ledger(site, gate).highest;
     await until('the backlog to reach the platform', drainMs, () => platformOf.ledger(site, gate).through >= head() && head() > 0);
     world.stop();

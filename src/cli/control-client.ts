@@ -99,7 +99,7 @@ function unreachable(socketPath: string, cause: Error): GateError {
   const code = systemCode(cause);
   const advice =
     code === 'EACCES' || code === 'EPERM'
-      ? 'you may not open it; run gatectl as the user of the gate, e.g. sudo -u laurel-gate gatectl …'
+      ? 'you may not open it; run gatectl as the user of the gate, e.g. sudo -u laurel gatectl …'
       : code === 'ENOENT' || code === 'ECONNREFUSED'
         ? 'the gate is not running there. Start it (systemctl start laurel-gate, or gatectl run), or name another with --data or --config'
         : `it does not answer (${errorText(cause)})`;

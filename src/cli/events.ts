@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { GateError } from '../base/index.js';
+import { GateError, isGateError } from '../base/index.js';
 import { describeEvent, eventSchema, type EventData, type Words } from '../web/view.js';
 import type { ControlClient } from './control-client.js';
 import { localTime, print, terminalWords } from './output.js';
@@ -74,9 +74,16 @@ export async function showEvents(client: ControlClient, options: EventsOptions):
     else early.push(message);
   };
   const asked = await client.follow(onLine, stop.signal, async () => {
-    await past();
+    // The feed was open, so a gate that does not answer now has gone, rather than never been there.
+    await past().catch((error: unknown) => {
+      throw isGateError(error, 'CONTROL_UNREACHABLE') ? connectionEnded() : error;
+    });
     for (const message of early) printer.print(message);
     caughtUp = true;
   });
-  if (!asked) throw new GateError('CONTROL_UNREACHABLE', 'The gate has ended the connection; it may be stopping or restarting. Run the command again.');
+  if (!asked) throw connectionEnded();
+}
+
+function connectionEnded(): GateError {
+  return new GateError('CONTROL_UNREACHABLE', 'The gate has ended the connection; it may be stopping or restarting. Run the command again.');
 }
