@@ -70,7 +70,6 @@ export function endPassage(step: Step, passage: Passage, end: PassageEnd, detail
   if (through && plate !== null) {
     patch(step, { quiet: [...step.state.quiet, { text: plate.text, untilMs: step.nowMs + state.settings.samePlateQuietMs }] });
   }
-  if (through && plate === null) patch(step, { unreadPassedMs: step.nowMs });
   if (end === 'forced') latch(step, 'forced-passage', [end, detail].join(' '));
   else if (through) unlatch(step, 'forced-passage');
   if (clearedBy !== null) closeBecause(step, { kind: through ? 'passage-complete' : 'auto-close', detail: end });

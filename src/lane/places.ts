@@ -51,6 +51,7 @@ export function approachFalls(step: Step): void {
   unlatch(step, 'approach-stuck');
   const passage = onApproach(step);
   if (passage === null) return;
+  patch(step, { approachLeftMs: step.nowMs });
   if (passage.place === 'both') moveTo(step, passage.key, 'closing', { pastApproach: true });
   else if (passage.place === 'outbound') endWrongWay(step, passage);
   else moveTo(step, passage.key, 'gap');

@@ -114,7 +114,7 @@ export interface Track {
   readonly decisive: boolean;
   readonly stationary: boolean;
   readonly firstMs: number;
-  /** When it was last reported. */
+  /** When it was last seen in a picture. */
   readonly seenMs: number;
   readonly endedMs: number | null;
   /** In parts of the picture's width; null where vision does not say. */
@@ -160,8 +160,8 @@ export interface LaneState {
   readonly tracks: readonly Track[];
   /** Plates that have just passed. */
   readonly quiet: readonly { readonly text: string; readonly untilMs: number }[];
-  /** When the last vehicle passed whose plate was not read. */
-  readonly unreadPassedMs: number | null;
+  /** When a vehicle last left the approach loop, forwards or backwards. */
+  readonly approachLeftMs: number | null;
   readonly commands: readonly PendingCommand[];
   readonly commandIds: readonly string[];
   /** Codes a lane raised itself, which end by an act and not by a state. */
@@ -209,7 +209,7 @@ export function initialLane(settings: LaneSettings, nowMs: number): LaneState {
     passages: [],
     tracks: [],
     quiet: [],
-    unreadPassedMs: null,
+    approachLeftMs: null,
     commands: [],
     commandIds: [],
     latched: [],

@@ -12,6 +12,9 @@ const SAME_VEHICLE_DISTANCE = 1.5;
 /** A track with something readable. */
 export type ReadTrack = Track & { readonly vote: PlateRead };
 
+/** A vote less sure than this is as likely a shop sign or a shadow; it may still become sure. */
+const LEAST_SURE = 0.3;
+
 /** So much wider is the plate of the vehicle in front. */
 const NEARER = 1.2;
 
@@ -40,7 +43,7 @@ export function absorbTrack(step: Step, report: TrackInput): void {
     vote: report.vote ?? base.vote,
     decisive: report.vote === undefined ? base.decisive : report.decisive,
     stationary: report.stationary,
-    seenMs: step.nowMs,
+    seenMs: report.ended ? base.seenMs : step.nowMs,
     width: report.width ?? base.width,
     endedMs: report.ended ? (base.endedMs ?? step.nowMs) : base.endedMs,
   };
@@ -75,7 +78,7 @@ export function forgetEarlyDecisions(step: Step): void {
  */
 export function eligible(step: Step, track: Track, passage: string | null): track is ReadTrack {
   const { vote } = track;
-  if (track.owner !== null || vote === null || track.stationary) return false;
+  if (track.owner !== null || vote === null || vote.confidence < LEAST_SURE || track.stationary) return false;
   const near = (text: string): boolean => lookAlikeDistance(text, vote.text) <= NEAR_DISTANCE;
   if (step.state.quiet.some((plate) => near(plate.text))) return false;
   return !step.state.passages.some((other) => other.key !== passage && other.plate !== null && near(other.plate.text));
@@ -83,44 +86,43 @@ export function eligible(step: Step, track: Track, passage: string | null): trac
 
 /**
  * The track of the next vehicle: the one that has been seen the longest, since vehicles come in order. None, while the
- * vehicle in front of it shows a plate that cannot be read yet: a resident must not open for whoever drives ahead of him.
+ * vehicle in front of it shows a plate that is not sure yet: a resident must not open for whoever drives ahead of him.
  */
 export function nextTrack(step: Step, passage: Passage | null): ReadTrack | null {
   for (const track of step.state.tracks) {
-    if (!eligible(step, track, passage?.key ?? null) || passedUnread(step, track, passage)) continue;
-    if (behindUnread(step, track)) return null;
+    if (!eligible(step, track, passage?.key ?? null) || hasPassed(step, track)) continue;
+    if (behindUnsure(step, track)) return null;
     const plate = passage?.plate ?? null;
     if (plate === null || lookAlikeDistance(plate.text, track.vote.text) <= SAME_VEHICLE_DISTANCE) return track;
   }
   return null;
 }
 
-/** A plate in front, nearer to the camera and seen no later, that nobody could read so far. */
-function behindUnread(step: Step, { width, firstMs }: Track): boolean {
+/** A plate in front, nearer to the camera and seen no later, that could not be read for sure so far. */
+function behindUnsure(step: Step, { width, firstMs }: Track): boolean {
   if (width === null) return false;
   return step.state.tracks.some(
-    (other) => other.vote === null && other.owner === null && !other.stationary && !gone(step, other) && other.firstMs <= firstMs && (other.width ?? 0) > width * NEARER,
+    ({ vote, owner, stationary, ...other }) =>
+      vote !== null && vote.confidence < LEAST_SURE && owner === null && !stationary && !gone(step, other) && other.firstMs <= firstMs && (other.width ?? 0) > width * NEARER,
   );
 }
 
 /**
- * The plate of a vehicle that has passed before it was read: it has left the picture, and was in it while an unread
- * vehicle before this one was in the lane. Its late reads are nobody's.
+ * A plate that was last seen before the vehicle ahead had left the approach loop, and is in the picture no more: it was
+ * that vehicle's, read too late or seen under a second track, and is nobody's now.
  */
-function passedUnread(step: Step, track: Track, passage: Passage | null): boolean {
-  if (!gone(step, track)) return false;
-  const { passages, unreadPassedMs } = step.state;
-  const ahead = passages.filter((other) => other !== passage && other.pastApproach && other.plate === null).map((other) => other.placeSinceMs);
-  return track.firstMs <= Math.max(unreadPassedMs ?? -Infinity, ...ahead);
+function hasPassed(step: Step, track: Track): boolean {
+  const { approachLeftMs } = step.state;
+  return approachLeftMs !== null && gone(step, track) && track.seenMs <= approachLeftMs;
 }
 
 /** Not in the newest pictures, whether vision has given it up yet or not. */
-function gone(step: Step, track: Track): boolean {
+function gone(step: Step, track: Pick<Track, 'endedMs' | 'seenMs'>): boolean {
   return track.endedMs !== null || step.nowMs >= unseenMs(track);
 }
 
 /** From when on a plate that is not reported again counts as out of the picture. */
-export function unseenMs(track: Track): number {
+export function unseenMs(track: Pick<Track, 'seenMs'>): number {
   return track.seenMs + UNSEEN_MS;
 }
 

@@ -2,7 +2,10 @@ import { plateRead } from './plates.js';
 import type { Decision } from '../../src/access/index.js';
 import type { JsonObject, SignalState } from '../../src/base/index.js';
 import { LawWatch } from '../../src/lane/laws.js';
-import { initialLane, laneSettings, nextDueMs, reduce, type LaneEffect, type LaneInput, type LaneSettings, type LaneSettingsSource, type LaneState, type SensorName } from '../../src/lane/index.js';
+import { initialLane, laneSettings, nextDueMs, reduce, type LaneEffect, type LaneInput, type LaneSettings, type LaneSettingsSource, type LaneState, type SensorName, type TrackInput } from '../../src/lane/index.js';
+
+/** Between two pictures of a camera at rest. */
+const PICTURE_MS = 400;
 
 export type Barrier = LaneSettingsSource['barrier'];
 
@@ -66,6 +69,8 @@ export class Bench {
   answers: ((plate: string | null) => Decision | null) | null = null;
   journalAnswers = true;
   #ticket = 0;
+  readonly #inView = new Map<string, TrackInput>();
+  #pictureMs = 0;
 
   constructor(options: Site = {}) {
     this.settings = site(options);
@@ -119,12 +124,30 @@ export class Bench {
     return this;
   }
 
+  /** Vision reports what it sees with every picture, changed or not. */
+  #picture(): void {
+    this.#pictureMs = this.nowMs + PICTURE_MS;
+    for (const report of this.#inView.values()) this.input({ kind: 'track', report });
+  }
+
+  #see(report: TrackInput): this {
+    if (report.ended) this.#inView.delete(report.track);
+    else this.#inView.set(report.track, report);
+    this.#pictureMs = this.nowMs + PICTURE_MS;
+    return this.input({ kind: 'track', report });
+  }
+
   /** Lets time pass, calling the reducer whenever it asked to be called. */
   pass(ms: number): this {
     const endMs = this.nowMs + ms;
-    for (let dueMs = nextDueMs(this.state, this.nowMs); dueMs !== null && dueMs <= endMs; dueMs = nextDueMs(this.state, this.nowMs)) {
-      this.nowMs = dueMs;
-      this.input({ kind: 'tick' });
+    for (;;) {
+      const dueMs = nextDueMs(this.state, this.nowMs);
+      const pictureMs = this.#inView.size > 0 ? this.#pictureMs : null;
+      const nextMs = Math.min(dueMs ?? Infinity, pictureMs ?? Infinity);
+      if (nextMs > endMs) break;
+      this.nowMs = Math.max(this.nowMs, nextMs);
+      if (nextMs === dueMs) this.input({ kind: 'tick' });
+      if (nextMs === pictureMs) this.#picture();
     }
     this.nowMs = endMs;
     return this;
@@ -132,13 +155,12 @@ export class Bench {
 
   sees(track: string, text: string, more: { decisive?: boolean; stationary?: boolean; ended?: boolean; confidence?: number } = {}): this {
     const { decisive = true, stationary = false, ended = false, confidence = 0.99 } = more;
-    return this.input({ kind: 'track', report: { track, vote: plateRead(text, confidence), reads: 5, decisive, stationary, ended } });
+    return this.#see({ track, vote: plateRead(text, confidence), reads: 5, decisive, stationary, ended });
   }
 
-  /** A plate in the picture; without a text, one that cannot be read. */
-  glimpses(track: string, width: number, text: string | null, ended = false): this {
-    const report = { track, reads: 5, decisive: text !== null, stationary: false, ended, width };
-    return this.input({ kind: 'track', report: text === null ? report : { ...report, vote: plateRead(text, 0.99) } });
+  /** A plate in the picture, in parts of its width. */
+  glimpses(track: string, width: number, text: string, { confidence = 0.99, ended = false } = {}): this {
+    return this.#see({ track, vote: plateRead(text, confidence), reads: 5, decisive: confidence > 0.9, stationary: false, ended, width });
   }
 
   command(target: 'open' | 'close' | 'hold' | 'release' | 'stop', id = `c${String((this.#ticket += 1))}`): this {
