@@ -85,25 +85,26 @@ export function eligible(step: Step, track: Track, passage: string | null): trac
 }
 
 /**
- * The track of the next vehicle: the one that has been seen the longest, since vehicles come in order. None, while the
- * vehicle in front of it shows a plate that is not sure yet: a resident must not open for whoever drives ahead of him.
+ * The track of the next vehicle: of those that are sure the one that has been seen the longest, since vehicles come in
+ * order; a glimpse of a plate at a slant makes a track of its own that must not go before. None, while the vehicle in front
+ * shows a plate that is not sure yet: a resident must not open for whoever drives ahead of him.
  */
 export function nextTrack(step: Step, passage: Passage | null): ReadTrack | null {
-  for (const track of step.state.tracks) {
-    if (!eligible(step, track, passage?.key ?? null) || hasPassed(step, track)) continue;
-    if (behindUnsure(step, track)) return null;
-    const plate = passage?.plate ?? null;
-    if (plate === null || lookAlikeDistance(plate.text, track.vote.text) <= SAME_VEHICLE_DISTANCE) return track;
-  }
-  return null;
+  const plate = passage?.plate ?? null;
+  const candidates = step.state.tracks.filter(
+    (track): track is ReadTrack =>
+      eligible(step, track, passage?.key ?? null) && !hasPassed(step, track) && (plate === null || lookAlikeDistance(plate.text, track.vote.text) <= SAME_VEHICLE_DISTANCE),
+  );
+  const next = candidates.find((track) => track.decisive) ?? candidates[0];
+  return next === undefined || behindUnsure(step, next) ? null : next;
 }
 
 /** A plate in front, nearer to the camera and seen no later, that could not be read for sure so far. */
 function behindUnsure(step: Step, { width, firstMs }: Track): boolean {
   if (width === null) return false;
   return step.state.tracks.some(
-    ({ vote, owner, stationary, ...other }) =>
-      vote !== null && vote.confidence < LEAST_SURE && owner === null && !stationary && !gone(step, other) && other.firstMs <= firstMs && (other.width ?? 0) > width * NEARER,
+    ({ vote, decisive, owner, stationary, ...other }) =>
+      vote !== null && !decisive && owner === null && !stationary && !gone(step, other) && other.firstMs <= firstMs && (other.width ?? 0) > width * NEARER,
   );
 }
 

@@ -54,6 +54,14 @@ describe('documented cases of two loops', () => {
     expect(passed.drives).toEqual(['open pulse']);
   });
 
+  test('a slanting first glimpse of a plate does not go before the plate itself', () => {
+    const bench = new Bench().ready();
+    bench.glimpses('glimpse', 0.1, '京CECER7', { confidence: 0.72 }).pass(300).glimpses('glimpse', 0.1, '京CECER7', { confidence: 0.72, ended: true });
+    bench.glimpses('plate', 0.1, '京A12345').pass(500).on('approach').pass(500);
+    expect(bench.state.passages).toMatchObject([{ plate: { text: '京A12345' } }]);
+    expect(bench.drives).toEqual(['open pulse']);
+  });
+
   test('a shop sign read as a plate at 1 % is nobody', () => {
     const bench = new Bench().ready().glimpses('sign', 0.1, '湘E11111', { confidence: 0.01 }).on('approach').pass(1_000);
     expect(bench.state.passages).toMatchObject([{ plate: null }]);
