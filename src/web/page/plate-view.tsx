@@ -22,7 +22,7 @@ export function PlateView({ plate, small = false }: { readonly plate: PlateData;
   const rest = letters.slice(2).join('');
   const dotted = /^\p{Script=Han}[A-Z]/u.test(plate.text) && letters.length <= 8 && !plate.text.endsWith('应急');
   const large = plate.colour === 'green' && /^\p{Script=Han}[A-Z]\d{5}[A-HJK]$/u.test(plate.text);
-  const classes = ['plate', large ? 'green-large' : plate.colour, plate.rows === 2 ? 'two-rows' : '', small ? 'small' : ''].join(' ').trim();
+  const classes = ['plate', large ? 'green-large' : plate.colour, plate.rows === 2 ? 'two-rows' : letters.length > 7 ? 'long' : '', small ? 'small' : ''].filter((name) => name !== '').join(' ');
   const percent = (Math.floor(plate.confidence * 1000) / 10).toFixed(1).replace(/\.0$/u, '');
   const [redStart, middle, redEnd] = redPart(dotted ? rest : plate.text, plate.colour);
   return (

@@ -34,6 +34,23 @@ const mostEvents = 400;
 const firstEvents = 80;
 const statusEveryMs = 2_000;
 
+/** A plate not seen again for so long gives its place to another. */
+const trackKeptMs = 700;
+
+function plateWidth({ corners }: TrackData): number {
+  const xs = corners.map(([x]) => x);
+  return Math.max(...xs) - Math.min(...xs);
+}
+
+/** Of several plates in one picture the frame goes to the nearest that was read. */
+function nearest(known: SeenTrack | undefined, seen: SeenTrack): SeenTrack {
+  if (known === undefined || known.track.track === seen.track.track || known.track.ended || seen.seenAtMs - known.seenAtMs > trackKeptMs) return seen;
+  if (seen.track.ended) return known;
+  const read = (track: TrackData): number => (track.vote === undefined ? 0 : 1);
+  const better = read(seen.track) - read(known.track) || plateWidth(seen.track) - plateWidth(known.track);
+  return better > 0 ? seen : known;
+}
+
 const empty: GateState = { connection: 'loading', status: undefined, lanes: [], events: [], tracks: {}, worlds: {} };
 
 function merge(events: readonly EventData[], more: readonly EventData[], most: number): readonly EventData[] {
@@ -71,7 +88,7 @@ function reduce(state: GateState, change: Change): GateState {
     case 'event':
       return { ...state, events: merge(state.events, [change.event], Math.max(mostEvents, state.events.length)) };
     case 'track':
-      return { ...state, tracks: { ...state.tracks, [change.track.lane]: { track: change.track, seenAtMs: change.atMs } } };
+      return { ...state, tracks: { ...state.tracks, [change.track.lane]: nearest(state.tracks[change.track.lane], { track: change.track, seenAtMs: change.atMs }) } };
     case 'world':
       return { ...state, worlds: { ...state.worlds, [change.world.lane]: change.world } };
   }
