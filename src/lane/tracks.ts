@@ -18,6 +18,9 @@ const LEAST_SURE = 0.3;
 /** So much wider is the plate of the vehicle in front. */
 const NEARER = 1.2;
 
+/** Corners of one plate in two pictures agree at least so well. */
+const AS_NEAR = 0.9;
+
 /** A plate in view is reported with every picture, at least twice a second; unseen for longer, it has left. */
 const UNSEEN_MS = 700;
 
@@ -93,10 +96,19 @@ export function nextTrack(step: Step, passage: Passage | null): ReadTrack | null
   const plate = passage?.plate ?? null;
   const candidates = step.state.tracks.filter(
     (track): track is ReadTrack =>
-      eligible(step, track, passage?.key ?? null) && !hasPassed(step, track) && (plate === null || lookAlikeDistance(plate.text, track.vote.text) <= SAME_VEHICLE_DISTANCE),
+      eligible(step, track, passage?.key ?? null) &&
+      !hasPassed(step, track) &&
+      (plate === null || lookAlikeDistance(plate.text, track.vote.text) <= SAME_VEHICLE_DISTANCE || surerAsNear(step, track, passage)),
   );
   const next = candidates.find((track) => track.decisive) ?? candidates[0];
   return next === undefined || behindUnsure(step, next) ? null : next;
+}
+
+/** A sure plate as near as the glimpse that the passage has so far: the same vehicle, and not the one behind it. */
+function surerAsNear(step: Step, { decisive, width }: Track, passage: Passage | null): boolean {
+  if (passage === null || passage.plateDecisive || !decisive || width === null) return false;
+  const own = step.state.tracks.filter((track) => track.owner === passage.key).map((track) => track.width ?? Infinity);
+  return own.length > 0 && width >= Math.max(...own) * AS_NEAR;
 }
 
 /** A plate in front, nearer to the camera and seen no later, that could not be read for sure so far. */

@@ -62,6 +62,19 @@ describe('documented cases of two loops', () => {
     expect(bench.drives).toEqual(['open pulse']);
   });
 
+  test('a glimpse gives way to the plate itself, but not to the plate of the car behind', () => {
+    const glimpsed = (): Bench => {
+      const bench = new Bench().ready().glimpses('glimpse', 0.1, '粤C2468E', { confidence: 0.6 }).on('approach').pass(200);
+      return bench.glimpses('glimpse', 0.1, '粤C2468E', { confidence: 0.6, ended: true });
+    };
+    const same = glimpsed().glimpses('plate', 0.11, '京A12345').pass(500);
+    expect(same.state.passages).toMatchObject([{ plate: { text: '京A12345' } }]);
+    expect(same.drives).toEqual(['open pulse']);
+    const behind = glimpsed().glimpses('behind', 0.06, '京A12345').pass(500);
+    expect(behind.state.passages).toMatchObject([{ plate: { text: '粤C2468E' } }]);
+    expect(behind.drives).toEqual([]);
+  });
+
   test('a shop sign read as a plate at 1 % is nobody', () => {
     const bench = new Bench().ready().glimpses('sign', 0.1, '湘E11111', { confidence: 0.01 }).on('approach').pass(1_000);
     expect(bench.state.passages).toMatchObject([{ plate: null }]);
