@@ -71,7 +71,7 @@ export function Picture({ lane, seen, visionAvailable }: { readonly lane: string
     const timer = window.setInterval(() => setNow(performance.now()), 500);
     return () => window.clearInterval(timer);
   }, []);
-  const fresh = seen !== undefined && !seen.track.ended && Math.max(now, seen.seenAtMs) - seen.seenAtMs < trackFreshMs ? seen.track : undefined;
+  const fresh = seen !== undefined && !seen.track.ended && Math.max(now, seen.seenAtMs) - seen.seenAtMs < trackFreshMs && (seen.track.vote?.confidence ?? 1) >= 0.3 ? seen.track : undefined;
   const { shown, missing } = useNewestPicture(lane, fresh !== undefined);
   const stale = missing || !visionAvailable;
   const corners = fresh?.corners.map(([x, y]) => `${(x * 1600).toFixed(1)},${(y * 900).toFixed(1)}`).join(' ');

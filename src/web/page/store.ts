@@ -34,6 +34,8 @@ const mostEvents = 400;
 const firstEvents = 80;
 const statusEveryMs = 2_000;
 
+/** Less sure reads are as likely a shadow or a sign, and no guard is helped by them. */
+const leastShown = 0.3;
 /** A plate not seen again for so long gives its place to another. */
 const trackKeptMs = 700;
 
@@ -46,7 +48,7 @@ function plateWidth({ corners }: TrackData): number {
 function nearest(known: SeenTrack | undefined, seen: SeenTrack): SeenTrack {
   if (known === undefined || known.track.track === seen.track.track || known.track.ended || seen.seenAtMs - known.seenAtMs > trackKeptMs) return seen;
   if (seen.track.ended) return known;
-  const read = (track: TrackData): number => (track.vote === undefined ? 0 : 1);
+  const read = (track: TrackData): number => ((track.vote?.confidence ?? 0) < leastShown ? 0 : 1);
   const better = read(seen.track) - read(known.track) || plateWidth(seen.track) - plateWidth(known.track);
   return better > 0 ? seen : known;
 }
