@@ -6,7 +6,7 @@ import type { GateConfig } from '../config/index.js';
 import { SqliteJournal, type Journal, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
 import { LaneRunner, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type LaneEvent, type LaneMeasure, type LaneView, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
-import { EmbeddedBroker, Uplink, type UplinkState } from '../uplink/index.js';
+import { EmbeddedBroker, Uplink } from '../uplink/index.js';
 import { VisionClient, type CameraState, type TrackReport, type Vision, type VisionHealth } from '../vision/index.js';
 import { WebServer, type GatePort } from '../web/index.js';
 import type { Device } from '../device/index.js';
@@ -507,10 +507,5 @@ export class Gate implements GatePort {
       if (outbox.acknowledged >= outbox.head || clock.monoMs() >= untilMs) return outbox;
       await new Promise<void>((resolve) => void clock.after(drainPollMs, resolve));
     }
-  }
-
-  /** For the platform's page and tests: how the uplink stands. */
-  uplinkState(): UplinkState | undefined {
-    return this.#uplink?.state();
   }
 }

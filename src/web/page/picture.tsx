@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { SeenTrack } from './store.js';
+import { leastShown, type SeenTrack } from './store.js';
 import { useWords } from './language.js';
 
 /** While a plate is followed the picture keeps up with it; an empty lane needs less. */
@@ -71,7 +71,7 @@ export function Picture({ lane, seen, visionAvailable }: { readonly lane: string
     const timer = window.setInterval(() => setNow(performance.now()), 500);
     return () => window.clearInterval(timer);
   }, []);
-  const fresh = seen !== undefined && !seen.track.ended && Math.max(now, seen.seenAtMs) - seen.seenAtMs < trackFreshMs && (seen.track.vote?.confidence ?? 1) >= 0.3 ? seen.track : undefined;
+  const fresh = seen !== undefined && !seen.track.ended && Math.max(now, seen.seenAtMs) - seen.seenAtMs < trackFreshMs && (seen.track.vote?.confidence ?? 1) >= leastShown ? seen.track : undefined;
   const { shown, missing } = useNewestPicture(lane, fresh !== undefined);
   const stale = missing || !visionAvailable;
   const corners = fresh?.corners.map(([x, y]) => `${(x * 1600).toFixed(1)},${(y * 900).toFixed(1)}`).join(' ');

@@ -35,7 +35,7 @@ const firstEvents = 80;
 const statusEveryMs = 2_000;
 
 /** Less sure reads are as likely a shadow or a sign, and no guard is helped by them. */
-const leastShown = 0.3;
+export const leastShown = 0.3;
 /** A plate not seen again for so long gives its place to another. */
 const trackKeptMs = 700;
 
