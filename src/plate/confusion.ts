@@ -1,24 +1,24 @@
-import { PROVINCES } from './alphabet.js';
+import { MEASURED_CONFUSIONS } from './confusion-measured.js';
+
+/** One shape on a plate, so that no picture tells them apart. */
+const SAME_SHAPE: Readonly<Record<string, string>> = { '0': 'O', '1': 'I' };
+/** As near as the pair confused most: nothing looks more alike than the same. */
+const SAME_SHAPE_COST = 0.26;
 
 /**
- * What recognisers take for what, as costs of a substitution: 0 the same, 1 unrelated. Drawn from the field's reports
- * (province most of all, 0/D/Q/O, 8/B, 2/Z/7, 5/S, 1/T/L); a measured confusion model replaces this file and nothing else.
- * Every cost is above half of `NEAR_DISTANCE`, so that "near" means one confusion and never two.
+ * What the reader takes for what, as costs of a substitution: 0 the same, 1 unrelated. Measured on held-out plates
+ * (`confusion-measured.ts`, written by the training), and the two pairs of characters that have one shape. Every cost is
+ * above half of `NEAR_DISTANCE`, so that "near" means one confusion and never two.
  */
-export const CONFUSIONS: readonly { readonly characters: string; readonly cost: number }[] = [
-  { characters: '0O', cost: 0.26 },
-  { characters: '1I', cost: 0.26 },
-  { characters: '0DQO', cost: 0.3 },
-  { characters: '8B', cost: 0.3 },
-  { characters: '2Z', cost: 0.3 },
-  { characters: '5S', cost: 0.3 },
-  { characters: '27Z', cost: 0.4 },
-  { characters: '1TL', cost: 0.4 },
-  { characters: '17T', cost: 0.45 },
-  { characters: '琼京使', cost: 0.35 },
-  { characters: '冀闽', cost: 0.35 },
-  { characters: '云皖', cost: 0.35 },
-  { characters: PROVINCES, cost: 0.5 },
+export const CONFUSIONS: readonly { readonly a: string; readonly b: string; readonly cost: number }[] = [
+  ...Object.entries(SAME_SHAPE).map(([a, b]) => ({ a, b, cost: SAME_SHAPE_COST })),
+  ...MEASURED_CONFUSIONS.flatMap(([cost, pairs]) =>
+    pairs.split(' ').flatMap((pair) => {
+      const [a = '', b = ''] = Array.from(pair);
+      // the reader knows one character where the alphabet has two, so its mistakes count for both
+      return [a, SAME_SHAPE[a]].flatMap((left) => [b, SAME_SHAPE[b]].flatMap((right) => (left === undefined || right === undefined ? [] : [{ a: left, b: right, cost }])));
+    }),
+  ),
 ];
 
 /** Substitution of unrelated characters. */
