@@ -3,3 +3,4 @@ export { ManualClock, type Clock, type Timer } from './clock.js';
 export { silentLog, type Log } from './log.js';
 export type { JsonObject, JsonValue, LaneId, PassageId, Point, Quad, SignalState } from './types.js';
 export { toJson, toJsonObject } from './json.js';
+export { svgPathData, type PathCommand } from './svg-path.js';

@@ -7,6 +7,7 @@ export { bodyOf, type Body } from './vehicle.js';
 export type { Intention, TruthTag, VehicleKind, VehiclePlan } from './vehicle.js';
 export type { DetectorFault } from './detector.js';
 export { Random } from './random.js';
+export { loadFonts, textPath, type Fonts } from './camera/glyphs.js';
 export { drawPlate, type SimPlate } from './plates.js';
 export { SimDevice, type SimDeviceOptions, type SimFault } from './device.js';
 export { Estate, type EstateOptions, type EstateResident, type EstateVisitor } from './scenario/estate.js';

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { basename, extname, join } from 'node:path';
 import opentype, { type Font } from 'opentype.js';
 import sharp from 'sharp';
-import type { Point } from '../base/index.js';
+import { svgPathData, type Point } from '../base/index.js';
 import type { PictureResult } from './recognize-files.js';
 
 const require = createRequire(import.meta.url);
@@ -36,7 +36,7 @@ function writing(text: string, size: number, { chinese, latin }: Faces, x: numbe
   let path = '';
   for (const char of text) {
     const face = latin.charToGlyphIndex(char) > 0 ? latin : chinese;
-    path += face.getPath(char, at, baseline, size).toPathData(1);
+    path += svgPathData(face.getPath(char, at, baseline, size).commands, 1);
     at += face.getAdvanceWidth(char, size);
   }
   return { path, width: at - x };

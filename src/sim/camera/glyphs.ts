@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import opentype, { type Font } from 'opentype.js';
+import { svgPathData } from '../../base/index.js';
 
 /** The two fonts plates and signs are drawn with: Chinese characters, and narrow letters and digits. */
 export interface Fonts {
@@ -55,7 +56,7 @@ export function characterPath(fonts: Fonts, character: string, box: Box): string
   const left = box.x + (box.width - width * scaleX) / 2;
   const number = (value: number): string => value.toFixed(2);
   const matrix = [scaleX, 0, 0, scaleY, left - bounds.x1 * scaleX, box.y - bounds.y1 * scaleY].map(number).join(' ');
-  return `<path transform="matrix(${matrix})" d="${path.toPathData(2)}"/>`;
+  return `<path transform="matrix(${matrix})" d="${svgPathData(path.commands, 2)}"/>`;
 }
 
 /** A line of text as SVG paths, and its width. */
@@ -64,7 +65,7 @@ export function textPath(fonts: Fonts, text: string, x: number, baseline: number
   let svg = '';
   for (const character of text) {
     const font = isChinese(character) ? fonts.chinese : fonts.latin;
-    svg += `<path d="${font.getPath(character, at, baseline, size).toPathData(2)}"/>`;
+    svg += `<path d="${svgPathData(font.getPath(character, at, baseline, size).commands, 2)}"/>`;
     at += font.getAdvanceWidth(character, size);
   }
   return { svg, width: at - x };
