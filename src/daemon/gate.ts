@@ -404,7 +404,8 @@ export class Gate implements GatePort {
       return [{ lane: lane.id, camera: resolveCamera(this.site?.cameraFor(camera) ?? camera, secrets) }];
     });
     if (cameras.length === 0) return;
-    const vision = new VisionClient({ cameras, modelsDirectory: config.vision.models, threads: config.vision.threads, clock, log, random });
+    const lastGoodDirectory = join(config.gate.dataDirectory, 'models');
+    const vision = new VisionClient({ cameras, modelsDirectory: config.vision.models, lastGoodDirectory, threads: config.vision.threads, clock, log, random });
     this.#vision = vision;
     vision.onTrack((track) => this.#tracked(track));
     vision.onCamera((camera) => this.#cameraChanged(camera));

@@ -11,6 +11,8 @@ export interface VisionOptions {
   readonly cameras: readonly LaneCamera[];
   /** A site's own models; the shipped ones stand by where these are refused. */
   readonly modelsDirectory?: string | undefined;
+  /** Where a copy of the site's models is kept once they were found good; it stands by before the shipped ones. */
+  readonly lastGoodDirectory?: string | undefined;
   /** Threads of one network run. */
   readonly threads: number;
   readonly clock: Clock;
@@ -162,7 +164,7 @@ export class VisionClient implements Vision {
   }
 
   #launch(): void {
-    const { clock, log, cameras, modelsDirectory, threads } = this.#options;
+    const { clock, log, cameras, modelsDirectory, lastGoodDirectory, threads } = this.#options;
     const { path, execArgv } = entryBeside(import.meta.url, './process');
     this.#launches += 1;
     this.#ready = false;
@@ -189,7 +191,7 @@ export class VisionClient implements Vision {
     const directories = [...(modelsDirectory === undefined ? [] : [modelsDirectory]), shippedModels()];
     // the start of the process distinguishes its tracks from those of the one before
     const run = `${Math.round(machineMs()).toString(36)}${this.#launches.toString(36)}`;
-    this.#send({ type: 'start', cameras, directories, threads, run });
+    this.#send({ type: 'start', cameras, directories, ...(lastGoodDirectory === undefined ? {} : { lastGood: lastGoodDirectory }), threads, run });
     this.#listenForSilence();
   }
 
@@ -213,7 +215,7 @@ export class VisionClient implements Vision {
     switch (message.type) {
       case 'ready': {
         this.#ready = true;
-        this.#change('ok', message.refused.length === 0 ? undefined : `the site's own models were refused, the shipped ones are in use: ${message.refused.join(' ')}`);
+        this.#change('ok', message.refused.length === 0 ? undefined : `the site's own models were refused, ${message.directory === shippedModels() ? 'the shipped ones' : 'the ones that last fitted'} are in use: ${message.refused.join(' ')}`);
         this.#settleStart?.();
         return;
       }

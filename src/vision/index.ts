@@ -4,6 +4,7 @@ export type { LaneCamera } from './protocol.js';
 export { loadModels, type LoadOptions, type LoadedModels, type Models } from './models.js';
 export { manifestSchema, readModelFiles, type Manifest } from './manifest.js';
 export { Recognizer, readPlates, type DetectOptions, type ReadDetection } from './recognizer.js';
+export { planLetterbox } from './letterbox.js';
 export { decodePicture, readPicture, type PictureReading } from './picture.js';
 export {
   recognizeFiles,

@@ -1,6 +1,6 @@
 import type { Clock, LaneId } from '../base/index.js';
 import type { Frame, FrameSource } from '../camera/index.js';
-import { insidePolygon, quadCentre } from './geometry.js';
+import { insidePolygon, quadCentre, type Region } from './geometry.js';
 import { MovementGate } from './movement.js';
 import { photograph } from './photograph.js';
 import { readPlates, type ReadDetection, type Recognizer } from './recognizer.js';
@@ -72,6 +72,11 @@ export class LaneWatch {
     return last === undefined ? null : Math.max(0, this.#options.clock.monoMs() - last);
   }
 
+  /** The part of a picture of this size that is searched; undefined for the whole. */
+  region(picture: { readonly width: number; readonly height: number }, recognizer: Recognizer): Region | undefined {
+    return zoneRegion(this.#options.zone, picture, recognizer.models.manifest.detector.input.longSide);
+  }
+
   /** Searches the newest picture if it is new and worth it. Returns whether it did. */
   async search(recognizer: Recognizer): Promise<boolean> {
     const frame = this.#options.source.newest();
@@ -80,7 +85,7 @@ export class LaneWatch {
       if (!this.#isWorth(frame)) return false;
       this.#searched = frame.sequence;
       this.#searchedAtMs = frame.atMs;
-      const region = zoneRegion(this.#options.zone, frame);
+      const region = this.region(frame, recognizer);
       const { plates } = await recognizer.recognize(frame, region === undefined ? {} : { region });
       this.#found(frame, plates);
       return true;

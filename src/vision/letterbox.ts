@@ -44,7 +44,6 @@ export function letterbox(image: Image, plan: LetterboxPlan, { scale, padValue }
   }
   const { region, innerWidth, innerHeight } = plan;
   if (innerWidth === region.width && innerHeight === region.height) copyAsItIs(image, plan, scale, into);
-  else if (innerWidth * 2 === region.width && innerHeight * 2 === region.height) halve(image, plan, scale, into);
   else if (innerWidth <= region.width && innerHeight <= region.height) average(image, plan, scale, into);
   else enlarge(image, plan, scale, into);
 }
@@ -62,52 +61,63 @@ function copyAsItIs({ data, width }: Image, plan: LetterboxPlan, scale: number, 
   }
 }
 
-/** 1280 to 640, the usual camera: four pixels to one. */
-function halve({ data, width }: Image, plan: LetterboxPlan, scale: number, into: Float32Array): void {
-  const plane = plan.width * plan.height;
-  const stride = width * 3;
-  const factor = scale / 4;
-  for (let y = 0; y < plan.innerHeight; y += 1) {
-    let a = ((plan.region.y + 2 * y) * width + plan.region.x) * 3;
-    let b = a + stride;
-    let to = y * plan.width;
-    for (let x = 0; x < plan.innerWidth; x += 1, a += 6, b += 6, to += 1) {
-      into[to] = ((data[a] ?? 0) + (data[a + 3] ?? 0) + (data[b] ?? 0) + (data[b + 3] ?? 0)) * factor;
-      into[to + plane] = ((data[a + 1] ?? 0) + (data[a + 4] ?? 0) + (data[b + 1] ?? 0) + (data[b + 4] ?? 0)) * factor;
-      into[to + 2 * plane] = ((data[a + 2] ?? 0) + (data[a + 5] ?? 0) + (data[b + 2] ?? 0) + (data[b + 5] ?? 0)) * factor;
-    }
-  }
-}
-
+/** Which source pixels each target pixel covers along one axis, and by how much, in whole numbers. */
 interface Taps {
   /** First source index of each target. */
   readonly first: Int32Array;
-  /** How many source pixels each target covers. */
-  readonly count: Int32Array;
-  /** Their weights, `most` for each target; sum 1. */
-  readonly weight: Float32Array;
+  /** `most` weights for each target, zero where it covers fewer pixels. */
+  readonly weight: Int32Array;
   readonly most: number;
+  /** What the weights of each target sum to. */
+  readonly total: number;
+  /** After so many targets the weights begin anew, a whole number of source pixels further on. */
+  readonly period: number;
+  /** That number of source pixels. */
+  readonly stride: number;
 }
 
-/** Which source pixels each target pixel covers, and by how much. */
+/**
+ * Weights that do not come out even are rounded to one of these parts: a fifth of a gray level at the very most, where
+ * black borders white. Two axes of them times a byte stay within 31 bits.
+ */
+const finest = 2_048;
+/** With weights of this total the sum of bytes still fits into 16 bits: 257 * 255 = 65535. */
+const mostInHalf = 257;
+/** More than so many different targets in a row are not worth a loop each. */
+const mostPhases = 16;
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
+}
+
+/** `target` pixels from no fewer `source` ones. Ratios such as 5:2 or 15:4 are exact. */
 function areaTaps(source: number, target: number): Taps {
-  const step = source / target;
-  const most = Math.ceil(step) + 1;
+  const divisor = commonDivisor(source, target);
+  const stride = source / divisor;
+  const period = target / divisor;
+  // what a source pixel weighs that lies wholly within its target
+  const whole = stride <= finest ? period : Math.max(1, Math.floor((finest * target) / source));
+  const total = Math.round((whole * source) / target);
+  const room = Math.ceil(source / target) + 1;
   const first = new Int32Array(target);
-  const count = new Int32Array(target);
-  const weight = new Float32Array(target * most);
+  const roomy = new Int32Array(target * room);
+  let most = 1;
   for (let at = 0; at < target; at += 1) {
-    const from = at * step;
-    const to = Math.min(source, from + step);
-    first[at] = Math.floor(from);
-    let used = 0;
-    for (let index = Math.floor(from); index < to && used < most; index += 1) {
-      weight[at * most + used] = Math.max(0, Math.min(to, index + 1) - Math.max(from, index)) / step;
-      used += 1;
+    const from = (at * source) / target;
+    const start = Math.floor(from);
+    first[at] = start;
+    let left = total;
+    for (let tap = 0; left > 0; tap += 1) {
+      const covered = tap === 0 ? Math.round((start + 1 - from) * whole) : whole;
+      const given = tap === room - 1 || start + tap === source - 1 ? left : Math.min(left, covered);
+      roomy[at * room + tap] = given;
+      left -= given;
+      most = Math.max(most, tap + 1);
     }
-    count[at] = used;
   }
-  return { first, count, weight, most };
+  const weight = new Int32Array(target * most);
+  for (let at = 0; at < target; at += 1) weight.set(roomy.subarray(at * room, at * room + most), at * most);
+  return { first, weight, most, total, period, stride };
 }
 
 let tapsCache: { source: number; target: number; taps: Taps }[] = [];
@@ -120,42 +130,122 @@ function cachedTaps(source: number, target: number): Taps {
   return taps;
 }
 
-let rowBuffer = new Float32Array(0);
+/** The pixels four bytes at a time, where every row begins on such a border. */
+function wordsOf({ data, width }: Image): Uint32Array | undefined {
+  if (data.byteOffset % 4 !== 0 || (width * 3) % 4 !== 0) return undefined;
+  return new Uint32Array(data.buffer, data.byteOffset, data.byteLength >> 2);
+}
 
-/** Rows first (each source row is read once, in order), then columns. */
-function average({ data, width }: Image, plan: LetterboxPlan, scale: number, into: Float32Array): void {
-  const { region, innerWidth, innerHeight } = plan;
-  const plane = plan.width * plan.height;
-  const down = cachedTaps(region.height, innerHeight);
-  const across = cachedTaps(region.width, innerWidth);
-  const length = region.width * 3;
-  if (rowBuffer.length < length) rowBuffer = new Float32Array(length);
-  const row = rowBuffer;
+/** Wider parts of a picture take the slower way; no live picture is (ffmpeg scales it down). */
+const widestByWords = 4_096;
+// constants of a fixed size: the compiler then knows their length and need not look at it for each pixel
+const halves = new Uint32Array((widestByWords * 3) / 2 + 16);
+const halfRow = new Uint16Array(halves.buffer);
+let sums = new Int32Array(0);
+
+/**
+ * The exact mean of the area that each target covers, in whole numbers until the last step: first the rows that make up
+ * one target row are summed, then its columns. The usual cameras' ratios have small numbers, whose sums fit into 16 bits:
+ * then one multiplication does two bytes.
+ */
+function average(image: Image, plan: LetterboxPlan, scale: number, into: Float32Array): void {
+  const down = cachedTaps(plan.region.height, plan.innerHeight);
+  const across = cachedTaps(plan.region.width, plan.innerWidth);
+  const factor = scale / (down.total * across.total);
+  const small = down.total <= mostInHalf && down.most <= 3 && across.most <= 3 && across.period <= mostPhases && plan.region.width <= widestByWords;
+  const words = small ? wordsOf(image) : undefined;
+  if (words === undefined) averageAny(image, plan, down, across, factor, into);
+  else averageByWords(words, image.width, plan, down, across, factor, into);
+}
+
+function averageByWords(words: Uint32Array, width: number, { region, innerWidth, innerHeight, width: planWidth, height: planHeight }: LetterboxPlan, down: Taps, across: Taps, factor: number, into: Float32Array): void {
+  const plane = planWidth * planHeight;
+  const rowWords = (width * 3) >> 2;
+  // a row of the region need not begin on a border of words: it is taken from the border before
+  const lead = (region.x * 3) % 4;
+  const count = Math.ceil((lead + region.width * 3) / 4);
   for (let y = 0; y < innerHeight; y += 1) {
-    const rows = down.count[y] ?? 0;
-    for (let tap = 0; tap < rows; tap += 1) {
-      const weight = (down.weight[y * down.most + tap] ?? 0) * scale;
-      const at = ((region.y + (down.first[y] ?? 0) + tap) * width + region.x) * 3;
-      if (tap === 0) for (let x = 0; x < length; x += 1) row[x] = (data[at + x] ?? 0) * weight;
-      else for (let x = 0; x < length; x += 1) row[x] = (row[x] ?? 0) + (data[at + x] ?? 0) * weight;
+    const start = (region.y + (down.first[y] ?? 0)) * rowWords + ((region.x * 3) >> 2);
+    const [u, v, w] = threeWeights(down, y);
+    // a weight of none takes the row before again: the one below may lie outside the picture
+    const second = v === 0 ? start : start + rowWords;
+    sumRowsByWords(words, start, second, w === 0 ? second : second + rowWords, u, v, w, count);
+    const to = y * planWidth;
+    for (let phase = 0; phase < across.period; phase += 1) {
+      const [a, b, c] = threeWeights(across, phase);
+      sumColumns(lead + (across.first[phase] ?? 0) * 3, across.stride * 3, a, b, c, factor, into, to + phase, to + innerWidth, across.period, plane);
     }
-    let to = y * plan.width;
-    for (let x = 0; x < innerWidth; x += 1, to += 1) {
-      let r = 0;
-      let g = 0;
-      let b = 0;
-      const columns = across.count[x] ?? 0;
-      let at = (across.first[x] ?? 0) * 3;
-      for (let tap = 0; tap < columns; tap += 1, at += 3) {
-        const weight = across.weight[x * across.most + tap] ?? 0;
-        r += (row[at] ?? 0) * weight;
-        g += (row[at + 1] ?? 0) * weight;
-        b += (row[at + 2] ?? 0) * weight;
-      }
-      into[to] = r;
-      into[to + plane] = g;
-      into[to + 2 * plane] = b;
+  }
+}
+
+function threeWeights({ weight, most }: Taps, at: number): readonly [number, number, number] {
+  const tap = at * most;
+  return [weight[tap] ?? 0, most > 1 ? (weight[tap + 1] ?? 0) : 0, most > 2 ? (weight[tap + 2] ?? 0) : 0];
+}
+
+/** Three rows, weighted and added: the first and third of four bytes share a multiplication, the second and fourth too. */
+function sumRowsByWords(words: Uint32Array, a: number, b: number, c: number, u: number, v: number, w: number, count: number): void {
+  for (let x = 0, to = 0; x < count; x += 1, to += 2) {
+    const p = words[a + x] ?? 0;
+    const q = words[b + x] ?? 0;
+    const r = words[c + x] ?? 0;
+    const even = (Math.imul(p & 0xff00ff, u) + Math.imul(q & 0xff00ff, v) + Math.imul(r & 0xff00ff, w)) | 0;
+    const odd = (Math.imul((p >>> 8) & 0xff00ff, u) + Math.imul((q >>> 8) & 0xff00ff, v) + Math.imul((r >>> 8) & 0xff00ff, w)) | 0;
+    // back into the order of the bytes, two to a word
+    halves[to] = (even & 0xffff) | (odd << 16);
+    halves[to + 1] = (even >>> 16) | (odd & 0xffff0000);
+  }
+}
+
+/** Every `period`th target of a row: all of them cover up to three columns with the same weights. */
+function sumColumns(first: number, stride: number, u: number, v: number, w: number, factor: number, into: Float32Array, begin: number, end: number, period: number, plane: number): void {
+  for (let to = begin, at = first; to < end; to += period, at += stride) {
+    into[to] = ((Math.imul(halfRow[at] ?? 0, u) + Math.imul(halfRow[at + 3] ?? 0, v) + Math.imul(halfRow[at + 6] ?? 0, w)) | 0) * factor;
+    into[to + plane] = ((Math.imul(halfRow[at + 1] ?? 0, u) + Math.imul(halfRow[at + 4] ?? 0, v) + Math.imul(halfRow[at + 7] ?? 0, w)) | 0) * factor;
+    into[to + 2 * plane] = ((Math.imul(halfRow[at + 2] ?? 0, u) + Math.imul(halfRow[at + 5] ?? 0, v) + Math.imul(halfRow[at + 8] ?? 0, w)) | 0) * factor;
+  }
+}
+
+/** Any ratio, any place in memory. */
+function averageAny({ data, width }: Image, { region, innerWidth, innerHeight, width: planWidth, height: planHeight }: LetterboxPlan, down: Taps, across: Taps, factor: number, into: Float32Array): void {
+  const length = region.width * 3;
+  if (sums.length < length + 3 * across.most) sums = new Int32Array(length + 3 * across.most);
+  for (let y = 0; y < innerHeight; y += 1) {
+    const start = ((region.y + (down.first[y] ?? 0)) * width + region.x) * 3;
+    const [u, v, w] = threeWeights(down, y);
+    const second = v === 0 ? start : start + width * 3;
+    sumRows(data, sums, start, second, w === 0 ? second : second + width * 3, u, v, w, length);
+    for (let tap = 3; tap < down.most; tap += 1) {
+      const weight = down.weight[y * down.most + tap] ?? 0;
+      if (weight !== 0) addRow(data, sums, start + tap * width * 3, weight, length);
     }
+    sumUnevenColumns(sums, across, factor, into, y * planWidth, innerWidth, planWidth * planHeight);
+  }
+}
+
+function sumRows(data: Uint8Array, into: Int32Array, a: number, b: number, c: number, u: number, v: number, w: number, length: number): void {
+  for (let x = 0; x < length; x += 1) into[x] = Math.imul(data[a + x] ?? 0, u) + Math.imul(data[b + x] ?? 0, v) + Math.imul(data[c + x] ?? 0, w);
+}
+
+function addRow(data: Uint8Array, into: Int32Array, a: number, weight: number, length: number): void {
+  for (let x = 0; x < length; x += 1) into[x] = (into[x] ?? 0) + Math.imul(data[a + x] ?? 0, weight);
+}
+
+function sumUnevenColumns(row: Int32Array, { first, weight, most }: Taps, factor: number, into: Float32Array, begin: number, count: number, plane: number): void {
+  for (let x = 0, to = begin, tap = 0; x < count; x += 1, to += 1) {
+    let at = (first[x] ?? 0) * 3;
+    let red = 0;
+    let green = 0;
+    let blue = 0;
+    for (const end = tap + most; tap < end; tap += 1, at += 3) {
+      const share = weight[tap] ?? 0;
+      red = (red + Math.imul(row[at] ?? 0, share)) | 0;
+      green = (green + Math.imul(row[at + 1] ?? 0, share)) | 0;
+      blue = (blue + Math.imul(row[at + 2] ?? 0, share)) | 0;
+    }
+    into[to] = red * factor;
+    into[to + plane] = green * factor;
+    into[to + 2 * plane] = blue * factor;
   }
 }
 

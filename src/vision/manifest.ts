@@ -16,6 +16,16 @@ const modelFile = {
   bytes: z.number().int().positive(),
 };
 
+/** How a network takes its pictures: its name for them, their order in memory, and their values. */
+const input = {
+  name: z.string().min(1),
+  layout: z.enum(['NCHW', 'NHWC']),
+  channels: z.enum(['RGB', 'BGR']),
+  scale: z.number().positive().describe('factor from 0..255 to the input, 1/255 for 0..1'),
+  mean: z.tuple([z.number(), z.number(), z.number()]).optional().describe('taken off each channel after scaling, in the order of channels'),
+  std: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).optional().describe('each channel is then divided by it'),
+};
+
 const plateColours = ['blue', 'green', 'yellow', 'white', 'black'] as const;
 
 /** What `manifest.json` beside the models says; unknown keys are kept for people and not looked at. */
@@ -24,10 +34,7 @@ export const manifestSchema = z.looseObject({
   detector: z.looseObject({
     ...modelFile,
     input: z.looseObject({
-      name: z.string().min(1),
-      layout: z.literal('NCHW'),
-      channels: z.literal('RGB'),
-      scale: z.number().positive().describe('factor from 0..255 to the input, 1/255 for 0..1'),
+      ...input,
       longSide: z.number().int().min(64).max(4_096),
       multiple: z.number().int().min(1).max(256),
       padValue: z.number().min(0).max(255).describe('gray of the padding, 0 to 255'),
@@ -40,17 +47,27 @@ export const manifestSchema = z.looseObject({
   reader: z.looseObject({
     ...modelFile,
     input: z.looseObject({
-      name: z.string().min(1),
+      ...input,
       width: z.number().int().min(16).max(1_024),
       height: z.number().int().min(16).max(512),
       margin: z.number().min(0).max(64),
-      layout: z.literal('NCHW'),
-      channels: z.literal('RGB'),
-      scale: z.number().positive(),
     }),
-    outputs: z.looseObject({ characters: z.string().min(1), class: z.string().min(1), rows: z.string().min(1) }),
-    slots: z.number().int().min(7).max(16),
-    alphabet: z.array(z.string().max(1)).min(32).describe('index 0 is the blank'),
+    outputs: z.looseObject({
+      characters: z.string().min(1),
+      class: z.string().min(1).optional().describe('without it the colour follows from the text'),
+      rows: z.string().min(1).optional().describe('without it every plate counts as one row'),
+      corners: z.string().min(1).optional().describe('how far off the corners of the crop are'),
+    }),
+    decoding: z.enum(['slots', 'ctc']).default('slots').describe('slots: one distribution for each place of the text; ctc: one for each step from left to right'),
+    ctc: z
+      .looseObject({
+        layout: z.enum(['NTA', 'NAT']).default('NTA').describe('[plates, steps, alphabet] or [plates, alphabet, steps]'),
+        blank: z.number().int().min(0).default(0).describe('place of the blank in the alphabet'),
+        logits: z.boolean().default(false).describe('true where the network ends without a softmax'),
+      })
+      .optional(),
+    slots: z.number().int().min(7).max(16).default(9).describe('characters of the longest text'),
+    alphabet: z.array(z.string().max(1)).min(32).describe('in the order of the output; the blank is "", and at index 0 unless ctc.blank says otherwise'),
     classes: z.array(z.enum(plateColours)).min(1),
     calibration: z.looseObject({
       points: z
@@ -65,6 +82,8 @@ export type Manifest = z.output<typeof manifestSchema>;
 
 export interface ModelFiles {
   readonly directory: string;
+  /** The manifest as it is written. */
+  readonly text: string;
   readonly manifest: Manifest;
   readonly detector: Uint8Array;
   readonly reader: Uint8Array;
@@ -84,8 +103,10 @@ function parseManifest(text: string, path: string): Manifest {
     const faults = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw invalid(`${path} does not describe the models: ${faults.join('; ')}. Export the models again or correct it.`, { path, faults });
   }
-  const { alphabet } = parsed.data.reader;
-  if (alphabet[0] !== '') throw invalid(`${path}: reader.alphabet[0] must be the blank "", but is ${JSON.stringify(alphabet[0])}.`, { path });
+  const { alphabet, decoding, ctc } = parsed.data.reader;
+  if (decoding === 'ctc' && ctc === undefined) throw invalid(`${path}: reader.decoding is "ctc", so reader.ctc must say at least {"blank": 0}, the place of the blank in the alphabet.`, { path });
+  const blank = decoding === 'ctc' ? (ctc?.blank ?? 0) : 0;
+  if (alphabet[blank] !== '') throw invalid(`${path}: reader.alphabet[${blank}] must be the blank "", but is ${JSON.stringify(alphabet[blank])}.`, { path });
   const missing = Array.from(PROVINCES).filter((province) => !alphabet.includes(province));
   if (missing.length > 0) throw invalid(`${path}: reader.alphabet lacks the provinces ${missing.join('')}; such a reader cannot read their cars.`, { path });
   if (new Set(alphabet).size !== alphabet.length) throw invalid(`${path}: reader.alphabet holds a character twice.`, { path });
@@ -121,5 +142,5 @@ export async function readModelFiles(directory: string): Promise<ModelFiles> {
   }
   const manifest = parseManifest(text, path);
   const [detector, reader] = await Promise.all([readModel(directory, 'detector', manifest.detector), readModel(directory, 'reader', manifest.reader)]);
-  return { directory, manifest, detector, reader };
+  return { directory, text, manifest, detector, reader };
 }

@@ -32,7 +32,7 @@ export async function plateJpeg(frame: Frame, quad: Quad): Promise<Uint8Array | 
 
 /**
  * A frame as a photograph. The frame must stay retained until this settles: its pixels are read by another thread.
- * @param plates found in this frame, most certain first
+ * @param plates found in this frame; the first is shown close up
  */
 export async function photograph(lane: LaneId, frame: Frame, plates: readonly FoundPlate[]): Promise<Photograph> {
   const bytes = frame.data.byteLength;

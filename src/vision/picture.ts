@@ -2,12 +2,12 @@ import sharp from 'sharp';
 import { GateError, errorText, type Quad } from '../base/index.js';
 import { distance, quadCentre, quadHeight, quadIou, quadWidth, type Region } from './geometry.js';
 import type { Image } from './image.js';
+import { nearestSureFirst, sureConfidence } from './order.js';
 import type { ReadDetection, Recognizer } from './recognizer.js';
+import { blend, framedAround } from './steady.js';
 
 /** Larger photographs are scaled down on reading: at this size a plate that fills a fortieth still reads. */
 const longestSide = 2_560;
-/** A picture with a plate read this surely needs no second look. */
-const sure = 0.9;
 /** Long sides, in network pixels, at which a picture is searched again: for small plates, then for ones that fill it. */
 const secondLooks = [1_280, 960, 416] as const;
 /** A picture lower than this, shaped like a plate, may be a plate cut out by another program. */
@@ -18,6 +18,8 @@ const cutOutRims = [
   [0, 0],
   [0.05, 0.12],
 ] as const;
+/** A plate read less surely is read again in several framings. */
+const steadyBelow = 0.97;
 /** The zoomed-in view for finding corners: network pixels, and its width in plate widths. */
 const closeUpPx = 256;
 const closeUpWidths = 2.4;
@@ -41,6 +43,7 @@ export async function decodePicture(bytes: Uint8Array, file: string): Promise<Im
 }
 
 export interface PictureReading {
+  /** That of the vehicle nearest to the camera first, see `nearestSureFirst`. */
   readonly plates: readonly ReadDetection[];
   readonly detectMs: number;
   readonly readMs: number;
@@ -48,7 +51,8 @@ export interface PictureReading {
 
 /**
  * All a still picture gives, with time for second looks that a live lane takes from the next frame instead: nearer and
- * farther scales, a close-up of what was read unsurely, and, for a picture that is itself a plate, the whole of it.
+ * farther scales, a close-up of what was read unsurely, several framings of what stays unsure, and, for a picture that is
+ * itself a plate, the whole of it.
  */
 export async function readPicture(recognizer: Recognizer, image: Image): Promise<PictureReading> {
   let detectMs = 0;
@@ -75,24 +79,28 @@ export async function readPicture(recognizer: Recognizer, image: Image): Promise
     readMs += performance.now() - startMs;
   }
   for (const plate of plates) {
-    if (confidenceOf(plate) < sure && quadWidth(plate.corners) >= 24) plates = merge(plates, await closeUp(image, plate.corners, look));
+    if (confidenceOf(plate) < sureConfidence && quadWidth(plate.corners) >= 24) plates = merge(plates, await closeUp(image, plate.corners, look));
   }
   const side = Math.max(image.width, image.height);
   for (const longSide of secondLooks) {
-    if (best() >= sure) break;
+    if (best() >= sureConfidence) break;
     // enlarging more than twice shows nothing new
     if (longSide > side * 2 || isCutOut(image)) continue;
     plates = merge(plates, await look(longSide));
   }
-  return { plates: inOrder(plates), detectMs, readMs };
+  const startMs = performance.now();
+  plates = await Promise.all(plates.map((plate) => (confidenceOf(plate) < steadyBelow ? steadied(recognizer, image, plate) : Promise.resolve(plate))));
+  readMs += performance.now() - startMs;
+  return { plates: nearestSureFirst(plates, ({ corners, reading: { read } }) => ({ corners, read })), detectMs, readMs };
 }
 
 const confidenceOf = (plate: ReadDetection): number => plate.reading.read?.confidence ?? 0;
 
-/** Surest first; of equally sure ones the nearest, that is the widest. */
-function inOrder(plates: readonly ReadDetection[]): ReadDetection[] {
-  const step = (plate: ReadDetection): number => Math.round(confidenceOf(plate) * 50);
-  return [...plates].sort((a, b) => step(b) - step(a) || quadWidth(b.corners) - quadWidth(a.corners));
+/** The plate read in several framings at once; as it was where they make no plate together. */
+async function steadied(recognizer: Recognizer, image: Image, plate: ReadDetection): Promise<ReadDetection> {
+  const readings = await recognizer.read(image, framedAround(plate.corners));
+  const reading = blend(readings, recognizer.models.manifest.reader);
+  return reading === undefined ? plate : { ...plate, reading };
 }
 
 /** Both lists in one; of two views of the same plate the surer one stays. */
@@ -141,8 +149,5 @@ async function readWhole(recognizer: Recognizer, { data, width, height }: Image)
     ];
   });
   const readings = await recognizer.read({ data, width, height }, quads);
-  return readings.flatMap((reading, at) => {
-    const corners = quads[at];
-    return corners === undefined || reading.read === undefined ? [] : [{ corners, reading, score: 0, rows: reading.read.rows }];
-  });
+  return readings.flatMap(({ corners, ...reading }) => (reading.read === undefined ? [] : [{ corners, reading, score: 0, rows: reading.read.rows }]));
 }

@@ -34,7 +34,7 @@ const toMachineMs = (ownMs: number): number => machineMs() - (systemClock.monoMs
 let engine: Engine | undefined;
 
 async function start(message: Extract<ToVision, { type: 'start' }>): Promise<void> {
-  const { models, refused } = await loadModels({ directories: message.directories, threads: message.threads, log });
+  const { models, refused } = await loadModels({ directories: message.directories, lastGood: message.lastGood, threads: message.threads, log });
   engine = new Engine({
     cameras: message.cameras,
     recognizer: new Recognizer(models),
@@ -45,6 +45,7 @@ async function start(message: Extract<ToVision, { type: 'start' }>): Promise<voi
     onTrack: (report) => send({ type: 'track', report: { ...report, seenAtMs: toMachineMs(report.seenAtMs) } }),
     onCamera: (lane, camera, state, detail) => send({ type: 'camera', lane, camera, state, ...(detail === undefined ? {} : { detail }) }),
   });
+  await engine.warmUp();
   send({ type: 'ready', directory: models.directory, version: String(models.manifest.version), refused: refused.map(({ reason }) => reason) });
   engine.start();
 }

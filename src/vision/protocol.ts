@@ -9,7 +9,7 @@ export interface LaneCamera {
 }
 
 export type ToVision =
-  | { readonly type: 'start'; readonly cameras: readonly LaneCamera[]; readonly directories: readonly string[]; readonly threads: number; readonly run: string }
+  | { readonly type: 'start'; readonly cameras: readonly LaneCamera[]; readonly directories: readonly string[]; readonly lastGood?: string; readonly threads: number; readonly run: string }
   | { readonly type: 'photograph'; readonly id: number; readonly lane: LaneId }
   | { readonly type: 'stop' };
 

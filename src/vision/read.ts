@@ -1,4 +1,6 @@
-import { bestGrammatical, type PlateColour, type PlateRead, type PlateRows, type SlotCandidate } from '../plate/index.js';
+import { PLATE_LOOKS, bestGrammatical, plateTypesFor, type PlateColour, type PlateRead, type PlateRows, type SlotCandidate } from '../plate/index.js';
+
+import { ctcSlots, type CtcShape } from './ctc.js';
 
 /** What the reader said of one straightened plate. */
 export interface Reading {
@@ -9,19 +11,24 @@ export interface Reading {
 }
 
 export interface ReaderOutput {
-  /** [count, slots, alphabet], probabilities. */
+  /** [count, slots, alphabet], probabilities; of a CTC reader as its shape says. */
   readonly characters: Float32Array;
-  /** [count, classes] */
-  readonly colours: Float32Array;
-  /** [count, 2] */
-  readonly rows: Float32Array;
+  /** [count, classes]; without it the colour follows from the text. */
+  readonly colours?: Float32Array;
+  /** [count, 2]; without it every plate counts as one row. */
+  readonly rows?: Float32Array;
+  /** [count, 8], from readers that say where in the crop the plate's corners are: see `reframe`. */
+  readonly corners?: Float32Array;
 }
 
 export interface ReaderShape {
   readonly slots: number;
-  /** Index 0 is the blank; "0" stands for the letter O too. */
+  /** The blank is ""; "0" stands for the letter O too. */
   readonly alphabet: readonly string[];
   readonly classes: readonly PlateColour[];
+  /** `ctc`: the reader is decoded along its steps, as `ctc` says, and has no slots of its own; `slots` where omitted. */
+  readonly decoding?: 'slots' | 'ctc';
+  readonly ctc?: CtcShape | undefined;
   readonly calibration: { readonly points: readonly (readonly [number, number])[] };
 }
 
@@ -29,7 +36,7 @@ export interface ReaderShape {
 const candidatesPerSlot = 8;
 /** A whole text less likely than this to the reader itself is noise, not a plate. */
 const leastProduct = 0.001;
-/** Plates have at least seven characters, so a reader with eight slots may leave one of them blank. */
+/** The shortest plates have seven characters; a reader's further slots stay blank for them. */
 const fewestCharacters = 7;
 
 /** Raw confidence to the share of such reads that are right: straight lines between the manifest's points. */
@@ -59,25 +66,36 @@ function argmax(values: Float32Array, from: number, count: number): number {
   return best;
 }
 
+/** The ground that most plates of such a text have. */
+const usualColour = (text: string): PlateColour => plateTypesFor(text).map((type) => PLATE_LOOKS[type].colours[0])[0] ?? 'blue';
+
 /** One read from the guesses per slot; undefined where they make no plate. */
-export function readSlots(slots: readonly (readonly SlotCandidate[])[], colour: PlateColour, rows: PlateRows, shape: ReaderShape): PlateRead | undefined {
+export function readSlots(slots: readonly (readonly SlotCandidate[])[], colour: PlateColour | undefined, rows: PlateRows, shape: ReaderShape): PlateRead | undefined {
   const written = slots.filter((slot) => (slot[0]?.char ?? '') !== '').length;
   if (written < fewestCharacters - 1) return undefined;
   const best = bestGrammatical(slots);
   if (best === undefined || best.product < leastProduct) return undefined;
-  return { text: best.text, confidence: calibrate(best.product, shape.calibration.points), characters: best.characters, colour, rows };
+  return { text: best.text, confidence: calibrate(best.product, shape.calibration.points), characters: best.characters, colour: colour ?? usualColour(best.text), rows };
+}
+
+function ownSlots(characters: Float32Array, plate: number, { slots, alphabet }: ReaderShape): SlotCandidate[][] {
+  return Array.from({ length: slots }, (_, slot) => slotCandidates(characters, (plate * slots + slot) * alphabet.length, alphabet));
+}
+
+/** Further slots are surely blank: a vote over several pictures must know that a short text ends. */
+function stepsAsSlots(characters: Float32Array, plate: number, count: number, { slots, alphabet }: ReaderShape, ctc: CtcShape): SlotCandidate[][] {
+  const each = characters.length / count;
+  const seen = ctcSlots(characters.subarray(plate * each, (plate + 1) * each), alphabet, ctc, candidatesPerSlot);
+  return [...seen, ...Array.from({ length: Math.max(0, slots - seen.length) }, () => [{ char: '', p: 1 }])];
 }
 
 /** Readings of `count` straightened plates, in their order. */
 export function decodeReads(output: ReaderOutput, count: number, shape: ReaderShape): Reading[] {
   const readings: Reading[] = [];
   for (let plate = 0; plate < count; plate += 1) {
-    const slots: SlotCandidate[][] = [];
-    for (let slot = 0; slot < shape.slots; slot += 1) {
-      slots.push(slotCandidates(output.characters, (plate * shape.slots + slot) * shape.alphabet.length, shape.alphabet));
-    }
-    const colour = shape.classes[argmax(output.colours, plate * shape.classes.length, shape.classes.length)] ?? 'blue';
-    const rows: PlateRows = argmax(output.rows, plate * 2, 2) === 1 ? 2 : 1;
+    const slots = shape.decoding === 'ctc' && shape.ctc !== undefined ? stepsAsSlots(output.characters, plate, count, shape, shape.ctc) : ownSlots(output.characters, plate, shape);
+    const colour = output.colours === undefined ? undefined : shape.classes[argmax(output.colours, plate * shape.classes.length, shape.classes.length)];
+    const rows: PlateRows = output.rows !== undefined && argmax(output.rows, plate * 2, 2) === 1 ? 2 : 1;
     const read = readSlots(slots, colour, rows, shape);
     readings.push(read === undefined ? { slots } : { read, slots });
   }

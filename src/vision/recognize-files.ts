@@ -29,7 +29,7 @@ export interface ResultTimes {
 
 export interface PictureResult {
   readonly file: string;
-  /** Surest first. */
+  /** That of the vehicle nearest to the camera first, among those read surely; then the surest. */
   readonly plates: readonly ResultPlate[];
   readonly ms: ResultTimes;
   /** Size of the picture the corners refer to, upright. */

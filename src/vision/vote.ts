@@ -5,6 +5,15 @@ import type { Reading } from './read.js';
 const leastProbability = 1e-3;
 /** Pictures of one approach err alike, so each further agreeing read tells less than the one before. */
 const repetitionDiscount = 0.6;
+/**
+ * A third of the mistakes is made again in the next pictures: dirt, a bent frame, a D that looks like a 0. However many
+ * pictures agree, so much of the doubt of the surest of them remains.
+ */
+const lastingDoubt = 0.35;
+/** So many of the surest pictures: one lucky among poor ones proves little. */
+const surestPictures = 3;
+/** A vote less sure than this is not decisive, however many pictures agree. */
+const decisiveConfidence = 0.96;
 /** No single picture is trusted further than this, however sure the reader is. */
 const mostSingleConfidence = 0.995;
 const mostConfidence = 0.999;
@@ -27,6 +36,11 @@ const mostKept = 8;
 
 function evidenceOf(confidences: readonly number[]): number {
   return confidences.reduce((sum, confidence, rank) => sum - Math.log(1 - Math.min(confidence, mostSingleConfidence)) * repetitionDiscount ** rank, 0);
+}
+
+function doubtThatLasts({ confidences }: Support): number {
+  const surest = confidences.slice(0, surestPictures);
+  return lastingDoubt * (1 - surest.reduce((sum, confidence) => sum + confidence, 0) / surest.length);
 }
 
 /**
@@ -89,7 +103,7 @@ export class PlateVote {
       rivalConfidence = Math.max(rivalConfidence, ...support.confidences);
     }
     // a text no single picture showed whole is a guess, however well its characters fit together
-    const confidence = own === undefined ? best.product * 0.5 : 1 - Math.exp(-Math.max(0, own.evidence - rival));
+    const confidence = own === undefined ? best.product * 0.5 : 1 - Math.max(Math.exp(-Math.max(0, own.evidence - rival)), doubtThatLasts(own));
     const read: PlateRead = {
       text: best.text,
       confidence: Math.min(mostConfidence, confidence),
@@ -106,10 +120,11 @@ export class PlateVote {
  * was read with any conviction. One picture never decides, however lucky.
  */
 function isDecisive(own: Support, rival: number, rivalConfidence: number, confidence: number): boolean {
+  if (confidence < decisiveConfidence) return false;
   const certain = own.confidences.filter((each) => each >= 0.99).length;
   if (certain >= 2 && rivalConfidence < 0.5) return true;
   const good = own.confidences.filter((each) => each >= 0.7).length;
-  return good >= 3 && confidence >= 0.97 && rival <= 0.35 * own.evidence;
+  return good >= 3 && rival <= 0.35 * own.evidence;
 }
 
 function distribution(sums: ReadonlyMap<string, number>, sharpness: number): SlotCandidate[] {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Quad } from '../../src/base/index.js';
 import { applyHomography, homography, insidePolygon, isConvexClockwise, quadIou } from '../../src/vision/geometry.js';
 import type { Image } from '../../src/vision/image.js';
-import { letterbox, planLetterbox } from '../../src/vision/letterbox.js';
+import { letterbox, planLetterbox, type LetterboxPlan } from '../../src/vision/letterbox.js';
 import { MovementGate } from '../../src/vision/movement.js';
 import { straighten } from '../../src/vision/straighten.js';
 import { zoneRegion } from '../../src/vision/zone.js';
@@ -58,6 +58,72 @@ describe('a picture laid into the network', () => {
     const input = boxed(stripes, 320);
     const column = Array.from({ length: 320 }, (_, y) => input.plane(0, 160, y));
     expect(Math.max(...column) - Math.min(...column)).toBeLessThan(0.4);
+  });
+});
+
+/** The definition of the area average, pixel by pixel. */
+function meanOfArea({ data, width }: Image, plan: LetterboxPlan, channel: number, x: number, y: number): number {
+  const [stepX, stepY] = [plan.region.width / plan.innerWidth, plan.region.height / plan.innerHeight];
+  const share = (pixel: number, from: number, to: number): number => Math.max(0, Math.min(to, pixel + 1) - Math.max(from, pixel));
+  let sum = 0;
+  for (let sy = Math.floor(y * stepY); sy < Math.min(plan.region.height, (y + 1) * stepY); sy += 1) {
+    for (let sx = Math.floor(x * stepX); sx < Math.min(plan.region.width, (x + 1) * stepX); sx += 1) {
+      const weight = share(sx, x * stepX, (x + 1) * stepX) * share(sy, y * stepY, (y + 1) * stepY);
+      sum += weight * (data[((plan.region.y + sy) * width + plan.region.x + sx) * 3 + channel] ?? NaN);
+    }
+  }
+  return sum / (stepX * stepY);
+}
+
+/** The largest error, in gray levels, of a scaled-down picture of black and white noise; `lead` bytes lie before it in memory. */
+function worstError({ width, height }: { width: number; height: number }, plan: LetterboxPlan, seed: number, lead: number): number {
+  const bytes = new Uint8Array(width * height * 3 + lead);
+  for (let at = 0, state = seed; at < bytes.length; at += 1) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[at] = state >>> 31 === 0 ? 255 : (state >>> 16) & 1 ? 0 : state >>> 24;
+  }
+  const image = { data: bytes.subarray(lead), width, height };
+  const tensor = new Float32Array(3 * plan.width * plan.height).fill(NaN);
+  letterbox(image, plan, { scale: 1 / 255, padValue: 114 }, tensor);
+  let worst = 0;
+  for (let channel = 0; channel < 3; channel += 1) {
+    for (let y = 0; y < plan.innerHeight; y += 1) {
+      for (let x = 0; x < plan.innerWidth; x += 1) {
+        const error = Math.abs((tensor[(channel * plan.height + y) * plan.width + x] ?? NaN) * 255 - meanOfArea(image, plan, channel, x, y));
+        worst = Number.isNaN(error) ? NaN : Math.max(worst, error);
+      }
+    }
+  }
+  return worst;
+}
+
+describe('a picture scaled down', () => {
+  it.each([
+    ['1280×720 to 512', 1_280, 720, 512, undefined],
+    ['a zone of it', 1_280, 720, 512, { x: 205, y: 120, width: 810, height: 500 }],
+    ['a zone that begins between words', 1_280, 720, 512, { x: 203, y: 121, width: 815, height: 499 }],
+    ['1280×720 to 640', 1_280, 720, 640, undefined],
+    ['704×576', 704, 576, 512, undefined],
+    ['640×480', 640, 480, 512, undefined],
+    ['1920×1080', 1_920, 1_080, 512, undefined],
+    ['an odd width', 1_001, 701, 512, undefined],
+  ])('is the mean of what each network pixel covers, within half a gray level: %s', (_what, width, height, longSide, region) => {
+    expect(worstError({ width, height }, planLetterbox({ width, height }, longSide, 32, region), 7, 0)).toBeLessThan(0.5);
+  });
+
+  it('is so for any size, part and place in memory', () => {
+    const side = fc.integer({ min: 1, max: 70 });
+    const share = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(side, side, fc.tuple(share, share, share, share, share, share), fc.integer(), fc.integer({ min: 0, max: 3 }), (width, height, [left, top, wide, high, across, down], seed, lead) => {
+        const [x, y] = [Math.floor(left * (width - 1)), Math.floor(top * (height - 1))];
+        const region = { x, y, width: 1 + Math.floor(wide * (width - x - 1)), height: 1 + Math.floor(high * (height - y - 1)) };
+        const [innerWidth, innerHeight] = [1 + Math.floor(across * (region.width - 1)), 1 + Math.floor(down * (region.height - 1))];
+        const plan = { region, scale: innerWidth / region.width, innerWidth, innerHeight, width: innerWidth + 3, height: innerHeight + 2 };
+        return worstError({ width, height }, plan, seed, lead) < 0.5;
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
@@ -130,10 +196,22 @@ describe('shapes', () => {
   });
 
   it('of a zone name the part worth searching, with room for a whole plate', () => {
-    const region = zoneRegion([[0.4, 0.6], [0.6, 0.6], [0.6, 0.8], [0.4, 0.8]], { width: 1_280, height: 720 });
+    const region = zoneRegion([[0.4, 0.6], [0.6, 0.6], [0.6, 0.8], [0.4, 0.8]], { width: 1_280, height: 720 }, 512);
     expect(region).toBeDefined();
     expect(region?.x).toBeLessThan(0.4 * 1_280);
-    expect(zoneRegion([[0, 0], [1, 0], [1, 1], [0, 1]], { width: 1_280, height: 720 })).toBeUndefined();
+    expect(zoneRegion([[0, 0], [1, 0], [1, 1], [0, 1]], { width: 1_280, height: 720 }, 512)).toBeUndefined();
+  });
+});
+
+describe('a zone', () => {
+  it('of the usual camera begins and ends where network pixels do, so that the fast scaling takes it', () => {
+    const corner = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }));
+    fc.assert(
+      fc.property(fc.array(corner, { minLength: 3, maxLength: 6 }), (zone) => {
+        const region = zoneRegion(zone, { width: 1_280, height: 720 }, 512);
+        return region === undefined || [region.x, region.y, region.width, region.height].every((value) => value % 5 === 0);
+      }),
+    );
   });
 });
 

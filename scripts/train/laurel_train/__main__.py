@@ -1,4 +1,4 @@
-"""python -m laurel_train STEP: reader, detector, export, evaluate, card. `scripts/train/run` calls them in order."""
+"""python -m laurel_train STEP: reader, detector, ablation, export, evaluate, confusion, card. `scripts/train/run` calls them in order."""
 
 import argparse
 import pathlib
@@ -9,7 +9,7 @@ REPOSITORY = HERE.parents[3]
 
 def main():
     p = argparse.ArgumentParser(prog="laurel_train", description=__doc__)
-    p.add_argument("step", choices=["reader", "detector", "export", "evaluate", "card"])
+    p.add_argument("step", choices=["reader", "detector", "ablation", "export", "evaluate", "confusion", "card"])
     p.add_argument("--data", type=pathlib.Path, default=REPOSITORY.parent / "shared" / "data", help="folder with train/, eval/, glyphs/")
     p.add_argument("--work", type=pathlib.Path, default=REPOSITORY / ".cache" / "train", help="pools, checkpoints, reports")
     p.add_argument("--models", type=pathlib.Path, default=REPOSITORY / "models", help="where the ONNX pair and its manifest go")
@@ -23,8 +23,10 @@ def main():
     p.add_argument("--pool", type=int, help="samples kept in the pool")
     p.add_argument("--refresh", type=int, help="samples made anew at every step")
     p.add_argument("--rate", type=float, help="learning rate")
-    p.add_argument("--start-from", type=pathlib.Path, help="checkpoint whose weights a new training starts with")
+    p.add_argument("--start-from", type=pathlib.Path, help="checkpoint, exported ONNX file or folder of them whose weights a new training starts with")
     a = p.parse_args()
+    if a.start_from and a.start_from.is_dir():
+        a.start_from = a.start_from / f"{a.step}.onnx"
     a.work.mkdir(parents=True, exist_ok=True)
     options = {k: v for k, v in (("images", a.images), ("pool_size", a.pool), ("refresh", a.refresh), ("rate", a.rate), ("start_from", a.start_from)) if v is not None}
     if a.step == "reader":
@@ -33,12 +35,19 @@ def main():
     elif a.step == "detector":
         from .train_detector import train
         train(a.data, a.work, a.fonts, seed=a.seed, jobs=a.jobs, device=a.device, threads=a.threads, minutes=a.minutes, **options)
+    elif a.step == "ablation":
+        from .ablation import ablate
+        sizes = {k: options[k] for k in ("images", "pool_size") if k in options}
+        ablate(a.data, a.work, a.fonts, seed=a.seed, jobs=a.jobs, device=a.device, threads=a.threads, **sizes)
     elif a.step == "export":
         from .export import export
         export(a.work, a.models, a.data, a.seed)
     elif a.step == "evaluate":
         from .evaluate import evaluate
         evaluate(a.models, a.data, a.work, a.fonts)
+    elif a.step == "confusion":
+        from .confusion import write_confusion
+        write_confusion(a.models, a.data, a.fonts, a.work, REPOSITORY / "src/plate/confusion-measured.ts")
     elif a.step == "card":
         from .card import write_card
         write_card(a.models, a.work)

@@ -10,7 +10,7 @@ INDEX = {c: i for i, c in enumerate(ALPHABET)}
 INDEX["O"] = INDEX["0"]  # they look the same; the grammar decides
 INDEX["I"] = INDEX["1"]
 
-SLOTS = 8
+SLOTS = 9
 CLASSES = ["blue", "green", "yellow", "white", "black"]
 CLASS_INDEX = {c: i for i, c in enumerate(CLASSES)}
 CLASS_INDEX.update(yellow1=2, yellow2=2)

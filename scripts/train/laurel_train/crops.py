@@ -9,21 +9,31 @@ from . import augment
 from .alphabet import CLASS_INDEX, DIGITS, LETTERS, PROVINCES, SLOTS, UNKNOWN, encode
 from .data import Item, read_set, split
 from .drawing import GROUNDS, INKS, Glyphs, draw_plate
-from .geometry import CROP_H, CROP_W, crop_rectangle, grow, paste, random_view, rectangle, straighten
+from .geometry import CROP_H, CROP_W, apply, crop_rectangle, grow, paste, random_view, rectangle, straighten
 from .grammar import TAIL, one_row, random_spec
+from .negatives import distraction
 
 # What a pool is made of; see the ablation table of the model card.
-MIX = {"patch": 0.20, "painted": 0.25, "crop": 0.15, "drawn-in-patch": 0.17, "drawn": 0.18, "nothing": 0.05}
+MIX = {"patch": 0.13, "painted": 0.2, "painted-crop": 0.15, "crop": 0.15, "drawn-in-patch": 0.16, "drawn": 0.16, "nothing": 0.05}
+# Share of crops whose frame cuts off an end or a rim of the plate, so that the reader learns to say where the rest is.
+CUT = 0.05
+# A label that teaches nothing: what is cut off cannot be read.
+IGNORE = -100
+# What readers take for each other (by the measured confusions) is written more often than it occurs.
+HARD = "00DDQBBEEFFHNMJUTLZ278SGC"
 
 
 class CropMaker:
     """Makes one labelled crop after another; deterministic for a seed."""
 
-    def __init__(self, data: pathlib.Path, fonts: pathlib.Path | None, seed: int, mix: dict | None = None):
+    def __init__(self, data: pathlib.Path, fonts: pathlib.Path | None, seed: int, mix: dict | None = None, without: tuple[str, ...] = ()):
+        """`without`: ingredients, "weather", or "source:NAME" for a collection that is kept out (ablations)."""
         self.rng = np.random.default_rng(seed)
+        self.weather = 0.0 if "weather" in without else 1.0
+        away = [w.removeprefix("source:") for w in without if w.startswith("source:")]
         self.glyphs = Glyphs(data, fonts)
         self.patches = self._load(split(read_set(data, "train/patches"))[0])
-        self.crops = self._load(split(read_set(data, "train/crops"))[0])
+        self.crops = self._load([i for i in split(read_set(data, "train/crops"))[0] if i.source not in away])
         self.backgrounds = [i.load() for i in split(read_set(data, "train/backgrounds"))[0]]
         # provinces of real crops are far from even: draw by the square root of how rare they are
         count = {}
@@ -33,7 +43,9 @@ class CropMaker:
         self.crop_weights = np.cumsum(weights / weights.sum())
         rare = np.array([8.0 if i.plate[0] != "皖" else 1.0 for i, _ in self.patches])
         self.patch_weights = np.cumsum(rare / rare.sum())
-        mix = mix or MIX
+        blue = [i.plate_class == "blue" and len(i.plate) == 7 for i, _ in self.crops]
+        self.paintable_weights = np.cumsum(weights * blue / max((weights * blue).sum(), 1e-9))
+        mix = {k: v for k, v in (mix or MIX).items() if k not in without}
         self.names = list(mix)
         self.shares = np.cumsum([mix[n] for n in self.names]) / sum(mix.values())
 
@@ -49,7 +61,7 @@ class CropMaker:
         return out
 
     def make(self):
-        """(crop uint8 48x128x3, labels[8], class or -1, rows)."""
+        """(crop uint8 48x128x3, labels[9], class or -1, rows or -1, corners[8] or NaN: see `corner_offsets`)."""
         name = self.names[int(np.searchsorted(self.shares, self.rng.random()))]
         return getattr(self, name.replace("-", "_"))()
 
@@ -60,7 +72,7 @@ class CropMaker:
 
     def patch(self):
         item, image = self._patch()
-        return self._finish(image, item.corners, item.plate, CLASS_INDEX.get(item.plate_class, UNKNOWN), 0, real=True)
+        return self._finish(image, item.corners, item.plate, CLASS_INDEX.get(item.plate_class, UNKNOWN), 0, real=True, cut=CUT)
 
     def painted(self):
         """A real plate with some or all characters replaced, sometimes in another colour."""
@@ -68,7 +80,18 @@ class CropMaker:
         item, image = self._patch()
         flat = straighten(image, item.corners, 256, 96).astype(np.float32)
         plate, text, colour = paint(rng, self.glyphs, flat, item.plate)
-        return self._finish(plate, crop_rectangle(2.0), text, CLASS_INDEX[colour], 0, real=True)
+        return self._finish(plate, crop_rectangle(2.0), text, CLASS_INDEX[colour], 0, real=True, cut=CUT)
+
+    def painted_crop(self):
+        """As `painted`, on the crops of other collections: more cameras and more light than CCPD has."""
+        rng = self.rng
+        item, image = self.crops[int(np.searchsorted(self.paintable_weights, rng.random()))]
+        h, w = image.shape[:2]
+        mx, my = rng.uniform(0.0, 0.04) * w, rng.uniform(0.0, 0.09) * h
+        quad = np.array([[mx, my], [w - mx, my], [w - mx, h - my], [mx, h - my]], np.float32)
+        flat = straighten(image, quad, 256, 96).astype(np.float32)
+        plate, text, colour = paint(rng, self.glyphs, flat, item.plate)
+        return self._finish(plate, crop_rectangle(2.0), text, CLASS_INDEX[colour], 0, real=True, jitter=0.7, framed=False)
 
     def crop(self):
         item, image = self.crops[int(np.searchsorted(self.crop_weights, self.rng.random()))]
@@ -78,7 +101,7 @@ class CropMaker:
         rng = self.rng
         mx, my = rng.uniform(-0.02, 0.07) * w, rng.uniform(-0.04, 0.16) * h
         quad = np.array([[mx, my], [w - mx, my], [w - mx, h - my], [mx, h - my]], np.float32)
-        return self._finish(image, quad, item.plate, c, 0, real=True, jitter=0.5)
+        return self._finish(image, quad, item.plate, c, 0, real=True, jitter=0.5, framed=False)
 
     def drawn_in_patch(self):
         """A drawn plate in a real plate's place, with its light and sharpness."""
@@ -87,7 +110,7 @@ class CropMaker:
         spec = random_spec(rng)
         plate = draw_plate(rng, self.glyphs, spec, 0.5)
         scene, quad = replace_plate(rng, image, item.corners, plate, spec.size)
-        return self._finish(scene, quad, spec.text, CLASS_INDEX[spec.plate_class], spec.rows - 1)
+        return self._finish(scene, quad, spec.text, CLASS_INDEX[spec.plate_class], spec.rows - 1, cut=CUT)
 
     def drawn(self):
         rng = self.rng
@@ -101,7 +124,7 @@ class CropMaker:
         w, h = np.ceil(quad.max(0) + width * 0.15).astype(int)
         scene = self.surroundings(int(w), int(h))
         paste(scene, plate, quad)
-        return self._finish(scene, quad, spec.text, CLASS_INDEX[spec.plate_class], spec.rows - 1)
+        return self._finish(scene, quad, spec.text, CLASS_INDEX[spec.plate_class], spec.rows - 1, cut=CUT)
 
     def nothing(self):
         """A crop without a plate: road, car parts, signs, time stamps, pieces of plates."""
@@ -121,8 +144,8 @@ class CropMaker:
                 d = np.array([w * rng.uniform(0.6, 1.0) * rng.choice([-1, 1]), 0])
             quad = m + d.astype(np.float32)
         else:
-            image, quad = sign(rng, self.glyphs, self.surroundings(200, 90))
-        return self._finish(image, quad, "", UNKNOWN, UNKNOWN)
+            image, quad = distraction(rng, self.glyphs, self.surroundings(200, 90))
+        return self._finish(image, quad, "", UNKNOWN, UNKNOWN, framed=False)
 
     # --- helpers ---
 
@@ -143,11 +166,13 @@ class CropMaker:
             cv2.rectangle(out, (0, y), (w, y + int(rng.integers(1, 20))), tuple(float(v) for v in rng.uniform(0, 255, 3)), -1)
         return out
 
-    def _finish(self, image, quad, text, plate_class, rows, real=False, jitter=1.0):
-        """Corner error, straightening, lens, light and compression; labels."""
+    def _finish(self, image, quad, text, plate_class, rows, real=False, jitter=1.0, framed=True, cut=0.0):
+        """Corner error, straightening, lens, light and compression; labels. `framed`: `quad` is where the plate truly is;
+        `cut`: how often the frame misses a part of it."""
         rng = self.rng
-        quad = np.asarray(quad, np.float32)
-        if rows == 0 and rng.random() < (0.22 if real else 0.08):
+        true = quad = np.asarray(quad, np.float32)
+        how = rng.random()
+        if rows == 0 and how < (0.22 if real else 0.12):
             # cut by its upright box, as collections of crops are, and as a detector without corners would
             (x0, y0), (x1, y1) = quad.min(0), quad.max(0)
             m = grow(quad, 1, 1)
@@ -155,23 +180,34 @@ class CropMaker:
             if slant < 0.28 and (y1 - y0) < 0.62 * (x1 - x0):
                 quad = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
                 jitter = jitter * 0.5
+        elif rows >= 0 and how < 0.42:
+            # framed askew: the plate lies slanted and sheared inside its frame
+            quad = askew(rng, quad)
         side = np.linalg.norm(quad[1] - quad[0])
         up = np.linalg.norm(quad[3] - quad[0])
         # the detector's error: about 1.7 % of the width per corner at home, several times that on other cameras
-        s = float(rng.choice([0.006, 0.015, 0.03, 0.045], p=[0.25, 0.35, 0.27, 0.13])) * jitter
+        s = float(rng.choice([0.006, 0.015, 0.03, 0.05], p=[0.3, 0.33, 0.24, 0.13])) * jitter
         move = rng.normal(0, 1, (4, 2)) * [s * side, s * side * 0.8]
         whole = rng.normal(0, 1, (1, 2)) * [s * side * 0.7, s * side * 0.5]
         scale = 1 + rng.normal(0, 1.0, 2) * [s, s * 2]
         q = grow(quad, float(np.clip(scale[0], 0.9, 1.15)), float(np.clip(scale[1], 0.85, 1.25)))
         q = (q + (move + whole) * min(1.0, 3 * up / max(side, 1))).astype(np.float32)
+        label = encode(text)
+        if rng.random() < cut:
+            q, missing = cut_off(rng, q)
+            if missing:
+                label = [IGNORE] * SLOTS
+        corners = corner_offsets(q, true) if framed else np.full(8, np.nan, np.float32)
         # what the sensor resolves: straighten to a smaller or the full size, then spoil, then enlarge
         k = float(np.exp(rng.uniform(np.log(0.38), np.log(1.25)))) if rng.random() < 0.75 else 1.0
         w, h = max(36, round(CROP_W * k)), max(14, round(CROP_H * k))
         x = straighten(image, q, w, h)
+        if self.weather and rng.random() < 0.12:
+            x = augment.bow(rng, x)
         x = augment.light(rng, x)
-        gray = rng.random() < (0.1 if real else 0.18)
-        if gray:
-            x = augment.infrared(rng, x)
+        x = augment.weather(rng, x, self.weather * (1.0 if real else 1.4))
+        if rng.random() < (0.1 if real else 0.18):
+            x = augment.retroreflection(rng, x) if self.weather and rng.random() < 0.4 else augment.infrared(rng, x)
             plate_class = UNKNOWN
         if rng.random() < 0.25:
             x = augment.motion_blur(rng, x, rng.uniform(1.5, 0.05 * w))
@@ -183,72 +219,44 @@ class CropMaker:
             x = augment.jpeg(rng, x)
         if (w, h) != (CROP_W, CROP_H):
             x = cv2.resize(x, (CROP_W, CROP_H), interpolation=cv2.INTER_LINEAR if k < 1 else cv2.INTER_AREA)
-        return x, encode(text), plate_class, rows
+        return x, label, plate_class, rows, corners
+
+
+def cut_off(rng, quad: np.ndarray) -> tuple[np.ndarray, bool]:
+    """A frame that ends inside the plate, at a side or at the rim above or below; and whether characters are missing."""
+    a, b = np.array([[0, 0], [1, 1]], float)
+    side = int(rng.integers(4))
+    share = rng.uniform(0.03, 0.2 if side < 2 else 0.3)
+    (a if side % 2 == 0 else b)[0 if side < 2 else 1] += share if side % 2 == 0 else -share
+    inside = cv2.getPerspectiveTransform(rectangle(1, 1), np.asarray(quad, np.float32))
+    # the margins of a plate are some 4 % of its width and 18 % of its height
+    return apply(inside, np.array([a, [b[0], a[1]], b, [a[0], b[1]]], np.float32)), share > (0.05 if side < 2 else 0.2)
+
+
+def corner_offsets(framed: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Where the plate's `true` corners fall in the crop cut by `framed`, less where the crop has its corners; shares of the width."""
+    home = crop_rectangle()
+    m = cv2.getPerspectiveTransform(np.asarray(framed, np.float32), home)
+    return ((apply(m, true) - home) / CROP_W).astype(np.float32).reshape(8)
+
+
+def askew(rng, quad: np.ndarray) -> np.ndarray:
+    """A frame around `quad` in which the plate lies turned, sheared or in perspective."""
+    w, h = CROP_W - 8.0, CROP_H - 8.0
+    place = rectangle(w, h) - [w / 2, h / 2]
+    turn, lean = np.radians(rng.normal(0, 6)), rng.normal(0, 0.16)
+    place = place @ np.array([[1, 0], [lean, 1]]) @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    place = place + rng.normal(0, 1.5, (4, 2))
+    size = np.ptp(place, axis=0)
+    place = (place - place.min(0)) * (np.array([w, h]) / size if rng.random() < 0.8 else min(w / size[0], h / size[1]))
+    back = cv2.getPerspectiveTransform(place.astype(np.float32), np.asarray(quad, np.float32))
+    return apply(back, rectangle(w, h))
 
 
 def _random_quad(rng, image):
     h, w = image.shape[:2]
     view = random_view(rng, (440, 140)) * rng.uniform(40, 250)
     return (view + rng.uniform([w * 0.1, h * 0.1], [w * 0.9, h * 0.9])).astype(np.float32)
-
-
-def sign(rng, glyphs: Glyphs, scene: np.ndarray):
-    """Writing that is no plate: shop signs, time stamps, stickers, telephone numbers, foreign plates."""
-    h, w = scene.shape[:2]
-    kind = rng.random()
-    style = "demo" if "demo" in glyphs.styles and rng.random() < 0.6 else "file"
-    chinese = PROVINCES + "警学挂港澳使领应急"
-    if kind < 0.35:
-        text = f"20{rng.integers(10, 30)}-{rng.integers(1, 13):02d}-{rng.integers(1, 29):02d}"
-        if rng.random() < 0.5:
-            text = f"{rng.integers(0, 24):02d}:{rng.integers(0, 60):02d}:{rng.integers(0, 60):02d}"
-    elif kind < 0.6:
-        text = "".join(str(rng.choice(list(TAIL))) for _ in range(int(rng.integers(1, 7))))
-    elif kind < 0.8:
-        text = "".join(str(rng.choice(list(chinese))) for _ in range(int(rng.integers(1, 6))))
-    else:
-        text = str(rng.choice(["A", "AB", "EU", "D", "NO", "P", "TAXI", "STOP", "EXIT"])) + " " + "".join(
-            str(rng.choice(list(DIGITS))) for _ in range(int(rng.integers(2, 5))))
-    size = int(rng.integers(14, 44))
-    pad = int(rng.integers(2, 16))
-    n = len(text)
-    gw = max(4, round(size * rng.uniform(0.45, 0.9)))
-    box = np.empty((size + 2 * pad, n * (gw + 3) + 2 * pad, 3), np.float32)
-    back, ink = rng.uniform(0, 255, 3), rng.uniform(0, 255, 3)
-    if rng.random() < 0.35:
-        back, ink = np.array([[(20, 70, 170), (240, 200, 30), (245, 245, 245), (20, 20, 20)][int(rng.integers(4))]], float)[0], (
-            np.array([245.0] * 3) if rng.random() < 0.5 else np.array([15.0] * 3))
-    box[:] = back
-    for i, c in enumerate(text):
-        if c in "-: .":
-            m = np.zeros((size, gw), np.uint8)
-            if c == "-":
-                m[size // 2 - 1: size // 2 + 1, 2:-2] = 255
-            elif c == ":":
-                m[size // 4: size // 4 + 3, gw // 2: gw // 2 + 2] = 255
-                m[3 * size // 4: 3 * size // 4 + 3, gw // 2: gw // 2 + 2] = 255
-        else:
-            try:
-                m = glyphs.mask(c, style, "140", gw, size)
-            except KeyError:
-                continue
-        x = pad + i * (gw + 3)
-        a = m.astype(np.float32)[:, :, None] / 255
-        region = box[pad: pad + size, x: x + gw]
-        region += (ink - region) * a[:, : region.shape[1]]
-    bh, bw = box.shape[:2]
-    if rng.random() < 0.3:  # writing without a board
-        y, x = max(0, (h - bh) // 2), max(0, (w - bw) // 2)
-        cut = box[: h - y, : w - x]
-        a = (np.abs(cut - back).sum(2, keepdims=True) > 60).astype(np.float32)
-        scene[y: y + cut.shape[0], x: x + cut.shape[1]] += (cut - scene[y: y + cut.shape[0], x: x + cut.shape[1]]) * a
-        quad = rectangle(bw, bh) + [x, y]
-    else:
-        k = min(1.0, w / bw, h / bh) * rng.uniform(0.5, 1.0)
-        x, y = rng.uniform(0, w - bw * k), rng.uniform(0, h - bh * k)
-        quad = rectangle(bw * k, bh * k) + [x, y] + rng.normal(0, 2, (4, 2))
-        paste(scene, box, quad.astype(np.float32))
-    return scene, (quad + rng.normal(0, 3, (4, 2))).astype(np.float32)
 
 
 # --- painting inside real plates ---
@@ -310,7 +318,9 @@ def paint(rng, glyphs: Glyphs, flat: np.ndarray, text: str):
         elif i == 1:
             c = LETTERS[int(rng.integers(len(LETTERS)))]
         else:
-            c = TAIL[int(rng.integers(len(TAIL)))] if rng.random() < 0.5 else DIGITS[int(rng.integers(10))]
+            what = rng.random()
+            letters = HARD if what < 0.2 else TAIL if what < 0.6 else DIGITS
+            c = letters[int(rng.integers(len(letters)))]
         new[i] = c
         x0, x1 = 8 + (cx - 4) * sx, 8 + (cx + cw + 4) * sx
         y0, y1 = 8 + (cy - 6) * sy, 8 + (cy + ch + 6) * sy

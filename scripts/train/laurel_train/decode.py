@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-LONG_SIDE, MULTIPLE, PAD, STRIDE = 640, 32, 114, 8
+LONG_SIDE, MULTIPLE, PAD, STRIDE = 512, 32, 114, 8
 
 
 @dataclass

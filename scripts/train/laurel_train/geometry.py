@@ -35,24 +35,23 @@ def rectangle(w: float, h: float) -> np.ndarray:
     return np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
 
 
-def random_view(rng, size, yaw=45.0, pitch=30.0, roll=20.0) -> np.ndarray:
-    """A plate of `size` seen from a random side: its quad, about one unit wide around 0,0.
-
-    Angles in degrees; they are drawn so that steep ones are rarer than mild ones.
-    """
-    def angle(limit):
-        return np.radians(np.clip(rng.normal(0, limit / 2), -limit, limit))
-
+def view(size, yaw: float, pitch: float, roll: float, distance: float) -> np.ndarray:
+    """A plate of `size` seen from a side, angles in degrees, `distance` in plate widths: its quad, about one unit wide around 0,0."""
     w, h = size[0] / size[0], size[1] / size[0]
     p = np.array([[-w / 2, -h / 2, 0], [w / 2, -h / 2, 0], [w / 2, h / 2, 0], [-w / 2, h / 2, 0]])
-    y, x, z = angle(yaw), angle(pitch), angle(roll)
+    y, x, z = np.radians((yaw, pitch, roll))
     ry = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     rx = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
     rz = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
     p = p @ (rz @ rx @ ry).T
-    distance = rng.uniform(2.0, 8.0)
     q = p[:, :2] * (distance / (distance + p[:, 2:]))
     return q.astype(np.float32)
+
+
+def random_view(rng, size, yaw=45.0, pitch=30.0, roll=20.0) -> np.ndarray:
+    """As `view`, from a random side within these limits in degrees; steep ones are rarer than mild ones."""
+    angles = [float(np.clip(rng.normal(0, limit / 2), -limit, limit)) for limit in (yaw, pitch, roll)]
+    return view(size, *angles, rng.uniform(2.0, 8.0))
 
 
 def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -103,9 +103,9 @@ def two_rows_small(top, bottom, ink=None, size=(220.0, 140.0)):
 # Shares of the kinds in synthetic data: what real training pictures lack comes more often.
 KINDS = {
     "blue": 14, "yellow": 8, "yellow-rear": 16, "green": 13, "green-large": 5, "police": 8, "learner": 6,
-    "trailer": 5, "hongkong": 4, "embassy": 4, "consulate": 4, "military": 5, "military-two": 2,
-    "armed-police": 6, "armed-police-two": 2, "emergency": 4, "motorcycle": 6, "low-speed": 2,
-    "learner-two": 1, "black": 3, "police-motorcycle": 2,
+    "trailer": 5, "hongkong": 4, "embassy": 4, "consulate": 6, "military": 5, "military-two": 3,
+    "armed-police": 6, "armed-police-two": 5, "emergency": 4, "motorcycle": 8, "low-speed": 3,
+    "learner-two": 2, "black": 3, "police-motorcycle": 4,
 }
 
 
@@ -170,6 +170,10 @@ def random_spec(rng, kind: str | None = None, province: str | None = None) -> Sp
     if kind == "military-two":
         text = _pick(rng, LETTERS, 2) + _pick(rng, DIGITS, 5)
         return spec(text, "white", 2, two_rows_large(text[:2], text[2:], {0: "red", 1: "red"}), "220")
+    if kind == "armed-police" and rng.random() < 0.2:  # before 2013: a two-digit province code instead of the character
+        text = "WJ" + _pick(rng, DIGITS, 7)
+        cells = even_row(text, (440.0, 140.0), 25, 90, 14, 9, {0: "red", 1: "red"}, [0.8, 0.8] + [1.0] * 7)
+        return spec(text, "white", 1, ((440.0, 140.0), cells, None))
     if kind == "armed-police":
         text = "WJ" + p + _pick(rng, DIGITS, 4) + _tail(rng, 1)
         size = (440.0, 140.0)
@@ -212,7 +216,7 @@ _T = "[A-HJ-NP-Z0-9]"
 PATTERN = re.compile(
     f"{_P}[A-Z0]{_T}{{5}}|{_P}[A-Z0][A-HJK]{_T}\\d{{4}}|{_P}[A-Z0]\\d{{5}}[A-HJK]|{_P}[A-Z0]{_T}{{4}}[警学挂]"
     f"|粤Z{_T}{{4}}[港澳]|\\d{{6}}使|使\\d{{6}}|{_P}\\d{{5}}领|{_P}[A-Z0]\\d{{4}}领|[A-Z0]{{2}}\\d{{5}}"
-    f"|WJ{_P}\\d{{4}}{_T}|{_P}[XS]\\d{{4}}应急|京\\d{{5}}应急")
+    f"|WJ{_P}\\d{{4}}{_T}|WJ\\d{{7}}|{_P}[XS]\\d{{4}}应急|京\\d{{5}}应急")
 
 
 def valid(text: str) -> bool:

@@ -12,37 +12,45 @@ def conv(i: int, o: int, k: int = 3, s=1, groups: int = 1) -> nn.Sequential:
 
 
 class Residual(nn.Module):
-    def __init__(self, c: int):
+    """Two convolutions beside a way past them; `quiet` starts as that way alone, so that a trained network can be deepened."""
+
+    def __init__(self, c: int, quiet: bool = False):
         super().__init__()
+        self.quiet = quiet
         self.a = conv(c, c)
         self.b = nn.Sequential(nn.Conv2d(c, c, 3, 1, 1, bias=False), nn.BatchNorm2d(c))
+        if quiet:
+            nn.init.zeros_(self.b[1].weight)
 
     def forward(self, x):
         return F.relu(x + self.b(self.a(x)))
 
 
 LAYOUTS = 4
+GRID_H, GRID_W = 6, 32  # cells of the reader's feature map
 
 
 def _places() -> torch.Tensor:
     """Logits of where each slot's character stands: one row, two rows, eight even ones, anywhere in its part."""
-    x, y = torch.linspace(0, 1, 32), torch.linspace(0.08, 0.92, 6)
-    out = torch.zeros(LAYOUTS, SLOTS, 6, 32)
-    for i in range(SLOTS):
-        out[0, i] = (-((x - (i + 0.6) / 7.6) / 0.1) ** 2)[None, :]
+    x, y = torch.linspace(0, 1, GRID_W), torch.linspace(0.08, 0.92, GRID_H)
+    out = torch.zeros(LAYOUTS, SLOTS, GRID_H, GRID_W)
+    for n in range(SLOTS):
+        i = min(n, 7)  # a ninth character is rare and learns its own place
+        out[0, n] = (-((x - (i + 0.6) / 7.6) / 0.1) ** 2)[None, :]
         cx, cy, sy = ((0.34, 0.66)[i], 0.2, 0.22) if i < 2 else (0.1 + 0.2 * min(i - 2, 4), 0.65, 0.35)
-        out[1, i] = -((x[None, :] - cx) / 0.14) ** 2 - ((y[:, None] - cy) / sy) ** 2
-        out[2, i] = (-((x - (i + 0.5) / 8) / 0.08) ** 2)[None, :]
-        out[3, i] = (-((x - (i + 0.5) / 8) / 0.25) ** 2)[None, :]
+        out[1, n] = -((x[None, :] - cx) / 0.14) ** 2 - ((y[:, None] - cy) / sy) ** 2
+        out[2, n] = (-((x - (i + 0.5) / 8) / 0.08) ** 2)[None, :]
+        out[3, n] = (-((x - (i + 0.5) / 8) / 0.25) ** 2)[None, :]
     return out
 
 
 class Reader(nn.Module):
-    """Crop 48x128 to eight slots, colour class and number of rows.
+    """Crop 48x128 to nine slots, colour class, number of rows and the plate's corners inside the crop.
 
     Every slot looks at the whole feature map through an attention of its own. Where a slot expects
     its character depends on the layout (one row, two rows, eight narrow characters), so the map of
     expected places is a mixture of several, weighted by what the plate as a whole looks like.
+    The corners let the runtime straighten a plate once more that the detector framed askew.
     """
 
     def __init__(self, widths=(16, 32, 48, 64)):
@@ -54,12 +62,12 @@ class Reader(nn.Module):
             conv(a, b, 3, 2),           # 12 x 32
             Residual(b),
             conv(b, c, 3, 1),
-            Residual(c),
+            nn.Sequential(Residual(c), Residual(c, quiet=True)),
             conv(c, d, 3, (2, 1)),      # 6 x 32
-            Residual(d),
+            nn.Sequential(Residual(d), Residual(d, quiet=True), Residual(d, quiet=True)),
         )
         self.look = nn.Conv2d(d, SLOTS, 1)
-        self.place = nn.Parameter(torch.zeros(LAYOUTS, SLOTS, 6, 32))
+        self.place = nn.Parameter(torch.zeros(LAYOUTS, SLOTS, GRID_H, GRID_W))
         self.mix = nn.Linear(d, 112)
         self.slot = nn.Parameter(torch.randn(1, SLOTS, 112) * 0.1)
         self.characters = nn.Linear(112, len(ALPHABET))
@@ -67,11 +75,16 @@ class Reader(nn.Module):
         self.plate_class = nn.Linear(32, len(CLASSES))
         self.rows = nn.Linear(32, 2)
         self.layout = nn.Linear(32, LAYOUTS)
+        self.edge = nn.Sequential(conv(d, 16, 1), nn.Flatten(), nn.Linear(16 * GRID_H * GRID_W, 48), nn.ReLU(inplace=True))
+        self.corners = nn.Linear(48, 8)
+        nn.init.zeros_(self.corners.weight)
+        nn.init.zeros_(self.corners.bias)
         with torch.no_grad():  # start each slot looking near its place
             self.place.copy_(_places())
 
     def forward(self, x):
-        """Logits: characters [N,8,A], class [N,5], rows [N,2]."""
+        """Logits: characters [N,9,A], class [N,5], rows [N,2]; corners [N,8]: how far each of the plate's
+        corners lies from where the crop has it, x and y in shares of the crop's width."""
         f = self.body((x - 0.45) / 0.27)
         n = f.shape[0]
         whole = self.plate(f.mean((2, 3)))
@@ -79,7 +92,7 @@ class Reader(nn.Module):
         look = (self.look(f).flatten(2) + place).softmax(2)
         seen = look @ f.flatten(2).transpose(1, 2)
         chars = self.characters(F.relu(self.mix(seen) + self.slot))
-        return chars, self.plate_class(whole), self.rows(whole)
+        return chars, self.plate_class(whole), self.rows(whole), self.corners(self.edge(f)) * 0.1
 
 
 class Detector(nn.Module):

@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 
 from . import augment
-from .crops import replace_plate, sign
+from .crops import replace_plate
 from .data import load, read_set, split
 from .drawing import Glyphs, draw_plate
 from .geometry import apply, paste, random_view, rectangle
 from .grammar import random_spec
+from .negatives import distraction, sign
 
 SIDE = 320
 MOST = 6  # plates in one picture
@@ -35,7 +36,7 @@ class SceneMaker:
         owner = np.zeros((side, side), np.int16)
         plates = []
         # small plates come several in a picture
-        width = float(np.exp(rng.uniform(np.log(20), np.log(300))))
+        width = float(np.exp(rng.uniform(np.log(18), np.log(330))))
         count = 1 if width > 110 else int(rng.integers(1, 4)) if width > 55 else int(rng.integers(1, 5))
         for n in range(1, count + 1):
             image, found = getattr(self, "_" + self.names[int(np.searchsorted(self.shares, rng.random()))])()
@@ -75,12 +76,12 @@ class SceneMaker:
             canvas[covers] = warped[covers]
             owner[covers] = n
             plates += [(apply(m, q), r, n) for q, r in found]
-        if rng.random() < 0.12:
-            x, y = int(rng.integers(0, side - 90)), int(rng.integers(0, side - 30))
-            w, h = int(rng.integers(50, 90)), int(rng.integers(16, 30))
-            before = canvas[y: y + h, x: x + w].copy()
-            sign(rng, self.glyphs, before)
-            canvas[y: y + h, x: x + w] = before
+        for _ in range(int(rng.choice([0, 1, 2], p=[0.65, 0.25, 0.1]))):  # what is no plate, over whatever was there
+            w, h = int(rng.integers(40, 190)), int(rng.integers(16, 90))
+            x, y = int(rng.integers(0, side - w)), int(rng.integers(0, side - h))
+            piece = canvas[y: y + h, x: x + w].copy()
+            distraction(rng, self.glyphs, piece)
+            canvas[y: y + h, x: x + w] = piece
             owner[y: y + h, x: x + w] = -1
         if rng.random() < 0.12:  # the border the runtime pads with
             cut = int(rng.uniform(0.6, 1) * side)
@@ -105,6 +106,7 @@ class SceneMaker:
         x = canvas
         if rng.random() < 0.85:
             x = augment.light(rng, x, 0.8)
+        x = augment.weather(rng, x, 0.8)
         if rng.random() < 0.15:
             x = augment.infrared(rng, x)
         if rng.random() < 0.2:

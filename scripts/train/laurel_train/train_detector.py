@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 
 from .data import read_set, split
-from .decode import find_plates, letterbox, quad_iou
+from .decode import LONG_SIDE, find_plates, letterbox, quad_iou
 from .networks import Detector, parameters
 from .pools import Pool
+from .recover import images_before
 from .scenes import MOST, SIDE, SceneMaker
 from .train_reader import load_weights
 
@@ -116,7 +117,7 @@ def check(net, data: pathlib.Path, drawn: list, limit: int = 160):
     for name, pictures in cases.items():
         found, errors, count, extra = 0, [], 0, 0
         for image, quads in pictures:
-            box, k = letterbox(image, 640 if name == "real" else SIDE)
+            box, k = letterbox(image, LONG_SIDE if name == "real" else SIDE)
             with torch.no_grad():
                 score, corners = net(torch.from_numpy(box).to(device).permute(2, 0, 1)[None].float() / 255)
             plates = find_plates(score.sigmoid()[0].cpu().numpy(), corners[0].cpu().numpy(), 0.3)
@@ -155,17 +156,18 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=160_000, pool_size=8_0
     net = Detector().to(device).to(memory_format=torch.channels_last)
     print(f"detector: {parameters(net)} parameters, {images} images, device {device}", flush=True)
     if start_from and not (folder / "state.pt").exists():
-        load_weights(net, start_from)
+        load_weights(net, start_from, torch.from_numpy(pool.arrays["image"][:64]).permute(0, 3, 1, 2).float() / 255)
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.005)
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.997), use_buffers=True)
     state_file = folder / "state.pt"
+    before = images_before(start_from)
     seen, best, renew, log, spent = 0, -9.0, 0, [], 0.0
     if state_file.exists():
         s = torch.load(state_file, weights_only=False)
         net.load_state_dict(s["net"])
         average.load_state_dict(s["average"])
         optimiser.load_state_dict(s["optimiser"])
-        seen, best, renew, log, spent = s["seen"], s["best"], s["renew"], s["log"], s["spent"]
+        seen, best, renew, log, spent, before = s["seen"], s["best"], s["renew"], s["log"], s["spent"], s["before"]
         print(f"resumed at {seen} images", flush=True)
     fresh.seed(seen)
     rng = np.random.default_rng([seed, seen])
@@ -189,7 +191,7 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=160_000, pool_size=8_0
         x = torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(0, 3, 1, 2).float() / 255
         x = spoil(x, g).contiguous(memory_format=torch.channels_last)
         net.train()
-        with torch.autocast("cuda" if device.startswith("cuda") else "cpu", torch.bfloat16):
+        with torch.autocast("cuda", torch.bfloat16, enabled=device.startswith("cuda")):
             score, corners = net(x)
         focal, place = losses(score.float(), corners.float(), targets(quads, kind), device)
         loss = focal + 3.0 * place
@@ -214,8 +216,8 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=160_000, pool_size=8_0
                   + f", {(seen - last) / (time.time() - shown):.0f} img/s, lr {lr:.5f}", flush=True)
             shown, last, totals = time.time(), seen, []
             torch.save({"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
-                        "seen": seen, "best": max(best, goodness), "renew": renew, "log": log, "spent": spent}, state_file)
+                        "seen": seen, "best": max(best, goodness), "renew": renew, "log": log, "spent": spent, "before": before}, state_file)
             if goodness >= best:
                 best = goodness
-                torch.save({"net": average.module.state_dict(), "seen": seen, "figures": figures}, folder / "best.pt")
+                torch.save({"net": average.module.state_dict(), "seen": seen, "before": before, "figures": figures}, folder / "best.pt")
     (folder / "log.json").write_text(json.dumps(log, indent=1))

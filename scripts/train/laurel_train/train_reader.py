@@ -15,27 +15,29 @@ from .data import read_set, split
 from .geometry import CROP_H, CROP_W, straighten
 from .networks import Reader, parameters
 from .pools import Pool
+from .recover import images_before, recover
 
 FIELDS = {
     "image": ((CROP_H, CROP_W, 3), np.uint8),
     "label": ((SLOTS,), np.int16),
     "kind": ((2,), np.int8),
+    "corners": ((8,), np.float32),
 }
 
 
 class Samples:
     """Crop samples as a pool wants them."""
 
-    def __init__(self, data, fonts, seed: int, mix=None):
+    def __init__(self, data, fonts, seed: int, without: tuple[str, ...] = ()):
         self.base = seed
-        self.maker = crops.CropMaker(data, fonts, seed, mix)
+        self.maker = crops.CropMaker(data, fonts, seed, without=without)
 
     def seed(self, n: int) -> None:
         self.maker.rng = np.random.default_rng([self.base, n])
 
     def sample(self) -> dict:
-        image, label, plate_class, rows = self.maker.make()
-        return {"image": image, "label": label, "kind": (plate_class, rows)}
+        image, label, plate_class, rows, corners = self.maker.make()
+        return {"image": image, "label": label, "kind": (plate_class, rows), "corners": corners}
 
 
 def validation(data: pathlib.Path):
@@ -80,8 +82,8 @@ def exact(probabilities: np.ndarray, texts: list[str]) -> float:
     return float((probabilities.argmax(2) == labels).all(1).mean())
 
 
-def spoil(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:
-    """Cheap fresh light, noise and small shifts for a batch [N,3,H,W] in 0..1."""
+def spoil(x: torch.Tensor, g: torch.Generator) -> tuple[torch.Tensor, tuple[int, int]]:
+    """Cheap fresh light, noise and one small shift for a batch [N,3,H,W] in 0..1; the shift (right, down) in pixels."""
     n, d = len(x), x.device
     gain = 1 + 0.15 * torch.randn(n, 1, 1, 1, generator=g).to(d)
     cast = 1 + 0.05 * torch.randn(n, 3, 1, 1, generator=g).to(d)
@@ -93,11 +95,15 @@ def spoil(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:
     if dx or dy:
         x = F.pad(x, (max(dx, 0), max(-dx, 0), max(dy, 0), max(-dy, 0)), mode="replicate")
         x = x[:, :, max(-dy, 0): max(-dy, 0) + CROP_H, max(-dx, 0): max(-dx, 0) + CROP_W]
-    return x.clamp(0, 1)
+    return x.clamp(0, 1), (dx, dy)
 
 
-def load_weights(net, path) -> None:
-    """Weights of an earlier checkpoint, as far as names and shapes agree; the rest stays as it starts."""
+def load_weights(net, path: pathlib.Path, pictures: torch.Tensor) -> None:
+    """Weights of an earlier training: a checkpoint (as far as names and shapes agree) or an exported ONNX file."""
+    if path.suffix == ".onnx":
+        recover(net, path, pictures)
+        print(f"started from {path}", flush=True)
+        return
     old = torch.load(path, weights_only=False)["net"]
     own = net.state_dict()
     fits = {k: v for k, v in old.items() if k in own and own[k].shape == v.shape}
@@ -106,37 +112,40 @@ def load_weights(net, path) -> None:
 
 
 def train(data, work: pathlib.Path, fonts, seed=1, images=900_000, pool_size=60_000, refresh=40, batch=128, rate=3e-3,
-          jobs=1, device="cpu", threads=1, mix=None, minutes=None, start_from=None):
+          jobs=1, device="cpu", threads=1, without=(), minutes=None, start_from=None):
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
     folder = work / "reader"
     pool = Pool(folder / "pool", FIELDS, pool_size)
-    pool.fill(lambda: Samples(data, fonts, seed, mix), jobs)
-    fresh = Samples(data, fonts, seed + 1000, mix)
+    pool.fill(lambda: Samples(data, fonts, seed, without), jobs)
+    fresh = Samples(data, fonts, seed + 1000, without)
     sets = validation(data)
     net = Reader().to(device).to(memory_format=torch.channels_last)
     print(f"reader: {parameters(net)} parameters, {images} images, device {device}", flush=True)
     if start_from and not (folder / "state.pt").exists():
-        load_weights(net, start_from)
+        load_weights(net, start_from, torch.from_numpy(np.concatenate([i for _, i, _ in sets])).permute(0, 3, 1, 2)[::3].float() / 255)
     decay = [p for p in net.parameters() if p.ndim > 1]
     plain = [p for p in net.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0}], lr=rate)
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.997), use_buffers=True)
     state_file = folder / "state.pt"
+    before = images_before(start_from)
     seen, best, renew, log, spent = 0, 0.0, 0, [], 0.0
     if state_file.exists():
         s = torch.load(state_file, weights_only=False)
         net.load_state_dict(s["net"])
         average.load_state_dict(s["average"])
         optimiser.load_state_dict(s["optimiser"])
-        seen, best, renew, log, spent = s["seen"], s["best"], s["renew"], s["log"], s["spent"]
+        seen, best, renew, log, spent, before = s["seen"], s["best"], s["renew"], s["log"], s["spent"], s["before"]
         print(f"resumed at {seen} images", flush=True)
     fresh.seed(seen)
     rng = np.random.default_rng([seed, seen])
     g = torch.Generator().manual_seed(seed * 7919 + seen)
     start, shown, last, losses = time.time() - spent, time.time(), seen, []
     every = max(batch, images // 30 // batch * batch)
+    slot_weight = torch.ones(SLOTS, device=device)
+    slot_weight[0] = 2.5
     a = pool.arrays
 
     def progress():
@@ -150,17 +159,25 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=900_000, pool_size=60_
             group["lr"] = lr
         pick = np.sort(rng.integers(0, pool_size, batch))
         x = torch.from_numpy(a["image"][pick]).to(device).permute(0, 3, 1, 2).float() / 255
-        x = spoil(x, g).contiguous(memory_format=torch.channels_last)
+        x, shift = spoil(x, g)
+        x = x.contiguous(memory_format=torch.channels_last)
         label = torch.from_numpy(a["label"][pick].astype(np.int64)).to(device)
         kind = torch.from_numpy(a["kind"][pick].astype(np.int64)).to(device)
         net.train()
-        with torch.autocast("cuda" if device.startswith("cuda") else "cpu", torch.bfloat16):
-            chars, plate_class, rows = net(x)
-        loss = F.cross_entropy(chars.float().flatten(0, 1), label.flatten(), label_smoothing=0.02) * 4
+        corners = torch.from_numpy(a["corners"][pick]).to(device) + torch.tensor(shift, device=device).repeat(4) / CROP_W
+        # on processors without matrix units 16 bits are slower than 32
+        with torch.autocast("cuda", torch.bfloat16, enabled=device.startswith("cuda")):
+            chars, plate_class, rows, frame = net(x)
+        each = F.cross_entropy(chars.float().flatten(0, 1), label.flatten(), label_smoothing=0.02, ignore_index=crops.IGNORE, reduction="none")
+        # most mistakes are provinces, and they stand in the first slot: it counts for more
+        loss = (each.view(len(label), SLOTS) * slot_weight).mean() * 4
         if (kind[:, 0] >= 0).any():
             loss = loss + 0.3 * F.cross_entropy(plate_class.float(), kind[:, 0], ignore_index=UNKNOWN)
         if (kind[:, 1] >= 0).any():
             loss = loss + 0.2 * F.cross_entropy(rows.float(), kind[:, 1], ignore_index=UNKNOWN)
+        framed = corners.isfinite().all(1)
+        if framed.any():
+            loss = loss + 12 * F.smooth_l1_loss(frame.float()[framed], corners[framed], beta=0.02)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -181,9 +198,9 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=900_000, pool_size=60_
                   + f", {(seen - last) / (time.time() - shown):.0f} img/s, lr {lr:.5f}", flush=True)
             shown, last, losses = time.time(), seen, []
             torch.save({"net": net.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
-                        "seen": seen, "best": max(best, score), "renew": renew, "log": log, "spent": spent}, state_file)
+                        "seen": seen, "best": max(best, score), "renew": renew, "log": log, "spent": spent, "before": before}, state_file)
             best = max(best, score)
             # held-out real crops are nearly all right early on, long before the rare kinds are learned:
             # the schedule ends at a rate of nothing, so the latest average is the one to keep
-            torch.save({"net": average.module.state_dict(), "seen": seen, "figures": figures}, folder / "best.pt")
+            torch.save({"net": average.module.state_dict(), "seen": seen, "before": before, "figures": figures}, folder / "best.pt")
     (folder / "log.json").write_text(json.dumps(log, indent=1))
