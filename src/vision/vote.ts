@@ -7,13 +7,15 @@ const leastProbability = 1e-3;
 const repetitionDiscount = 0.6;
 /**
  * A third of the mistakes is made again in the next pictures: dirt, a bent frame, a D that looks like a 0. However many
- * pictures agree, so much of the doubt of the surest of them remains.
+ * pictures agree, so much of the doubt of the surest of them remains; the more where another text was read well too.
  */
 const lastingDoubt = 0.35;
 /** So many of the surest pictures: one lucky among poor ones proves little. */
 const surestPictures = 3;
 /** A vote less sure than this is not decisive, however many pictures agree. */
 const decisiveConfidence = 0.96;
+/** From here a single read counts as good. */
+const goodConfidence = 0.7;
 /** No single picture is trusted further than this, however sure the reader is. */
 const mostSingleConfidence = 0.995;
 const mostConfidence = 0.999;
@@ -38,9 +40,11 @@ function evidenceOf(confidences: readonly number[]): number {
   return confidences.reduce((sum, confidence, rank) => sum - Math.log(1 - Math.min(confidence, mostSingleConfidence)) * repetitionDiscount ** rank, 0);
 }
 
-function doubtThatLasts({ confidences }: Support): number {
+/** @param rivalConfidence of the surest read of another text: what one picture took for a B as surely may still be one */
+function doubtThatLasts({ confidences }: Support, rivalConfidence: number): number {
   const surest = confidences.slice(0, surestPictures);
-  return lastingDoubt * (1 - surest.reduce((sum, confidence) => sum + confidence, 0) / surest.length);
+  const unsure = 1 - surest.reduce((sum, confidence) => sum + confidence, 0) / surest.length;
+  return lastingDoubt * (rivalConfidence < goodConfidence ? unsure : Math.min(1, unsure / (1 - Math.min(rivalConfidence, mostSingleConfidence))));
 }
 
 /**
@@ -103,7 +107,7 @@ export class PlateVote {
       rivalConfidence = Math.max(rivalConfidence, ...support.confidences);
     }
     // a text no single picture showed whole is a guess, however well its characters fit together
-    const confidence = own === undefined ? best.product * 0.5 : 1 - Math.max(Math.exp(-Math.max(0, own.evidence - rival)), doubtThatLasts(own));
+    const confidence = own === undefined ? best.product * 0.5 : 1 - Math.max(Math.exp(-Math.max(0, own.evidence - rival)), doubtThatLasts(own, rivalConfidence));
     const read: PlateRead = {
       text: best.text,
       confidence: Math.min(mostConfidence, confidence),
@@ -123,7 +127,7 @@ function isDecisive(own: Support, rival: number, rivalConfidence: number, confid
   if (confidence < decisiveConfidence) return false;
   const certain = own.confidences.filter((each) => each >= 0.99).length;
   if (certain >= 2 && rivalConfidence < 0.5) return true;
-  const good = own.confidences.filter((each) => each >= 0.7).length;
+  const good = own.confidences.filter((each) => each >= goodConfidence).length;
   return good >= 3 && rival <= 0.35 * own.evidence;
 }
 

@@ -22,9 +22,9 @@ const forms: readonly { readonly type: PlateType; readonly rows: PlateRows; read
   { type: 'consulate', rows: 1 },
   { type: 'military', rows: 1 },
   { type: 'military', rows: 2 },
-  { type: 'armed-police', rows: 1 },
-  // Its reader hardly ever saw one: most are read right, but too unsurely for a decision before the stop line.
-  { type: 'armed-police', rows: 2, least: 0 },
+  // Eight narrow characters: most are read right, but too unsurely for a decision before the stop line.
+  { type: 'armed-police', rows: 1, least: 0 },
+  { type: 'armed-police', rows: 2 },
   { type: 'emergency', rows: 1 },
   { type: 'motorcycle', rows: 2 },
   { type: 'low-speed', rows: 2 },

@@ -1,6 +1,6 @@
 """What each ingredient of the reader's diet brings, and what a camera never seen costs.
 
-Short trainings from nothing that differ in one thing only: an ingredient, the weather, or a whole
+Short trainings from nothing that differ in one thing only: an ingredient, the weather, frames that cut a plate, or a whole
 collection of real crops kept out. All see the same number of pictures with the same seed; they show
 the order of things, not what the shipped reader reaches after a hundred times as many.
 """
@@ -20,7 +20,7 @@ from .grammar import KINDS
 from .networks import Reader
 from .train_reader import Samples, read_all, train, validation, whole
 
-VARIANTS = [(), *((name,) for name in MIX if name not in ("patch", "nothing")), ("weather",)]
+VARIANTS = [(), *((name,) for name in MIX if name not in ("patch", "nothing")), ("weather",), ("cut",)]
 TWO_ROWS = ("yellow-rear", "trailer", "motorcycle", "military-two", "police-motorcycle")
 
 
@@ -34,7 +34,7 @@ def collections(data: pathlib.Path, least: int = 200) -> list[str]:
 
 def spoiled(data: pathlib.Path, seed: int = 5):
     """Held-out real crops under weather, light and corner error: (images, texts)."""
-    maker = Samples(data, None, seed).maker
+    maker = Samples(data, None, seed, without=("cut",)).maker
     maker.rng = np.random.default_rng(seed)
     images, texts = [], []
     for name in ("train/patches", "train/crops"):
@@ -52,7 +52,7 @@ def drawn_kinds(data: pathlib.Path, fonts, kinds, each: int = 24, seed: int = 6)
     from .drawing import draw_plate
     from .geometry import paste, random_view
     from .grammar import random_spec
-    maker = Samples(data, fonts, seed).maker
+    maker = Samples(data, fonts, seed, without=("cut",)).maker
     maker.rng = rng = np.random.default_rng(seed)
     images, texts = [], []
     for kind in kinds:
@@ -76,7 +76,7 @@ def measure(net, sets) -> dict:
     return figures
 
 
-def ablate(data: pathlib.Path, work: pathlib.Path, fonts, seed=1, images=24_000, pool_size=10_000, jobs=1, device="cpu", threads=1) -> None:
+def ablate(data: pathlib.Path, work: pathlib.Path, fonts, seed=1, images=60_000, pool_size=12_000, jobs=1, device="cpu", threads=1) -> None:
     """Train every variant that is not done yet and write `ablation.json` into the work folder."""
     target = work / "ablation.json"
     done = json.loads(target.read_text(encoding="utf8")) if target.exists() else {"images": images, "rows": {}, "collections": {}}
@@ -92,7 +92,7 @@ def ablate(data: pathlib.Path, work: pathlib.Path, fonts, seed=1, images=24_000,
         name = " ".join(variant)
         print(f"ablation {n + 1} of {len(jobs_left)}: without {name or 'nothing'}", flush=True)
         folder = work / "ablation" / (name.replace("/", "-").replace(":", "-") or "full")
-        train(data, folder, fonts, seed=seed, images=images, pool_size=pool_size, refresh=4, batch=64, jobs=jobs, device=device, threads=threads, without=variant)
+        train(data, folder, fonts, seed=seed, images=images, pool_size=pool_size, refresh=2, batch=32, jobs=jobs, device=device, threads=threads, without=variant)
         net = Reader()
         net.load_state_dict(torch.load(folder / "reader/best.pt", weights_only=False)["net"])
         net.to(device)

@@ -21,7 +21,7 @@ NEAREST, NEAR = 0.26, 0.5
 def held_out_reads(pair: Pair, data: pathlib.Path, fonts, seed: int = 9, painted: int = 9_000):
     """Reads of held-out real plates under light, weather and corner error, as they are and with other characters
     painted in, so that every province is among them: (slot probabilities, labels)."""
-    maker = Samples(data, fonts, seed).maker
+    maker = Samples(data, fonts, seed, without=("cut",)).maker
     maker.rng = np.random.default_rng(seed)
     images, labels = [], []
     for name in ("train/patches", "train/crops"):

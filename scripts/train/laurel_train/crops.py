@@ -27,9 +27,10 @@ class CropMaker:
     """Makes one labelled crop after another; deterministic for a seed."""
 
     def __init__(self, data: pathlib.Path, fonts: pathlib.Path | None, seed: int, mix: dict | None = None, without: tuple[str, ...] = ()):
-        """`without`: ingredients, "weather", or "source:NAME" for a collection that is kept out (ablations)."""
+        """`without`: ingredients, "weather", "cut", or "source:NAME" for a collection that is kept out (ablations)."""
         self.rng = np.random.default_rng(seed)
         self.weather = 0.0 if "weather" in without else 1.0
+        self.cut = 0.0 if "cut" in without else CUT
         away = [w.removeprefix("source:") for w in without if w.startswith("source:")]
         self.glyphs = Glyphs(data, fonts)
         self.patches = self._load(split(read_set(data, "train/patches"))[0])
@@ -72,7 +73,7 @@ class CropMaker:
 
     def patch(self):
         item, image = self._patch()
-        return self._finish(image, item.corners, item.plate, CLASS_INDEX.get(item.plate_class, UNKNOWN), 0, real=True, cut=CUT)
+        return self._finish(image, item.corners, item.plate, CLASS_INDEX.get(item.plate_class, UNKNOWN), 0, real=True)
 
     def painted(self):
         """A real plate with some or all characters replaced, sometimes in another colour."""
@@ -80,7 +81,7 @@ class CropMaker:
         item, image = self._patch()
         flat = straighten(image, item.corners, 256, 96).astype(np.float32)
         plate, text, colour = paint(rng, self.glyphs, flat, item.plate)
-        return self._finish(plate, crop_rectangle(2.0), text, CLASS_INDEX[colour], 0, real=True, cut=CUT)
+        return self._finish(plate, crop_rectangle(2.0), text, CLASS_INDEX[colour], 0, real=True)
 
     def painted_crop(self):
         """As `painted`, on the crops of other collections: more cameras and more light than CCPD has."""
@@ -110,7 +111,7 @@ class CropMaker:
         spec = random_spec(rng)
         plate = draw_plate(rng, self.glyphs, spec, 0.5)
         scene, quad = replace_plate(rng, image, item.corners, plate, spec.size)
-        return self._finish(scene, quad, spec.text, CLASS_INDEX[spec.plate_class], spec.rows - 1, cut=CUT)
+        return self._finish(scene, quad, spec.text, CLASS_INDEX[spec.plate_class], spec.rows - 1)
 
     def drawn(self):
         rng = self.rng
@@ -124,7 +125,7 @@ class CropMaker:
         w, h = np.ceil(quad.max(0) + width * 0.15).astype(int)
         scene = self.surroundings(int(w), int(h))
         paste(scene, plate, quad)
-        return self._finish(scene, quad, spec.text, CLASS_INDEX[spec.plate_class], spec.rows - 1, cut=CUT)
+        return self._finish(scene, quad, spec.text, CLASS_INDEX[spec.plate_class], spec.rows - 1)
 
     def nothing(self):
         """A crop without a plate: road, car parts, signs, time stamps, pieces of plates."""
@@ -166,9 +167,8 @@ class CropMaker:
             cv2.rectangle(out, (0, y), (w, y + int(rng.integers(1, 20))), tuple(float(v) for v in rng.uniform(0, 255, 3)), -1)
         return out
 
-    def _finish(self, image, quad, text, plate_class, rows, real=False, jitter=1.0, framed=True, cut=0.0):
-        """Corner error, straightening, lens, light and compression; labels. `framed`: `quad` is where the plate truly is;
-        `cut`: how often the frame misses a part of it."""
+    def _finish(self, image, quad, text, plate_class, rows, real=False, jitter=1.0, framed=True):
+        """Corner error, straightening, lens, light and compression; labels. `framed`: `quad` is where the plate truly is."""
         rng = self.rng
         true = quad = np.asarray(quad, np.float32)
         how = rng.random()
@@ -193,7 +193,7 @@ class CropMaker:
         q = grow(quad, float(np.clip(scale[0], 0.9, 1.15)), float(np.clip(scale[1], 0.85, 1.25)))
         q = (q + (move + whole) * min(1.0, 3 * up / max(side, 1))).astype(np.float32)
         label = encode(text)
-        if rng.random() < cut:
+        if framed and rng.random() < self.cut:
             q, missing = cut_off(rng, q)
             if missing:
                 label = [IGNORE] * SLOTS

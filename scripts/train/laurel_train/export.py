@@ -98,18 +98,33 @@ def choose_threshold(pair: Pair, data: pathlib.Path) -> dict:
     return {"threshold": round(float(threshold), 3), "table": [[round(float(v), 4) for v in r] for r in rows]}
 
 
+def exported(name: str, net, work: pathlib.Path, models: pathlib.Path, before: dict, write) -> dict:
+    """Exports the checkpoint of one network by `write(net)`, or keeps the file that is there where only the other one was
+    trained; what the manifest says of its training."""
+    checkpoint = work / name / "best.pt"
+    if not checkpoint.exists():
+        if not before or not (models / f"{name}.onnx").exists():
+            raise FileNotFoundError(f"no {checkpoint}, and no {name}.onnx with a manifest in {models}: train the {name} first")
+        print(f"{name}: not trained here, the file in {models} stays", flush=True)
+        kept = before["training"]
+        return {"training": {k: kept[f"{name}{k}"] for k in ("Images", "ImagesBefore", "Parameters")}, "figures": before["figures"]["validation"][name]}
+    best = torch.load(checkpoint, weights_only=False)
+    net.load_state_dict(best["net"])
+    write(net)
+    return {"training": {"Images": int(best["seen"]), "ImagesBefore": int(best["before"]), "Parameters": parameters(net)}, "figures": best["figures"]}
+
+
 def export(work: pathlib.Path, models: pathlib.Path, data: pathlib.Path, seed: int) -> None:
     models.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    d, r = Detector(), Reader()
-    best_d = torch.load(work / "detector/best.pt", weights_only=False)
-    best_r = torch.load(work / "reader/best.pt", weights_only=False)
-    d.load_state_dict(best_d["net"])
-    r.load_state_dict(best_r["net"])
-    to_onnx(DetectorRuntime(d).eval(), torch.rand(1, 3, 384, 640), models / "detector.onnx", ["image"], ["score", "corners"],
-            {"image": {2: "height", 3: "width"}, "score": {2: "rows", 3: "columns"}, "corners": {2: "rows", 3: "columns"}})
-    to_onnx(ReaderRuntime(r).eval(), torch.rand(2, 3, CROP_H, CROP_W), models / "reader.onnx", ["plates"], ["characters", "class", "rows", "corners"],
-            {k: {0: "n"} for k in ("plates", "characters", "class", "rows", "corners")})
+    target = models / "manifest.json"
+    before = json.loads(target.read_text(encoding="utf8")) if target.exists() else {}
+    d = exported("detector", Detector(), work, models, before, lambda net: to_onnx(
+        DetectorRuntime(net).eval(), torch.rand(1, 3, 384, 640), models / "detector.onnx", ["image"], ["score", "corners"],
+        {"image": {2: "height", 3: "width"}, "score": {2: "rows", 3: "columns"}, "corners": {2: "rows", 3: "columns"}}))
+    r = exported("reader", Reader(), work, models, before, lambda net: to_onnx(
+        ReaderRuntime(net).eval(), torch.rand(2, 3, CROP_H, CROP_W), models / "reader.onnx", ["plates"], ["characters", "class", "rows", "corners"],
+        {k: {0: "n"} for k in ("plates", "characters", "class", "rows", "corners")}))
     manifest = {
         "version": "1",
         "detector": {
@@ -129,14 +144,11 @@ def export(work: pathlib.Path, models: pathlib.Path, data: pathlib.Path, seed: i
         "training": {
             "data": ["CCPD photographs and patches", "plate crops of public collections", "province characters",
                      "roads and car parks without plates", "drawn plates and scenes"],
-            "detectorImages": int(best_d["seen"]), "readerImages": int(best_r["seen"]),
-            "detectorImagesBefore": int(best_d["before"]), "readerImagesBefore": int(best_r["before"]),
-            "detectorParameters": parameters(d), "readerParameters": parameters(r),
+            **{f"{name}{k}": v for name, of in (("detector", d), ("reader", r)) for k, v in of["training"].items()},
             "date": datetime.date.today().isoformat(), "seed": seed,
         },
-        "figures": {"validation": {"reader": best_r["figures"], "detector": best_d["figures"]}},
+        "figures": {"validation": {"reader": r["figures"], "detector": d["figures"]}},
     }
-    target = models / "manifest.json"
 
     def write():
         target.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf8")
@@ -166,7 +178,7 @@ def calibration_reads(pair: Pair, data: pathlib.Path, seed: int):
         add(images, texts)
     from .alphabet import CLASS_INDEX, decode
     from .train_reader import whole
-    maker = Samples(data, None, seed).maker  # its glyphs are not used for real pictures
+    maker = Samples(data, None, seed, without=("cut",)).maker  # its glyphs are not used for real pictures
     maker.rng = np.random.default_rng(seed + 77)
     for name in ("train/patches", "train/crops"):
         images, texts = [], []

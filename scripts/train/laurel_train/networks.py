@@ -126,5 +126,18 @@ class Detector(nn.Module):
             return self.score(f), self.corners(f) * 32.0
 
 
+def averaged(net: nn.Module) -> torch.optim.swa_utils.AveragedModel:
+    """Weights averaged over the last few hundred steps; over fewer at the start, so that short trainings show too."""
+    def follow(average, now, steps):
+        return average + (now - average) * max(0.003, float(9 / (10 + steps)))
+    return torch.optim.swa_utils.AveragedModel(net, avg_fn=follow, use_buffers=True)
+
+
+def half_precision(device: str) -> torch.autocast:
+    """Training in bfloat16 where the processor has instructions for it; elsewhere 16 bits are slower than 32."""
+    kind = device.split(":")[0]
+    return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" or torch.cpu._is_avx512_bf16_supported())
+
+
 def parameters(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters())

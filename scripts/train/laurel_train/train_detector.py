@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from .data import read_set, split
 from .decode import LONG_SIDE, find_plates, letterbox, quad_iou
-from .networks import Detector, parameters
+from .networks import Detector, averaged, half_precision, parameters
 from .pools import Pool
 from .recover import images_before
 from .scenes import MOST, SIDE, SceneMaker
@@ -158,7 +158,7 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=160_000, pool_size=8_0
     if start_from and not (folder / "state.pt").exists():
         load_weights(net, start_from, torch.from_numpy(pool.arrays["image"][:64]).permute(0, 3, 1, 2).float() / 255)
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.005)
-    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.997), use_buffers=True)
+    average = averaged(net)
     state_file = folder / "state.pt"
     before = images_before(start_from)
     seen, best, renew, log, spent = 0, -9.0, 0, [], 0.0
@@ -191,7 +191,7 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=160_000, pool_size=8_0
         x = torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(0, 3, 1, 2).float() / 255
         x = spoil(x, g).contiguous(memory_format=torch.channels_last)
         net.train()
-        with torch.autocast("cuda", torch.bfloat16, enabled=device.startswith("cuda")):
+        with half_precision(device):
             score, corners = net(x)
         focal, place = losses(score.float(), corners.float(), targets(quads, kind), device)
         loss = focal + 3.0 * place

@@ -13,7 +13,7 @@ from . import crops
 from .alphabet import CLASS_INDEX, SLOTS, UNKNOWN, encode
 from .data import read_set, split
 from .geometry import CROP_H, CROP_W, straighten
-from .networks import Reader, parameters
+from .networks import Reader, averaged, half_precision, parameters
 from .pools import Pool
 from .recover import images_before, recover
 
@@ -128,7 +128,7 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=900_000, pool_size=60_
     decay = [p for p in net.parameters() if p.ndim > 1]
     plain = [p for p in net.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0}], lr=rate)
-    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.997), use_buffers=True)
+    average = averaged(net)
     state_file = folder / "state.pt"
     before = images_before(start_from)
     seen, best, renew, log, spent = 0, 0.0, 0, [], 0.0
@@ -143,7 +143,7 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=900_000, pool_size=60_
     rng = np.random.default_rng([seed, seen])
     g = torch.Generator().manual_seed(seed * 7919 + seen)
     start, shown, last, losses = time.time() - spent, time.time(), seen, []
-    every = max(batch, images // 30 // batch * batch)
+    every = max(10_000, images // 30) // batch * batch  # a look at the held-out crops costs as much as training on a thousand
     slot_weight = torch.ones(SLOTS, device=device)
     slot_weight[0] = 2.5
     a = pool.arrays
@@ -154,7 +154,7 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=900_000, pool_size=60_
 
     while progress() < 1:
         p = progress()
-        lr = rate * min(1, seen / 20000 + 0.05) * 0.5 * (1 + np.cos(np.pi * p)) + rate * 0.005
+        lr = rate * min(1, seen / min(20_000, images / 12) + 0.05) * 0.5 * (1 + np.cos(np.pi * p)) + rate * 0.005
         for group in optimiser.param_groups:
             group["lr"] = lr
         pick = np.sort(rng.integers(0, pool_size, batch))
@@ -165,8 +165,7 @@ def train(data, work: pathlib.Path, fonts, seed=1, images=900_000, pool_size=60_
         kind = torch.from_numpy(a["kind"][pick].astype(np.int64)).to(device)
         net.train()
         corners = torch.from_numpy(a["corners"][pick]).to(device) + torch.tensor(shift, device=device).repeat(4) / CROP_W
-        # on processors without matrix units 16 bits are slower than 32
-        with torch.autocast("cuda", torch.bfloat16, enabled=device.startswith("cuda")):
+        with half_precision(device):
             chars, plate_class, rows, frame = net(x)
         each = F.cross_entropy(chars.float().flatten(0, 1), label.flatten(), label_smoothing=0.02, ignore_index=crops.IGNORE, reduction="none")
         # most mistakes are provinces, and they stand in the first slot: it counts for more
