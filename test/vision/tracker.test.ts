@@ -87,6 +87,14 @@ describe('the vote', () => {
     expect(vote(['皖AT2000', 0.37], ['皖AT2000', 0.945], ['皖AT2000', 0.7], ['皖AT2000', 0.65], ['皖AT2000', 0.64], ['皖AT2000', 0.7]).result()).toMatchObject({ decisive: false, read: { text: '皖AT2000' } });
   });
 
+  it('does not decide on an 8 that one good picture took for a B, however many less good ones agree', () => {
+    const result = vote(['沪WBB9509', 0.838], ['沪WB89509', 0.899], ['沪WB89509', 0.784], ['沪WB89509', 0.893], ['沪WB89509', 0.896], ['沪WB89509', 0.927]).result();
+    expect(result).toMatchObject({ decisive: false, read: { text: '沪WB89509' } });
+    expect(result?.read.confidence).toBeLessThan(0.9);
+    // clear pictures from nearer by settle it all the same
+    expect(vote(['沪WBB9509', 0.838], ['沪WB89509', 0.993], ['沪WB89509', 0.992], ['沪WB89509', 0.993]).result()?.decisive).toBe(true);
+  });
+
   it('does not decide while it flickers between two look-alikes, in whatever order they come', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: 0.7, max: 0.97, noNaN: true }), { minLength: 10, maxLength: 10 }), fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6, 7], { minLength: 8, maxLength: 8 }), (confidences, order) => {
@@ -144,6 +152,14 @@ describe('tracks', () => {
     const endings = states.filter(({ ended }) => ended);
     expect(endings).toHaveLength(1);
     expect(endings[0]?.seenAtMs).toBe(4 * frameMs);
+  });
+
+  it('end also where a hedge, faintly and unreadably like a plate, is found right beside where the vehicle was', () => {
+    const hedge: Sighting = { ...sighting(560, 300, 80), score: 0.31 };
+    const states = play([...Array.from({ length: 5 }, () => [sighting(500, 300, 100, reading('京QM86H8', 0.9)), hedge]), ...Array.from({ length: 20 }, () => [hedge])]);
+    expect(states.filter(({ ended }) => ended).map(({ track }) => track)).toEqual(['t1']);
+    // a plate that cannot be read for the dirt on it is seen all the same
+    expect(play(Array.from({ length: 3 }, () => [sighting(560, 300, 80)])).map(({ track }) => track)).toContain('t1');
   });
 
   it('end too when the camera gives no more pictures', () => {
