@@ -231,7 +231,7 @@ describe('forgiving a look-alike', () => {
 
   it('takes the household space of the plate that was meant', async () => {
     const gate = estate();
-    await drive(gate, '津A11111', 'entry');
+    await drive(gate, `${likeCharacter('京')}A11111`, 'entry');
     expect(gate.inside()).toMatchObject([{ plate: '京A11111', household: 'h1' }]);
     expect(gate.decide(request('京AD22222'))).toMatchObject({ rule: 'resident-quota' });
   });
