@@ -118,7 +118,7 @@ def ablation_tables(work: pathlib.Path) -> str:
 
 Short trainings from nothing, {done['images']:,} crops each, same seed, one thing left out; the share of characters right on
 held-out pictures (real ones as they are; spoiled by weather, light and corner error; drawn plates on held-out ground). They
-show an order of things, not what a long training reaches.
+show an order of things, not what a long training reaches; differences of a percent or two are chance.
 
 {head}{rows}
 ### Cameras never seen
