@@ -22,8 +22,8 @@ export async function drawnVideo(plate: string, directory: string): Promise<stri
   const fronts = [
     ...Array.from({ length: 44 }, (_, at) => -17 + (14 * at) / 43),
     ...Array.from({ length: 16 }, () => -3),
-    // Far beyond the horizon: an empty road.
-    ...Array.from({ length: 36 }, () => -400),
+    // Far beyond the horizon: an empty road, long enough for a refused car to back out of the lane before the next one comes.
+    ...Array.from({ length: 120 }, () => -400),
   ];
   const pictures = join(directory, 'pictures');
   execFileSync('mkdir', ['-p', pictures]);
