@@ -12,13 +12,13 @@ import shutil
 import numpy as np
 import torch
 
-from .alphabet import CLASS_INDEX, UNKNOWN, decode, encode
+from .alphabet import UNKNOWN, decode, encode
 from .crops import MIX
 from .data import read_set, split
 from .geometry import straighten
 from .grammar import KINDS
 from .networks import Reader
-from .train_reader import Samples, read_all, train, validation, whole
+from .train_reader import Samples, read_all, spoiled_held_out, train, validation, whole
 
 VARIANTS = [(), *((name,) for name in MIX if name not in ("patch", "nothing")), ("weather",), ("cut",)]
 TWO_ROWS = ("yellow-rear", "trailer", "motorcycle", "military-two", "police-motorcycle")
@@ -36,15 +36,8 @@ def spoiled(data: pathlib.Path, seed: int = 5):
     """Held-out real crops under weather, light and corner error: (images, texts)."""
     maker = Samples(data, None, seed, without=("cut",)).maker
     maker.rng = np.random.default_rng(seed)
-    images, texts = [], []
-    for name in ("train/patches", "train/crops"):
-        for item in split(read_set(data, name))[1]:
-            image = item.load()
-            quad = item.corners if item.corners is not None else whole(image)
-            crop, label, *_ = maker._finish(image, quad, item.plate, CLASS_INDEX.get(item.plate_class, UNKNOWN), 0, real=True)
-            images.append(crop)
-            texts.append(decode(label))
-    return np.stack(images), texts
+    crops = list(spoiled_held_out(maker, data, 1))
+    return np.stack([image for image, _ in crops]), [decode(label) for _, label in crops]
 
 
 def drawn_kinds(data: pathlib.Path, fonts, kinds, each: int = 24, seed: int = 6):

@@ -6,10 +6,10 @@ import pathlib
 
 import numpy as np
 
-from .alphabet import ALPHABET, CLASS_INDEX, DIGITS, INDEX, LETTERS, PROVINCES, UNKNOWN
+from .alphabet import ALPHABET, DIGITS, INDEX, LETTERS, PROVINCES
 from .data import read_set, split
 from .pair import Pair
-from .train_reader import Samples, whole
+from .train_reader import Samples, spoiled_held_out
 
 # A pair confused thirty times less often than the worst one is no look-alike any more.
 DECADES = 1.5
@@ -23,15 +23,8 @@ def held_out_reads(pair: Pair, data: pathlib.Path, fonts, seed: int = 9, painted
     painted in, so that every province is among them: (slot probabilities, labels)."""
     maker = Samples(data, fonts, seed, without=("cut",)).maker
     maker.rng = np.random.default_rng(seed)
-    images, labels = [], []
-    for name in ("train/patches", "train/crops"):
-        for item in split(read_set(data, name))[1]:
-            image = item.load()
-            quad = item.corners if item.corners is not None else whole(image)
-            for _ in range(4):
-                crop, label, *_ = maker._finish(image, quad, item.plate, CLASS_INDEX.get(item.plate_class, UNKNOWN), 0, real=True)
-                images.append(crop)
-                labels.append(label)
+    crops = list(spoiled_held_out(maker, data, 4))
+    images, labels = [image for image, _ in crops], [label for _, label in crops]
     maker.patches = maker._load(split(read_set(data, "train/patches"))[1])
     maker.patch_weights = np.linspace(0, 1, len(maker.patches) + 1)[1:]
     for _ in range(painted):

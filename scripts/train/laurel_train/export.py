@@ -12,13 +12,13 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from . import calibrate
-from .alphabet import ALPHABET, CLASSES, SLOTS
+from .alphabet import ALPHABET, CLASSES, SLOTS, decode
 from .data import load, read_set, split
 from .decode import LONG_SIDE, MULTIPLE, PAD, STRIDE, quad_iou
 from .geometry import CROP_H, CROP_W, MARGIN
 from .networks import Detector, Reader, parameters
 from .pair import Pair
-from .train_reader import Samples, validation
+from .train_reader import Samples, spoiled_held_out, validation
 
 
 class DetectorRuntime(torch.nn.Module):
@@ -176,20 +176,10 @@ def calibration_reads(pair: Pair, data: pathlib.Path, seed: int):
 
     for _, images, texts in validation(data):
         add(images, texts)
-    from .alphabet import CLASS_INDEX, decode
-    from .train_reader import whole
     maker = Samples(data, None, seed, without=("cut",)).maker  # its glyphs are not used for real pictures
     maker.rng = np.random.default_rng(seed + 77)
-    for name in ("train/patches", "train/crops"):
-        images, texts = [], []
-        for item in split(read_set(data, name))[1]:
-            image = item.load()
-            quad = item.corners if item.corners is not None else whole(image)
-            for _ in range(3):
-                crop, label, *_ = maker._finish(image, quad, item.plate, CLASS_INDEX.get(item.plate_class, -1), 0, real=True)
-                images.append(crop)
-                texts.append(decode(label))
-        add(np.stack(images), texts)
+    spoiled = list(spoiled_held_out(maker, data, 3))
+    add(np.stack([image for image, _ in spoiled]), [decode(label) for _, label in spoiled])
     for item in split(read_set(data, "train/scenes"))[1]:
         reads = pair.recognise(item.load())
         if reads:

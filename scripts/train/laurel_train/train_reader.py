@@ -58,6 +58,18 @@ def validation(data: pathlib.Path):
     return sets
 
 
+def spoiled_held_out(maker: crops.CropMaker, data: pathlib.Path, times: int):
+    """The same held-out crops under weather, light and corner error, each `times` times as `maker` draws them:
+    (image, labels) one by one."""
+    for name in ("train/patches", "train/crops"):
+        for item in split(read_set(data, name))[1]:
+            image = item.load()
+            quad = item.corners if item.corners is not None else whole(image)
+            for _ in range(times):
+                crop, label, *_ = maker._finish(image, quad, item.plate, CLASS_INDEX.get(item.plate_class, UNKNOWN), 0, real=True)
+                yield crop, label
+
+
 def whole(image: np.ndarray) -> np.ndarray:
     """The quad of a crop that holds nothing but the plate and a thin rim."""
     h, w = image.shape[:2]
