@@ -11,7 +11,7 @@ interface WiredLine {
   readonly ref: unknown;
 }
 
-const OUTPUTS = ['open', 'close', 'stop'];
+const OUTPUTS = ['open', 'close', 'stop', 'greenLight', 'redLight'];
 const INPUTS = ['approach', 'closing', 'beam', 'openLimit', 'closedLimit', 'fire', 'stop', 'button'];
 /** One contact may serve every lane. */
 const SHARED_ROLES = ['fire', 'stop'];

@@ -27,7 +27,9 @@ export const lineRefSchema = z
   line: z.union([z.number().int().min(0).max(65_535), z.string().min(1)]).meta({ description: 'GPIO offset, Modbus address, or name of a simulated line such as entry.approach', examples: [17] }),
   chip: z.string().min(1).optional().meta({ description: 'GPIO chip label as gpiodetect shows it; only for onoff', examples: ['pinctrl-rp1'] }),
   unit: z.number().int().min(1).max(254).optional().describe('Modbus unit address, listed under the units of the device; only for modbus'),
-  table: z.enum(['coil', 'discrete']).optional().describe('Modbus table; inputs default to discrete, outputs are coils'),
+  table: z.enum(['coil', 'discrete', 'holding', 'input']).optional().describe('Modbus table; inputs default to discrete, outputs are coils'),
+  bit: z.number().int().min(0).max(15).optional().describe('bit of a Modbus register, 0 the lowest; only with table holding or input'),
+  pull: z.enum(['up', 'down', 'off']).optional().describe('pull resistor of a GPIO input; as the board has it where omitted'),
   activeLow: z.boolean().optional().describe('true where 0 means occupied, pressed or energised'),
   debounceMs: durationMs(0, 2_000).optional().describe('a change must last this long to count'),
   })
@@ -63,20 +65,66 @@ export const deviceSchema = z.discriminatedUnion('driver', [
   }),
 ]);
 
+const timeOfDay = { title: 'time of day, HH:MM', examples: ['07:30'] };
+const hours = z.strictObject({
+  from: z
+    .string()
+    .regex(/^([01]\d|2[0-3]):[0-5]\d$/u, 'HH:MM')
+    .meta({ ...timeOfDay, description: 'first minute; after "to" for a night' }),
+  to: z
+    .string()
+    .regex(/^(([01]\d|2[0-3]):[0-5]\d|24:00)$/u, 'HH:MM')
+    .meta({ ...timeOfDay, description: 'first minute that is no longer in', examples: ['18:00'] }),
+});
+const weekday = z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']);
+
+const failStateSchema = z.strictObject({
+  powerUp: z
+    .enum(['close', 'stay', 'open'])
+    .default('close')
+    .describe('a boom not known to be closed at start: lower it when nothing is under it, leave it, or raise it'),
+  softwareDeath: z
+    .enum(['release', 'open'])
+    .default('release')
+    .describe('this program stops, crashes, hangs or is killed: release every contact and raise a boom that was being lowered, or raise it in any case'),
+  inputsLost: z.enum(['stay', 'open']).default('stay').describe('loop or beam under the boom cannot be read: stay, never to close, or raise the boom'),
+  relayLost: z.enum(['release', 'open']).default('release').describe('a relay board answers again after a loss: release its contacts, or raise the boom as well'),
+});
+
 const barrierSchema = z.strictObject({
   closing: z
     .enum(['gateway-closes', 'barrier-closes'])
     .describe('who lowers the boom: this gateway, or the barrier board when its own loop clears'),
+  drive: z
+    .enum(['pulse', 'hold-to-open'])
+    .default('pulse')
+    .describe('pulse: a short contact starts a run; hold-to-open: the OPEN contact stays closed as long as the boom shall be up'),
   open: lineRefSchema.describe('output: OPEN contact'),
-  close: lineRefSchema.optional().describe('output: CLOSE contact; needed for gateway-closes'),
+  close: lineRefSchema.optional().describe('output: CLOSE contact; needed for gateway-closes with pulses'),
   stop: lineRefSchema.optional().describe('output: STOP contact'),
+  greenLight: lineRefSchema.optional().describe('output: green lamp, on while whoever waits may pass'),
+  redLight: lineRefSchema.optional().describe('output: red lamp, on whenever green is not'),
   pulseMs: durationMs(100, 2_000).default(400).describe('length of the open, close and stop contact'),
   deadTimeMs: durationMs(0, 5_000).default(500).describe('least time between the open and the close contact'),
   openTimeMs: durationMs(500, 30_000).default(3_000).describe('time the boom needs to rise'),
   closeTimeMs: durationMs(500, 30_000).default(3_000).describe('time the boom needs to fall'),
+  learnRunTimes: z.boolean().default(true).describe('measure the run times at the limit switches and go by them when a switch fails'),
   runWatchdogMs: durationMs(0, 60_000).default(10_000).describe('grace beyond the run time before a motor fault is raised'),
   closeDelayMs: durationMs(0, 60_000).default(1_000).describe('clear time of the closing loop before the boom is lowered'),
   autoCloseMs: durationMs(1_000, 255_000).default(15_000).describe('an opening nobody used is ended after this'),
+  antiTailgate: z
+    .union([z.literal(0), z.literal(1), z.literal(2), z.literal(3), z.literal(4)])
+    .default(0)
+    .describe(
+      '0: closes when the vehicle it opened for is through; 1: any occupied loop holds open and restarts the close delay; 2: closes autoCloseMs after it is up; 3: closes at once when both loops were occupied together and are clear; 4: as 3, and stops opening when a second vehicle follows',
+    ),
+  heldOpen: z
+    .array(
+      hours.extend({ days: z.array(weekday).min(1).optional().meta({ description: 'days it begins on; every day where omitted', examples: [['mon', 'tue', 'wed', 'thu', 'fri']] }) }),
+    )
+    .default([])
+    .describe('times at which the boom is held open for everybody, e.g. the morning rush'),
+  failState: failStateSchema.prefault({}).describe('what the boom does when something fails'),
 });
 
 const inputsSchema = z.strictObject({
@@ -149,17 +197,6 @@ export const cameraSchema = z.strictObject({
 
 const plateText = z.string().min(1).max(16).meta({ title: 'plate', examples: ['京A12345'] });
 const isoTime = z.iso.datetime({ offset: true }).meta({ title: 'time with its offset', examples: ['2026-05-01T08:00:00+08:00'] });
-const timeOfDay = { title: 'time of day, HH:MM', examples: ['07:30'] };
-const hours = z.strictObject({
-  from: z
-    .string()
-    .regex(/^([01]\d|2[0-3]):[0-5]\d$/u, 'HH:MM')
-    .meta({ ...timeOfDay, description: 'first minute; after "to" for a night' }),
-  to: z
-    .string()
-    .regex(/^(([01]\d|2[0-3]):[0-5]\d|24:00)$/u, 'HH:MM')
-    .meta({ ...timeOfDay, description: 'first minute that is no longer in', examples: ['18:00'] }),
-});
 const lanesOf = z.array(identifier).meta({ title: 'list of lane ids', examples: [['entry']] });
 
 const accessSchema = z.strictObject({

@@ -11,7 +11,11 @@ export interface LineRef {
   /** Modbus unit (slave address) on the bus. */
   readonly unit?: number | undefined;
   /** Modbus table the line lives in. */
-  readonly table?: 'coil' | 'discrete' | undefined;
+  readonly table?: 'coil' | 'discrete' | 'holding' | 'input' | undefined;
+  /** Bit of a Modbus register, 0 the lowest. */
+  readonly bit?: number | undefined;
+  /** Pull resistor of a GPIO input. */
+  readonly pull?: 'up' | 'down' | 'off' | undefined;
   readonly activeLow?: boolean | undefined;
   readonly debounceMs?: number | undefined;
 }
@@ -29,6 +33,44 @@ export interface DigitalInput {
   state(): SignalState;
   /** Calls back on every change of state, never for the state it already has. Returns the way to stop. */
   onChange(listener: (change: SignalChange) => void): () => void;
+  /** Frequency of a loop's oscillator, Hz, where its detector reports one; undefined where not, or not read yet. */
+  frequencyHz?(): number | undefined;
+}
+
+/** One claimed line as a technician looks at it. */
+export interface LineReport {
+  readonly ref: LineRef;
+  readonly use: 'input' | 'output';
+  readonly state: SignalState;
+  /** What the hardware says, before `activeLow`, debouncing and meaning: `0`, `1`, `0x0013`; null where it was not read. */
+  readonly raw: string | null;
+  /** When the state last changed, monotonic, ms; null before the first reading. */
+  readonly sinceMs: number | null;
+  /** Changes between on and off since the start. */
+  readonly changes: number;
+  readonly frequencyHz?: number;
+}
+
+/** One unit on a shared bus. */
+export interface UnitReport {
+  readonly unit: number;
+  readonly profile: string;
+  readonly state: 'starting' | 'ok' | 'lost';
+  /** What is wrong and what to do; absent where all is well. */
+  readonly detail?: string;
+  /** Requests that were answered, and tries that were not. */
+  readonly answered: number;
+  readonly failed: number;
+  /** Time of the last request to its answer, ms. */
+  readonly roundTripMs?: number;
+}
+
+/** Bytes that went over a serial line, for a technician who looks for a fault. */
+export interface Traffic {
+  /** Monotonic, ms. */
+  readonly atMs: number;
+  readonly direction: 'sent' | 'received';
+  readonly bytes: Uint8Array;
 }
 
 /**
@@ -67,4 +109,10 @@ export interface Device {
   output(ref: LineRef): DigitalOutput;
   health(): DeviceHealth;
   onHealth(listener: (health: DeviceHealth) => void): () => void;
+  /** Every claimed line as it is now. */
+  lines(): readonly LineReport[];
+  /** Units of a shared bus; absent where there is none. */
+  units?(): readonly UnitReport[];
+  /** Raw bytes, from the call until the returned function is called; absent where there are none. */
+  onTraffic?(listener: (traffic: Traffic) => void): () => void;
 }

@@ -1,4 +1,4 @@
-export type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef, SignalChange } from './contract.js';
+export type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef, LineReport, SignalChange, Traffic, UnitReport } from './contract.js';
 export { createDevice, type DeviceOptions } from './create.js';
 export { releaseAll, type ReleaseReport } from './release-all.js';
 export { describeChips, readChips, type GpioChip } from './onoff/index.js';
@@ -7,3 +7,4 @@ export { Claims } from './claims.js';
 export { HealthSource } from './health-source.js';
 export { checkPulse, describeLine, longestPulseMs } from './pulse-limit.js';
 export { SignalInput } from './signal-input.js';
+export { OutputRecord } from './output-record.js';

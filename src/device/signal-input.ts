@@ -1,6 +1,6 @@
 import type { Clock, Log, SignalState, Timer } from '../base/index.js';
 import { errorText } from '../base/index.js';
-import type { DigitalInput, LineRef, SignalChange } from './contract.js';
+import type { DigitalInput, LineRef, LineReport, SignalChange } from './contract.js';
 
 /**
  * The input every driver hands out: keeps the state, debounces, tells listeners.
@@ -16,6 +16,9 @@ export class SignalInput implements DigitalInput {
   readonly #listeners = new Set<(change: SignalChange) => void>();
   #state: SignalState = 'unknown';
   #settling: Timer | undefined;
+  #raw: string | null = null;
+  #sinceMs: number | null = null;
+  #changes = 0;
 
   /** @param debounceMs time a new level has to last, ms; what the reference says comes first */
   constructor(ref: LineRef, clock: Clock, log: Log, debounceMs = 0) {
@@ -36,8 +39,17 @@ export class SignalInput implements DigitalInput {
     };
   }
 
-  /** Takes one reading of the line (logical: `activeLow` is resolved already). */
-  report(reading: SignalState): void {
+  /** The line for a technician. */
+  lineReport(): LineReport {
+    return { ref: this.ref, use: 'input', state: this.#state, raw: this.#raw, sinceMs: this.#sinceMs, changes: this.#changes };
+  }
+
+  /**
+   * Takes one reading of the line (logical: `activeLow` is resolved already).
+   * @param raw what the hardware said, for a technician; null where it could not be read
+   */
+  report(reading: SignalState, raw: string | null = null): void {
+    this.#raw = raw;
     if (reading === this.#state) {
       this.#stopSettling();
       return;
@@ -61,7 +73,9 @@ export class SignalInput implements DigitalInput {
   }
 
   #commit(state: SignalState): void {
+    if (isLevel(state) && isLevel(this.#state)) this.#changes += 1;
     this.#state = state;
+    this.#sinceMs = this.#clock.monoMs();
     const change: SignalChange = { state, atMs: this.#clock.monoMs() };
     for (const listener of [...this.#listeners]) {
       try {

@@ -1,5 +1,5 @@
 import { GateError, type Clock, type SignalState, type Timer } from '../base/index.js';
-import type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef, SignalChange } from '../device/index.js';
+import type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef, LineReport, SignalChange } from '../device/index.js';
 import type { ContactName } from './boom.js';
 import type { Detector, DetectorFault } from './detector.js';
 import { sensorNames, type SimLane, type SimSensor } from './lane.js';
@@ -100,6 +100,10 @@ export class SimDevice implements Device {
     return () => this.#healthListeners.delete(listener);
   }
 
+  lines(): readonly LineReport[] {
+    return [...this.#inputs.values(), ...this.#outputs.values()].map((line) => line.lineReport());
+  }
+
   /** Makes something fail until it is cleared. @throws GateError `DEVICE_LINE_INVALID` */
   inject(fault: SimFault): void {
     switch (fault.kind) {
@@ -187,6 +191,8 @@ class SimInput implements DigitalInput {
   #connected = false;
   #state: SignalState = 'unknown';
   #pending: Timer[] = [];
+  #sinceMs: number | null = null;
+  #changes = 0;
   lateMs = 0;
 
   constructor(ref: LineRef, detector: Detector, safety: boolean, world: World, clock: Clock) {
@@ -206,6 +212,11 @@ class SimInput implements DigitalInput {
   onChange(listener: (change: SignalChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  lineReport(): LineReport {
+    const raw = this.#state === 'on' ? '1' : this.#state === 'off' ? '0' : null;
+    return { ref: this.ref, use: 'input', state: this.#state, raw, sinceMs: this.#sinceMs, changes: this.#changes };
   }
 
   connect(connected: boolean): void {
@@ -230,6 +241,8 @@ class SimInput implements DigitalInput {
 
   #tell(state: SignalState): void {
     if (state === this.#state) return;
+    if (this.#sinceMs !== null) this.#changes += 1;
+    this.#sinceMs = this.#clock.monoMs();
     this.#state = state;
     if (this.#safety) this.#detector.tellSeen(state, this.#world.nowMs);
     for (const listener of this.#listeners) listener({ state, atMs: this.#clock.monoMs() });
@@ -249,6 +262,8 @@ class SimOutput implements DigitalOutput {
   #failure: 'output-fails' | 'output-dead' | undefined;
   #pulse: Timer | undefined;
   #energised = false;
+  #sinceMs: number | null = null;
+  #changes = 0;
 
   constructor(ref: LineRef, timesPulses: boolean, lane: SimLane, contact: ContactName, world: World, clock: Clock, device: string) {
     this.ref = ref;
@@ -293,6 +308,11 @@ class SimOutput implements DigitalOutput {
     return this.#energised ? 'on' : 'off';
   }
 
+  lineReport(): LineReport {
+    const state = this.state();
+    return { ref: this.ref, use: 'output', state, raw: state === 'unknown' ? null : this.#energised ? '1' : '0', sinceMs: this.#sinceMs, changes: this.#changes };
+  }
+
   connect(connected: boolean): void {
     this.#connected = connected;
     if (connected) this.#started = true;
@@ -316,6 +336,10 @@ class SimOutput implements DigitalOutput {
   }
 
   #set(energised: boolean): void {
+    if (energised !== this.#energised) {
+      this.#changes += 1;
+      this.#sinceMs = this.#clock.monoMs();
+    }
     this.#energised = energised;
     if (this.#failure === 'output-dead' && energised) return;
     this.#lane.setContact(this.#contact, energised, this.#world.nowMs);

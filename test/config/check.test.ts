@@ -100,7 +100,7 @@ gate.yaml:16:34  lanes[0].barrier.open.line
 
 gate.yaml:17:7  lanes[0].barrier.pulsMs
   found     an unknown key
-  expected  one of closing, open, close, stop, pulseMs, deadTimeMs, openTimeMs, closeTimeMs, runWatchdogMs, closeDelayMs, autoCloseMs here
+  expected  one of closing, drive, open, close, stop, greenLight, redLight, pulseMs, deadTimeMs, openTimeMs, closeTimeMs, learnRunTimes, runWatchdogMs, closeDelayMs, autoCloseMs, antiTailgate, heldOpen, failState here
   perhaps   pulseMs
   example   pulseMs: 400
 

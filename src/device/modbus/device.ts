@@ -1,6 +1,6 @@
 import { GateError, type Clock, type Log } from '../../base/index.js';
 import { Claims } from '../claims.js';
-import type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef } from '../contract.js';
+import type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef, LineReport } from '../contract.js';
 import { HealthSource } from '../health-source.js';
 import { SignalInput } from '../signal-input.js';
 import { ModbusBus } from './bus.js';
@@ -116,6 +116,10 @@ export class ModbusDevice implements Device {
     return this.#health.onChange(listener);
   }
 
+  lines(): readonly LineReport[] {
+    return [...this.#claims.inputs, ...this.#claims.outputs].map((line) => line.lineReport());
+  }
+
   #unitOf(ref: LineRef): ModbusUnitOptions {
     const units = this.#options.units;
     const only = units.length === 1 ? units[0] : undefined;
@@ -147,7 +151,10 @@ export class ModbusDevice implements Device {
         count,
         everyMs,
         onBits: (bits) => {
-          for (const input of ownInputs) input.report(input.map.decode(input.map.addresses.map((bit) => bits[bit - address])));
+          for (const input of ownInputs) {
+            const own = input.map.addresses.map((bit) => bits[bit - address]);
+            input.report(input.map.decode(own), own.map((bit) => (bit === undefined ? '-' : bit ? '1' : '0')).join(' '));
+          }
           for (const output of ownOutputs) output.onReadBack(bits[output.map.coil - address]);
         },
         onUnknown: () => {

@@ -1,5 +1,6 @@
 import { GateError, type Clock, type Log, type SignalState, type Timer } from '../../base/index.js';
-import type { DigitalOutput, LineRef } from '../contract.js';
+import type { DigitalOutput, LineRef, LineReport } from '../contract.js';
+import { OutputRecord } from '../output-record.js';
 import { checkPulse, describeLine } from '../pulse-limit.js';
 import type { ModbusBus, WriteOrder } from './bus.js';
 import { pulseUnits, type OutputMap } from './profiles.js';
@@ -34,7 +35,7 @@ export class ModbusOutput implements DigitalOutput {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #activeLow: boolean;
-  #state: SignalState = 'unknown';
+  readonly #record: OutputRecord;
   #held = false;
   /** Until then the coil may be on: a pulse runs. */
   #pulseEndMs = 0;
@@ -54,6 +55,7 @@ export class ModbusOutput implements DigitalOutput {
     this.#clock = clock;
     this.#log = log;
     this.#activeLow = ref.activeLow ?? false;
+    this.#record = new OutputRecord(ref, clock);
   }
 
   async pulse(durationMs: number): Promise<void> {
@@ -96,14 +98,18 @@ export class ModbusOutput implements DigitalOutput {
   }
 
   state(): SignalState {
-    return this.#state;
+    return this.#record.state;
+  }
+
+  lineReport(): LineReport {
+    return this.#record.report();
   }
 
   /** What the coil was read as. A coil that is on for no reason is switched off, a hold that was lost is restored. */
   onReadBack(coil: boolean | undefined): void {
     if (coil === undefined) return;
     const active = coil !== this.#activeLow;
-    this.#state = active ? 'on' : 'off';
+    this.#record.set(active ? 'on' : 'off');
     if (!this.#bus.settled || this.#pending !== undefined || this.#off !== undefined) return;
     const mayBeOn = this.#held || this.#clock.monoMs() < this.#pulseEndMs + (this.timesPulses ? boardGraceMs : 0);
     if (active && !mayBeOn) {
@@ -116,7 +122,7 @@ export class ModbusOutput implements DigitalOutput {
   }
 
   onUnknown(): void {
-    this.#state = 'unknown';
+    this.#record.set('unknown');
   }
 
   /** Switches off once more and gives up after a short time; for stopping. Resolves in any case. */
@@ -150,7 +156,7 @@ export class ModbusOutput implements DigitalOutput {
       done: () => {
         if (this.#pending?.order !== order) return;
         this.#pending = undefined;
-        this.#state = 'on';
+        this.#record.set('on');
         confirmed();
         resolve();
       },
@@ -158,7 +164,7 @@ export class ModbusOutput implements DigitalOutput {
         reject(error);
         if (this.#pending?.order !== order) return;
         this.#pending = undefined;
-        this.#state = 'unknown';
+        this.#record.set('unknown');
         // The unit may have acted although its answer was lost. A hold that stood before stands on.
         if (!this.#held) this.#switchOff();
       },
@@ -191,7 +197,7 @@ export class ModbusOutput implements DigitalOutput {
         if (this.#off?.order !== order) return;
         const { callers } = this.#off;
         this.#off = undefined;
-        this.#state = 'off';
+        this.#record.set('off');
         for (const waiting of callers) waiting.resolve();
       },
       failed: (error) => {

@@ -32,7 +32,7 @@ export interface ModbusProfile {
 
 const generic: ModbusProfile = {
   name: 'generic',
-  input: (ref) => oneBit(ref, ref.table ?? 'discrete', address(ref, 65_535)),
+  input: (ref) => oneBit(ref, bitTable(ref), address(ref, 65_535)),
   output: (ref) => ({ coil: coilAddress(ref, 65_535) }),
 };
 
@@ -43,7 +43,7 @@ const generic: ModbusProfile = {
  */
 const waveshareRelay: ModbusProfile = {
   name: 'waveshare-relay',
-  input: (ref) => oneBit(ref, ref.table ?? 'discrete', address(ref, 31)),
+  input: (ref) => oneBit(ref, bitTable(ref), address(ref, 31)),
   output: (ref) => {
     const coil = coilAddress(ref, 31);
     // The board's timer closes a relay and opens it; wired the other way round the pulse has to be timed here.
@@ -89,6 +89,12 @@ export function profileOf(name: ModbusProfileName): ModbusProfile {
 /** Units of the board's timer for a pulse: rounded up, because a contact too short may not move the boom. */
 export function pulseUnits(durationMs: number, unitMs: number, mostUnits: number): number {
   return Math.min(mostUnits, Math.max(1, Math.ceil(durationMs / unitMs)));
+}
+
+function bitTable(ref: LineRef): BitTable {
+  const { table = 'discrete' } = ref;
+  if (table === 'coil' || table === 'discrete') return table;
+  throw invalid(ref, 'registers are not read by this profile');
 }
 
 function oneBit(ref: LineRef, table: BitTable, at: number): InputMap {

@@ -1,6 +1,6 @@
 import { GateError, errorText, type Clock, type Log, type Timer } from '../../base/index.js';
 import { Claims } from '../claims.js';
-import type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef } from '../contract.js';
+import type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef, LineReport } from '../contract.js';
 import { HealthSource } from '../health-source.js';
 import { SignalInput } from '../signal-input.js';
 import { readChips, resolveLine, type GpioChip } from './chips.js';
@@ -46,7 +46,7 @@ class OnoffInput extends SignalInput {
     if (line.hasEdges) {
       line.watch((active) => {
         this.#edges += 1;
-        if (this.#line === line) this.report(active ? 'on' : 'off');
+        if (this.#line === line) this.#level(active);
       });
     }
   }
@@ -58,6 +58,10 @@ class OnoffInput extends SignalInput {
     return line;
   }
 
+  #level(active: boolean): void {
+    this.report(active ? 'on' : 'off', active !== (this.ref.activeLow ?? false) ? '1' : '0');
+  }
+
   /** @throws GateError `DEVICE_LOST` */
   async refresh(): Promise<void> {
     const line = this.#line;
@@ -65,7 +69,7 @@ class OnoffInput extends SignalInput {
     const edges = this.#edges;
     const active = await line.read();
     // An edge that came meanwhile is newer than this reading.
-    if (this.#line === line && edges === this.#edges) this.report(active ? 'on' : 'off');
+    if (this.#line === line && edges === this.#edges) this.#level(active);
   }
 }
 
@@ -173,6 +177,10 @@ export class OnoffDevice implements Device {
 
   onHealth(listener: (health: DeviceHealth) => void): () => void {
     return this.#health.onChange(listener);
+  }
+
+  lines(): readonly LineReport[] {
+    return [...this.#claims.inputs, ...this.#claims.outputs].map((line) => line.lineReport());
   }
 
   #checkRef(ref: LineRef): void {

@@ -1,5 +1,6 @@
 import { GateError, type Clock, type Log, type SignalState, type Timer } from '../../base/index.js';
-import type { DigitalOutput, LineRef } from '../contract.js';
+import type { DigitalOutput, LineRef, LineReport } from '../contract.js';
+import { OutputRecord } from '../output-record.js';
 import { checkPulse, describeLine } from '../pulse-limit.js';
 import type { SysfsLine } from './sysfs-line.js';
 
@@ -18,7 +19,7 @@ export class OnoffOutput implements DigitalOutput {
   readonly #onFailure: (output: OnoffOutput, error: GateError) => void;
   #line: SysfsLine | undefined;
   #missing: GateError;
-  #state: SignalState = 'unknown';
+  readonly #record: OutputRecord;
   #held = false;
   #drives = 0;
   #endsAtMs = 0;
@@ -29,6 +30,7 @@ export class OnoffOutput implements DigitalOutput {
     this.#clock = clock;
     this.#log = log;
     this.#onFailure = onFailure;
+    this.#record = new OutputRecord(ref, clock);
     this.#missing = new GateError('DEVICE_LOST', `The ${describeLine(ref)} is not open: start the device first.`, { line: ref });
   }
 
@@ -65,13 +67,17 @@ export class OnoffOutput implements DigitalOutput {
   }
 
   state(): SignalState {
-    return this.#state;
+    return this.#record.state;
+  }
+
+  lineReport(): LineReport {
+    return this.#record.report();
   }
 
   /** Takes over a line that was just opened, inactive. */
   attach(line: SysfsLine): void {
     this.#line = line;
-    this.#state = 'off';
+    this.#record.set('off');
   }
 
   /** Gives up the line; orders are refused with `error` from here on, and none of them is kept for later. */
@@ -79,7 +85,7 @@ export class OnoffOutput implements DigitalOutput {
     const line = this.#line;
     this.#line = undefined;
     this.#missing = error;
-    this.#state = 'unknown';
+    this.#record.set('unknown');
     this.#held = false;
     this.#cancelEnd();
     return line;
@@ -101,7 +107,7 @@ export class OnoffOutput implements DigitalOutput {
     const drives = this.#drives;
     const active = await line.read();
     // An order that came meanwhile is newer than this reading.
-    if (this.#line === line && drives === this.#drives) this.#state = active ? 'on' : 'off';
+    if (this.#line === line && drives === this.#drives) this.#record.set(active ? 'on' : 'off');
   }
 
   #order(run: () => void): Promise<void> {
@@ -119,7 +125,7 @@ export class OnoffOutput implements DigitalOutput {
     this.#drives += 1;
     try {
       line.drive(active);
-      this.#state = active ? 'on' : 'off';
+      this.#record.set(active ? 'on' : 'off');
     } catch (error) {
       const failure = error instanceof GateError ? error : new GateError('DEVICE_LOST', String(error), {}, error);
       this.#onFailure(this, failure);
