@@ -1,3 +1,5 @@
+import { weekdays, type LocalMoment, type Weekday } from '../base/index.js';
+
 /** A daily window in minutes of the local day; `to` before `from` runs over midnight, `to` equal to `from` is all day. */
 export interface HoursWindow {
   readonly from: number;
@@ -16,4 +18,19 @@ export function minutesOf(text: string): number | undefined {
 export function withinHours(minuteOfDay: number, { from, to }: HoursWindow): boolean {
   if (from === to) return true;
   return from < to ? minuteOfDay >= from && minuteOfDay < to : minuteOfDay >= from || minuteOfDay < to;
+}
+
+/** A window on certain days; one over midnight belongs to the day it begins on. Without days it is every day's. */
+export interface DaysWindow extends HoursWindow {
+  readonly days?: readonly Weekday[] | undefined;
+}
+
+/** True when the moment lies in one of the windows. */
+export function withinWindows({ weekday, minuteOfDay }: LocalMoment, windows: readonly DaysWindow[]): boolean {
+  const yesterday = weekdays[(weekdays.indexOf(weekday) + 6) % 7] ?? weekday;
+  return windows.some((window) => {
+    if (!withinHours(minuteOfDay, window)) return false;
+    const overMidnight = window.from > window.to && minuteOfDay < window.to;
+    return window.days?.includes(overMidnight ? yesterday : weekday) ?? true;
+  });
 }

@@ -1,4 +1,4 @@
-import { GateError, type JsonObject, type LaneId, type PassageId } from '../base/index.js';
+import { GateError, LocalTime, type JsonObject, type LaneId, type PassageId } from '../base/index.js';
 import type { PlateText } from '../plate/index.js';
 import { decide, type OccupancyView } from './decide.js';
 import { buildLists, type AccessLists, type AccessRules } from './lists.js';
@@ -60,7 +60,7 @@ export class AccessRepository {
   readonly #occupancy = new Occupancy();
   /** Last decision per read plate, oldest first. */
   readonly #recent = new Map<PlateText, Recent>();
-  readonly #localTime: Intl.DateTimeFormat;
+  readonly #localTime: LocalTime;
   #lists: AccessLists;
 
   /**
@@ -73,7 +73,7 @@ export class AccessRepository {
     this.#timezone = options.timezone;
     this.#lists = buildLists(options.rules, Date.parse);
     try {
-      this.#localTime = new Intl.DateTimeFormat('en-GB', { timeZone: options.timezone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+      this.#localTime = new LocalTime(options.timezone);
     } catch (cause) {
       throw new GateError('CONFIG_INVALID', `site.timezone: ${JSON.stringify(options.timezone)} is not known; write an IANA name, e.g. Asia/Shanghai`, {}, cause);
     }
@@ -99,12 +99,7 @@ export class AccessRepository {
 
   /** Minute of the site's local day, 0 to 1439. */
   minuteOfDay(wallMs: number): number {
-    let minutes = 0;
-    for (const { type, value } of this.#localTime.formatToParts(wallMs)) {
-      if (type === 'hour') minutes += Number(value) * 60;
-      if (type === 'minute') minutes += Number(value);
-    }
-    return minutes;
+    return this.#localTime.at(wallMs).minuteOfDay;
   }
 
   /** Decides on a vehicle, in well under a millisecond, and keeps in mind what was decided until its passage ends. */

@@ -4,3 +4,4 @@ export { silentLog, type Log } from './log.js';
 export type { JsonObject, JsonValue, LaneId, PassageId, Point, Quad, SignalState } from './types.js';
 export { toJson, toJsonObject } from './json.js';
 export { svgPathData, type PathCommand } from './svg-path.js';
+export { LocalTime, weekdays, type LocalMoment, type Weekday } from './local-time.js';

@@ -30,6 +30,8 @@ const orders: readonly (readonly [Target, string])[] = [
   ['hold', 'open a barrier and keep it open until release'],
   ['release', 'end a hold; the barrier closes when it is clear'],
   ['stop', 'stop a moving barrier where it is'],
+  ['fire', 'open a barrier and hold it open over everything but STOP, until fire-over'],
+  ['fire-over', 'end that'],
 ];
 
 function wholeNumber(least: number, most: number): (text: string) => number {

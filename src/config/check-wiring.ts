@@ -100,6 +100,32 @@ function sharingFaults(lines: readonly WiredLine[]): readonly RawFault[] {
   return faults;
 }
 
+/** What the kind of barrier needs, and what means nothing to it. */
+function barrierFaults(barrier: unknown, path: RawPath): readonly RawFault[] {
+  if (!isRecord(barrier)) return [];
+  const holds = barrier['drive'] === 'hold-to-open';
+  const faults: RawFault[] = [];
+  if (barrier['closing'] === 'gateway-closes' && !holds && barrier['close'] === undefined) {
+    faults.push({
+      path: [...path, 'close'],
+      found: 'nothing, although closing is gateway-closes',
+      expected: 'the output of the CLOSE contact, or closing: barrier-closes where the board lowers the boom by itself, or drive: hold-to-open where it falls when OPEN is released',
+      example: 'close: {device: relays, line: 1}',
+    });
+  }
+  if (holds && barrier['close'] !== undefined) {
+    faults.push({ path: [...path, 'close'], found: 'a CLOSE contact, although drive is hold-to-open', expected: 'no close: the release of OPEN lowers the boom' });
+  }
+  if (barrier['antiTailgate'] === 4 && (holds || barrier['stop'] === undefined)) {
+    faults.push(
+      holds
+        ? { path: [...path, 'antiTailgate'], found: '4, although drive is hold-to-open', expected: '0 to 3: a boom that is held up cannot be stopped half-way', example: 'antiTailgate: 3' }
+        : { path: [...path, 'stop'], found: 'nothing, although antiTailgate is 4', expected: 'the output of the STOP contact, which ends a rise when a second vehicle follows', example: 'stop: {device: relays, line: 2}' },
+    );
+  }
+  return faults;
+}
+
 /** Lanes, cameras and devices against each other. */
 export function wiringFaults(root: unknown): readonly RawFault[] {
   const devices = listOf(field(root, 'devices'));
@@ -144,15 +170,7 @@ export function wiringFaults(root: unknown): readonly RawFault[] {
       if (other !== undefined) faults.push({ path: ['lanes', index, 'camera'], found: `${JSON.stringify(camera)}, which lanes[${other}] uses`, expected: 'a camera of its own for every lane' });
       watched.set(camera, other ?? index);
     }
-    const barrier = field(lane, 'barrier');
-    if (field(barrier, 'closing') === 'gateway-closes' && isRecord(barrier) && barrier['close'] === undefined) {
-      faults.push({
-        path: ['lanes', index, 'barrier', 'close'],
-        found: 'nothing, although closing is gateway-closes',
-        expected: 'the output of the CLOSE contact, or closing: barrier-closes where the board lowers the boom by itself',
-        example: 'close: {device: relays, line: 1}',
-      });
-    }
+    faults.push(...barrierFaults(field(lane, 'barrier'), ['lanes', index, 'barrier']));
   }
 
   const lines = wiredLines(root);

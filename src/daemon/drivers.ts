@@ -1,7 +1,7 @@
 import type { Clock, Log } from '../base/index.js';
 import type { DeviceConfig, GateConfig, LaneConfig } from '../config/index.js';
 import { createDevice, releaseAll, type Device, type DigitalInput, type DigitalOutput, type LineRef, type ReleaseReport } from '../device/index.js';
-import type { OutputName, SensorName } from '../lane/index.js';
+import type { OutputName, RelayWatch, SensorName } from '../lane/index.js';
 import { SimDevice, World, simLaneSpec } from '../sim/index.js';
 
 type SimConfig = Extract<DeviceConfig, { driver: 'sim' }>;
@@ -20,7 +20,8 @@ export interface LaneWiring {
 }
 
 const sensorNames: readonly SensorName[] = ['approach', 'closing', 'beam', 'openLimit', 'closedLimit', 'fire', 'stop', 'button'];
-const outputNames: readonly OutputName[] = ['open', 'close', 'stop'];
+const contactNames = ['open', 'close', 'stop'] as const;
+const outputNames: readonly OutputName[] = [...contactNames, 'greenLight', 'redLight'];
 
 /** A simulated world with the lanes of a configuration that are wired to it. */
 function createWorld(device: SimConfig, lanes: readonly LaneConfig[]): World {
@@ -64,6 +65,22 @@ export function wireLane(lane: LaneConfig, devices: ReadonlyMap<string, Device>)
     if (ref !== undefined && device !== undefined) outputs[name] = device.output(ref);
   }
   return { inputs, outputs };
+}
+
+/** Whether the boards behind a lane's contacts answer, by what their lines say and whenever the health of a device changes. */
+export function watchRelays(wiring: LaneWiring, devices: ReadonlyMap<string, Device>): RelayWatch {
+  const contacts = contactNames.flatMap((name) => wiring.outputs[name] ?? []);
+  const own = [...devices.values()].filter((device) => contacts.some(({ ref }) => ref.device === device.id));
+  return {
+    available: () => contacts.every((contact) => contact.state() !== 'unknown'),
+    detail: () => own.flatMap((device) => device.health().detail ?? []).join(' '),
+    onChange: (listener) => {
+      const ends = own.map((device) => device.onHealth(listener));
+      return () => {
+        for (const end of ends) end();
+      };
+    },
+  };
 }
 
 /**

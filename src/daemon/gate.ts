@@ -1,17 +1,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AccessRepository, type Decision } from '../access/index.js';
-import { GateError, errorText, toJsonObject, type Clock, type GateErrorCode, type JsonObject, type LaneId, type Log, type PassageId, type Timer } from '../base/index.js';
+import { AccessRepository, minutesOf, withinWindows, type DaysWindow, type Decision } from '../access/index.js';
+import { GateError, LocalTime, errorText, toJsonObject, type Clock, type GateErrorCode, type JsonObject, type LaneId, type Log, type PassageId, type Timer } from '../base/index.js';
 import type { GateConfig } from '../config/index.js';
 import { SqliteJournal, type Journal, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
-import { LaneRunner, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type LaneEvent, type LaneMeasure, type LaneView, type PhotographReason } from '../lane/index.js';
+import { LaneRunner, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
 import { EmbeddedBroker, Uplink } from '../uplink/index.js';
 import { VisionClient, type CameraState, type TrackReport, type Vision, type VisionHealth } from '../vision/index.js';
 import { WebServer, type GatePort } from '../web/index.js';
 import type { Device } from '../device/index.js';
 import { ClockTrust, EventLoopDelay, Heartbeats, processMetrics } from '../ops/index.js';
-import { createDrivers, wireLane, type Drivers } from './drivers.js';
+import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js';
 import { resolveCamera, resolveUplink, type GateSecrets } from './secrets.js';
 import { SimulatedSite } from './simulated-site.js';
 
@@ -25,6 +25,9 @@ const drainPollMs = 50;
 const frameLimitMs = 30_000;
 const laneLimitMs = 15_000;
 const roomLimitMs = 300_000;
+const scheduleCheckMs = 1_000;
+const runTimesPrefix = 'lane-run-times/';
+const runTimesKey = (lane: LaneId): string => `${runTimesPrefix}${lane}`;
 
 function outcomeCode(reason: CommandOutcome['reason']): GateErrorCode {
   return reason === 'duplicate' ? 'COMMAND_DUPLICATE' : 'COMMAND_REFUSED';
@@ -56,6 +59,7 @@ export interface GateOptions {
 interface Lane {
   readonly runner: LaneRunner;
   readonly photographs: Map<PassageId, number>;
+  readonly heldOpen: readonly DaysWindow[];
 }
 
 /**
@@ -86,12 +90,15 @@ export class Gate implements GatePort {
   #startedMs = 0;
   #passageCount = 0;
   #worldTimer: Timer | undefined;
+  #scheduleTimer: Timer | undefined;
+  readonly #localTime: LocalTime;
   #stopping = false;
 
   constructor(options: GateOptions) {
     const { config, clock, log } = options;
     this.#options = options;
     this.#heartbeats = new Heartbeats(clock);
+    this.#localTime = new LocalTime(config.site.timezone);
     this.#clockTrust = new ClockTrust({ clock, log, onStep: (deltaMs) => this.#record({ type: 'clock.stepped', payload: { deltaMs } }), onTrusted: () => this.#record({ type: 'clock.trusted', payload: {} }) });
     this.journal = new SqliteJournal({
       directory: join(config.gate.dataDirectory, 'journal'),
@@ -120,10 +127,13 @@ export class Gate implements GatePort {
           newPassageId: () => this.#newPassageId(),
           onView: (view) => this.#live('lane', view),
           onPassageEnd: (ended) => this.#passageEnded(ended),
+          relays: watchRelays(wiring, this.drivers.devices),
+          onLearned: ({ openMs, closeMs }) => this.#remember(runTimesKey(lane.id), { openMs, closeMs }),
           onMeasure: (measure) => options.hooks?.onMeasure?.(lane.id, measure),
         },
       });
-      this.#lanes.set(lane.id, { runner, photographs: new Map() });
+      const heldOpen = lane.barrier.heldOpen.map(({ from, to, days }) => ({ from: minutesOf(from) ?? 0, to: minutesOf(to) ?? 0, days }));
+      this.#lanes.set(lane.id, { runner, photographs: new Map(), heldOpen });
     }
   }
 
@@ -150,7 +160,9 @@ export class Gate implements GatePort {
     await this.#atMost(journalStartMs, journalStarted);
     this.#record({ type: 'gate.started', payload: { version, lanes: config.lanes.map((lane) => lane.id) } });
     const unfinished = this.#epoch > 0 ? await this.#unfinishedPassages() : new Map<LaneId, readonly PassageId[]>();
-    for (const [id, lane] of this.#lanes) lane.runner.start(unfinished.get(id) ?? []);
+    const learned = await this.#learnedRunTimes();
+    for (const [id, lane] of this.#lanes) lane.runner.start(unfinished.get(id) ?? [], learned.get(id));
+    this.#followSchedule();
 
     for (const id of this.#lanes.keys()) this.#heartbeats.expect(`lane ${id}`, laneLimitMs);
     this.#heartbeats.expect('journal', roomLimitMs);
@@ -168,6 +180,7 @@ export class Gate implements GatePort {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#worldTimer?.cancel();
+    this.#scheduleTimer?.cancel();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.runner.stop()));
     this.#record({ type: 'gate.stopped', payload: { reason } });
     const attempt = (what: string, stop: () => Promise<void> | undefined): Promise<void> => this.#attempt(what, async () => await stop());
@@ -340,6 +353,33 @@ export class Gate implements GatePort {
     const byLane = new Map<LaneId, PassageId[]>();
     for (const [passage, lane] of open) byLane.set(lane, [...(byLane.get(lane) ?? []), passage]);
     return byLane;
+  }
+
+  /** Run times that the lanes measured before a restart. */
+  async #learnedRunTimes(): Promise<ReadonlyMap<LaneId, LearnedRunTimes>> {
+    const learned = new Map<LaneId, LearnedRunTimes>();
+    try {
+      const rows = await this.journal.recallAll(runTimesPrefix);
+      const time = (value: unknown): number | null => (typeof value === 'number' && value > 0 ? value : null);
+      for (const [key, { openMs, closeMs }] of rows) learned.set(key.slice(runTimesPrefix.length), { openMs: time(openMs), closeMs: time(closeMs) });
+    } catch (error) {
+      this.#options.log.warn({ error: errorText(error) }, 'run times measured before the restart cannot be looked up; those configured count');
+    }
+    return learned;
+  }
+
+  #remember(key: string, value: JsonObject): void {
+    this.journal.remember(key, value).catch((error: unknown) => this.#options.log.warn({ key, error: errorText(error) }, 'a measured value could not be stored'));
+  }
+
+  /** Windows in which lanes are held open. With a clock that cannot be trusted nobody knows whether it is morning. */
+  #followSchedule(): void {
+    const { clock } = this.#options;
+    const now = this.#localTime.at(clock.wallMs());
+    for (const { runner, heldOpen } of this.#lanes.values()) {
+      if (heldOpen.length > 0) runner.schedule(this.#clockTrust.trusted() && withinWindows(now, heldOpen));
+    }
+    this.#scheduleTimer = clock.after(scheduleCheckMs, () => this.#followSchedule());
   }
 
   #newPassageId(): PassageId {

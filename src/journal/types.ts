@@ -12,6 +12,7 @@ export type EventType =
   | 'boom.closing'
   | 'boom.stopped'
   | 'boom.fault'
+  | 'boom.learned'
   | 'lane.attention'
   | 'lane.attention-cleared'
   | 'input.fault'

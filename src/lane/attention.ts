@@ -1,4 +1,4 @@
-import { UNDER_BOOM, stopInForce } from './facts.js';
+import { UNDER_BOOM, fireInForce, held, stopInForce } from './facts.js';
 import type { LaneState, Passage } from './state.js';
 import { journal, patch, type Step } from './step.js';
 import type { AttentionCode, DriverMessage } from './types.js';
@@ -19,7 +19,8 @@ function wanted(state: LaneState, nowMs: number): ReadonlyMap<AttentionCode, str
   const { stalledMs } = state.settings;
   if (!state.started) return codes;
   if (stopInForce(state)) codes.set('stopped', state.stop.input ? 'stop input' : 'stop command');
-  if (state.fire) codes.set('fire', 'fire panel');
+  if (fireInForce(state)) codes.set('fire', state.fire.input ? 'fire panel' : 'fire command');
+  if (state.boom.lock === 'fail-state') codes.set('fail-state', state.boom.failOpen?.detail ?? 'left until somebody wants a movement');
   if (state.boom.lock === 'second-obstruction') codes.set('second-obstruction', state.boom.reversal?.detail ?? 'stays open');
   const sinceMs = underBoomSinceMs(state);
   if (sinceMs !== null && nowMs >= sinceMs + stalledMs) codes.set('vehicle-under-boom', 'has not moved for long');
@@ -49,8 +50,8 @@ function message(state: LaneState): DriverMessage {
   const rule = passage?.decision?.rule ?? null;
   const say = (code: DriverMessage['code']): DriverMessage => ({ code, direction, plate, rule });
   if (stopInForce(state)) return say('stopped');
-  if (state.fire) return say('fire');
-  if (passage === null) return say(state.held ? 'held-open' : 'idle');
+  if (fireInForce(state)) return say('fire');
+  if (passage === null) return say(held(state) ? 'held-open' : 'idle');
   if (passage.clearedBy !== null) return say('approved');
   const outcome = passage.decision?.outcome;
   return say(outcome === 'refuse' ? 'refused' : outcome === 'ask' ? 'ask' : 'reading');

@@ -1,32 +1,35 @@
+import type { SignalState } from '../base/index.js';
 import type { LaneInput } from './input.js';
 import type { Urgency } from './effect.js';
-import { clearSinceMs, firstClaim, gatewayCloses, heldOpen, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, positionAt, upReason, wired } from './facts.js';
+import { clearSinceMs, firstClaim, followed, gatewayCloses, heldOpen, holdDrive, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, positionAt, runTimes, sensorState, stopInForce, upReason, wired } from './facts.js';
 import { closingContactGuards, closingGuards, firstBlocking, openingContactGuards, openingGuards } from './guards.js';
 import type { Contact, Movement, PendingMovement } from './state.js';
-import { journal, latch, patchBoom, patchPassage, takeSerial, unlatch, type Step } from './step.js';
-import type { Cause, OutputName } from './types.js';
+import { journal, latch, patch, patchBoom, patchPassage, takeSerial, unlatch, type Step } from './step.js';
+import type { Cause, ContactName } from './types.js';
 
-const OUTPUTS: readonly OutputName[] = ['open', 'close', 'stop'];
+const CONTACTS: readonly ContactName[] = ['open', 'close', 'stop'];
+/** Runs that count for the learned run times. */
+const RUNS_KEPT = 5;
 
 // ---- contacts
 
-function patchContact(step: Step, output: OutputName, change: Partial<Contact>): void {
+function patchContact(step: Step, output: ContactName, change: Partial<Contact>): void {
   const { contacts } = step.state.boom;
   patchBoom(step, { contacts: { ...contacts, [output]: { ...contacts[output], ...change } } });
 }
 
-function energise(step: Step, output: OutputName, action: 'pulse' | 'hold', cause: Cause, urgency: Urgency, passage: string | null): void {
+function energise(step: Step, output: ContactName, action: 'pulse' | 'hold', cause: Cause, urgency: Urgency, passage: string | null): void {
   const durationMs = action === 'pulse' ? step.state.settings.pulseMs : 0;
   patchContact(step, output, { mode: action, untilMs: step.nowMs + durationMs, releaseAgainMs: null });
   step.effects.push({ kind: 'drive', output, action, durationMs, cause, urgency, passage });
 }
 
-function release(step: Step, output: OutputName, cause: Cause): void {
+function release(step: Step, output: ContactName, cause: Cause): void {
   patchContact(step, output, { mode: 'off', offSinceMs: step.nowMs, releaseAgainMs: null });
   step.effects.push({ kind: 'drive', output, action: 'release', durationMs: 0, cause, urgency: 'safety', passage: null });
 }
 
-function releaseIfOn(step: Step, output: OutputName, cause: Cause): void {
+function releaseIfOn(step: Step, output: ContactName, cause: Cause): void {
   if (step.state.boom.contacts[output].mode !== 'off') release(step, output, cause);
 }
 
@@ -34,7 +37,7 @@ function releaseIfOn(step: Step, output: OutputName, cause: Cause): void {
 
 /** Lets time pass for the contacts and for the boom's run: pulses end, movements come to rest. */
 export function advanceBoom(step: Step): void {
-  for (const output of OUTPUTS) {
+  for (const output of CONTACTS) {
     const contact = step.state.boom.contacts[output];
     if (contact.mode === 'pulse' && contact.untilMs <= step.nowMs) patchContact(step, output, { mode: 'off', offSinceMs: contact.untilMs });
     if (contact.releaseAgainMs !== null && contact.releaseAgainMs <= step.nowMs) release(step, output, { kind: 'watchdog', detail: 'release not taken' });
@@ -52,13 +55,14 @@ function comeToRest(step: Step, movement: Movement): void {
   const start = up ? closed : open;
   if (movement.origin === 'inferred' && start === true) reached(step, 'open');
   else if (target === false || start === true) faulted(step, movement.direction);
-  else if (doubtful) rest(step, 'unknown');
+  // Nobody ordered a movement that was only seen to begin: it may have ended anywhere.
+  else if (doubtful || (movement.origin === 'seen' && target !== true)) rest(step, 'unknown');
   else reached(step, up ? 'open' : 'closed');
 }
 
 function rest(step: Step, state: 'open' | 'closed' | 'unknown' | 'stopped' | 'fault'): void {
   const position = state === 'open' ? 1 : state === 'closed' ? 0 : positionAt(step.state, step.nowMs);
-  patchBoom(step, { state, position, movement: null });
+  patchBoom(step, { state, position, movement: null, openSinceMs: state === 'open' ? (step.state.boom.openSinceMs ?? step.nowMs) : null });
 }
 
 function reached(step: Step, state: 'open' | 'closed'): void {
@@ -70,8 +74,8 @@ function reached(step: Step, state: 'open' | 'closed'): void {
     patchBoom(step, { reversal: null, lock: boom.lock === 'fault' ? null : boom.lock });
   } else if (boom.reversal === null) {
     // A boom that got down before it could be reversed is raised all the same, and the count goes on (S6).
-    patchBoom(step, { obstructions: 0, lock: null, closeCause: null, keepOpenUntilMs: null });
-    unlatch(step, 'boom-moved');
+    patchBoom(step, { obstructions: 0, lock: null, closeCause: null, keepOpenUntilMs: null, bothLoops: false, halted: false });
+    unlatch(step, 'boom-moved', 'tailgater');
   }
 }
 
@@ -93,6 +97,7 @@ function beginMovement(step: Step, direction: 'up' | 'down', origin: 'ordered' |
     state: direction === 'up' ? 'opening' : 'closing',
     position: from,
     movement: { direction, origin, startedMs: step.nowMs, from },
+    openSinceMs: null,
     doubtful: false,
   });
 }
@@ -106,11 +111,13 @@ export function reconcileLimits(step: Step): void {
   if (closed === true) {
     // A rising boom is still on its lower limit for a moment; one that seemed to rise by itself did not.
     if (movement === null || movement.direction === 'down' || movement.origin === 'seen') {
+      learn(step, 'down');
       if (state !== 'closed') reached(step, 'closed');
       if (state === 'open') movedAlone(step, 'closed limit on');
     }
   } else if (open === true) {
     if (movement === null || movement.direction === 'up' || movement.origin === 'seen') {
+      learn(step, 'up');
       if (state === 'closed') roseAlone(step);
       if (state !== 'open') reached(step, 'open');
     }
@@ -121,6 +128,29 @@ export function reconcileLimits(step: Step): void {
     movedAlone(step, 'open limit off');
     beginMovement(step, 'down', 'seen');
   }
+}
+
+/** A whole run that was ordered and has just reached its limit switch tells how long the boom really takes. */
+function learn(step: Step, direction: 'up' | 'down'): void {
+  const { movement, runs, doubtful } = step.state.boom;
+  const { settings } = step.state;
+  if (!settings.learnRunTimes || movement === null || movement.direction !== direction || movement.origin !== 'ordered' || doubtful) return;
+  if (movement.from !== (direction === 'up' ? 0 : 1)) return;
+  const ranMs = step.nowMs - movement.startedMs;
+  const before = runTimes(step.state);
+  patchBoom(step, { runs: { ...runs, [direction]: [...runs[direction], ranMs].slice(-RUNS_KEPT) } });
+  const now = step.state.boom.runs;
+  const longest = (times: readonly number[]): number | null => (times.length === 0 ? null : Math.max(...times));
+  const times = { openMs: longest(now.up), closeMs: longest(now.down) };
+  const { openMs, closeMs } = runTimes(step.state);
+  const same = Math.abs(openMs - before.openMs) < 100 && Math.abs(closeMs - before.closeMs) < 100;
+  if (!same || runs[direction].length === 0) {
+    journal(step, 'boom.learned', { ...times });
+    step.effects.push({ kind: 'learned', times });
+  }
+  const slow = openMs > settings.openTimeMs * settings.slowRun ? `up ${Math.round(openMs)} ms` : closeMs > settings.closeTimeMs * settings.slowRun ? `down ${Math.round(closeMs)} ms` : null;
+  if (slow === null) unlatch(step, 'boom-slow');
+  else latch(step, 'boom-slow', slow);
 }
 
 function movedAlone(step: Step, detail: string): void {
@@ -168,7 +198,8 @@ export function inferBoard(step: Step, loopCleared: boolean): void {
 export function stopBoom(step: Step, cause: Cause): void {
   patchBoom(step, { pending: null, lock: 'stopped' });
   journal(step, 'boom.stopped', { cause: { ...cause } });
-  for (const output of ['open', 'close'] as const) releaseIfOn(step, output, cause);
+  // An open contact that holds the boom up is no movement: its release would be one.
+  for (const output of holdDrive(step.state) ? (['close'] as const) : (['open', 'close'] as const)) releaseIfOn(step, output, cause);
   if (!step.state.started || !wired(step.state, 'stop')) return;
   energise(step, 'stop', 'pulse', cause, 'safety', null);
   patchBoom(step, { reversal: null });
@@ -177,7 +208,7 @@ export function stopBoom(step: Step, cause: Cause): void {
 
 /** A person or a newly admitted vehicle wants a movement: locks and counters of earlier ones are over. */
 export function intendMovement(step: Step): void {
-  patchBoom(step, { lock: null, obstructions: 0, tries: 0, retryAtMs: null });
+  patchBoom(step, { lock: null, obstructions: 0, tries: 0, retryAtMs: null, halted: false });
 }
 
 /** An output did not take its order. */
@@ -188,7 +219,8 @@ export function outputFault(step: Step, input: Extract<LaneInput, { kind: 'outpu
   const again = step.nowMs + settings.retryMs;
   if (!step.state.latched.some((other) => other.code === 'output-fault')) journal(step, 'boom.fault', { detail: text, output, action });
   latch(step, 'output-fault', text);
-  if (action === 'release') {
+  const lowers = output === 'open' && holdDrive(step.state);
+  if (action === 'release' && !lowers) {
     // Energised as far as anybody knows, until a release is taken or the pulse has run out by itself.
     const running = step.state.boom.contacts[output].untilMs > step.nowMs;
     patchContact(step, output, { mode: running ? 'pulse' : 'off', releaseAgainMs: again });
@@ -196,7 +228,7 @@ export function outputFault(step: Step, input: Extract<LaneInput, { kind: 'outpu
   }
   patchBoom(step, { retryAtMs: again, tries: step.state.boom.tries + 1 });
   const { movement } = step.state.boom;
-  if (output === 'open' && movement?.direction === 'up') {
+  if (output === 'open' && action !== 'release' && movement?.direction === 'up') {
     // Not known to rise. Where it was falling before, it may fall still.
     patchContact(step, 'open', { mode: 'off', offSinceMs: step.nowMs });
     if (step.state.boom.reversal === null) rest(step, 'unknown');
@@ -206,7 +238,70 @@ export function outputFault(step: Step, input: Extract<LaneInput, { kind: 'outpu
   }
   if (output === 'stop' && step.state.boom.state === 'stopped') mayFall(step);
   // A closing order may have got through all the same: watched as falling, but not believed closed.
-  if (output === 'close') patchBoom(step, { doubtful: true, lock: step.state.boom.tries >= 3 ? 'fault' : step.state.boom.lock });
+  if (output === 'close' || action === 'release') patchBoom(step, { doubtful: true, lock: step.state.boom.tries >= 3 ? 'fault' : step.state.boom.lock });
+}
+
+/** The board of a contact does not answer, or answers again after a loss. */
+export function relayChanges(step: Step, available: boolean, detail: string): void {
+  if (step.state.relayAvailable === available) return;
+  patch(step, { relayAvailable: available });
+  if (!available) {
+    latch(step, 'relay-lost', detail);
+    return;
+  }
+  unlatch(step, 'relay-lost');
+  patchBoom(step, { tries: 0, retryAtMs: null });
+  if (!step.state.started) return;
+  const cause: Cause = { kind: 'relay-lost', detail: 'relay board answers again' };
+  if (step.state.settings.failState.relayLost === 'open') patchBoom(step, { failOpen: cause, lock: 'fail-state' });
+  // A board that was without power has let go of a contact that held the boom up.
+  if (step.state.boom.contacts.open.mode === 'hold' && stopInForce(step.state)) patchContact(step, 'open', { mode: 'off', offSinceMs: step.nowMs });
+  else if (step.state.boom.contacts.open.mode === 'hold') {
+    journal(step, 'boom.opening', { cause: { ...cause }, urgency: 'safety' });
+    energise(step, 'open', 'hold', cause, 'safety', null);
+  }
+}
+
+/** A contact was on when the lane started: the boom may be up for it, and stays up until it may go down. */
+export function foundOn(step: Step, output: ContactName): void {
+  if (output !== 'open' || !holdDrive(step.state)) return;
+  patchContact(step, 'open', { mode: 'hold' });
+}
+
+/** What must be up because something failed, by the site's fail states. */
+export function settleFailOpen(step: Step): void {
+  const { started, settings, boom } = step.state;
+  if (!started) return;
+  if (boom.failOpen !== null && boom.failOpen.kind !== 'inputs-lost' && boom.state === 'open') patchBoom(step, { failOpen: null });
+  const lost = (['closing', 'beam'] as const).find((sensor) => broken(sensorState(step.state, sensor))) ?? null;
+  const { failOpen } = step.state.boom;
+  if (settings.failState.inputsLost === 'open' && lost !== null && failOpen === null) {
+    patchBoom(step, { failOpen: { kind: 'inputs-lost', detail: lost } });
+  } else if (failOpen?.kind === 'inputs-lost' && lost === null) {
+    patchBoom(step, { failOpen: null, closeCause: { kind: 'release', detail: 'inputs are back' } });
+  }
+}
+
+function broken(signal: SignalState | null): boolean {
+  return signal === 'unknown' || signal === 'fault';
+}
+
+/** The loops as far as the closing goes by them, and a rise that a second vehicle wants to use (anti-tailgate 3 and 4). */
+export function watchLoops(step: Step): void {
+  const { state } = step;
+  const { boom, settings } = state;
+  if (boom.state !== 'closed' && !boom.bothLoops && sensorState(state, 'approach') === 'on' && sensorState(state, 'closing') === 'on') {
+    patchBoom(step, { bothLoops: true });
+  }
+  const may = settings.antiTailgate === 4 && wired(state, 'stop') && !holdDrive(state) && boom.state === 'opening' && boom.movement?.origin === 'ordered';
+  if (!may || heldOpen(state) || boom.reversal !== null || boom.failOpen !== null || boom.pending !== null || !followed(state)) return;
+  const cause: Cause = { kind: 'tailgate', detail: 'a second vehicle follows' };
+  journal(step, 'boom.stopped', { cause: { ...cause } });
+  releaseIfOn(step, 'open', cause);
+  energise(step, 'stop', 'pulse', cause, 'safety', null);
+  rest(step, 'stopped');
+  patchBoom(step, { halted: true, closeCause: cause });
+  latch(step, 'tailgater', cause.detail);
 }
 
 /** Nothing is known to keep the boom up: watched as falling, never believed closed by time alone. */
@@ -303,7 +398,8 @@ function carryOut(step: Step): void {
   patchBoom(step, { pending: null });
   if (up) raise(step, pending);
   else {
-    energise(step, 'close', 'pulse', pending.cause, pending.urgency, pending.passage);
+    if (holdDrive(step.state)) release(step, 'open', pending.cause);
+    else energise(step, 'close', 'pulse', pending.cause, pending.urgency, pending.passage);
     beginMovement(step, 'down', 'ordered');
     patchBoom(step, { closeCause: pending.cause, keepOpenUntilMs: null });
   }
@@ -312,7 +408,8 @@ function carryOut(step: Step): void {
 function raise(step: Step, pending: PendingMovement): void {
   energise(step, 'open', holdsContact(step.state) ? 'hold' : 'pulse', pending.cause, pending.urgency, pending.passage);
   if (pending.passage !== null) patchPassage(step, pending.passage, { pulsed: true });
-  if (step.state.boom.state !== 'open' && step.state.boom.state !== 'opening') beginMovement(step, 'up', 'ordered');
+  const { state, movement } = step.state.boom;
+  if (state !== 'open' && (state !== 'opening' || movement?.origin === 'seen')) beginMovement(step, 'up', 'ordered');
 }
 
 /** What the next closing is recorded under; the latest reason counts. */

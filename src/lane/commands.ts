@@ -1,8 +1,8 @@
 import { endHold, intendMovement, stopBoom } from './boom.js';
-import { gatewayCloses, obstruction } from './facts.js';
+import { approachHolds, fireInForce, gatewayCloses, held, obstruction } from './facts.js';
 import { clearPassage, startPassage } from './passages.js';
 import { revokeClearances } from './places.js';
-import type { PendingCommand } from './state.js';
+import type { LaneState, PendingCommand } from './state.js';
 import { journal, patch, unlatch, type Step } from './step.js';
 import type { Cause, ClearedBy, CommandReason, LaneCommand } from './types.js';
 
@@ -33,7 +33,7 @@ export function absorbCommand(step: Step, ticket: number, command: LaneCommand):
   supersede(step, command.target);
   const cause: Cause = { kind: 'command', detail: `${command.target} by ${command.issuer}: ${command.reason}` };
   obey(step, command, cause);
-  if (command.target === 'release' || command.target === 'stop') {
+  if (command.target === 'release' || command.target === 'stop' || command.target === 'fire-over') {
     reply(step, order, 'done', null);
     return;
   }
@@ -45,6 +45,7 @@ export function absorbCommand(step: Step, ticket: number, command: LaneCommand):
 /** A later order ends the pending ones that wanted something else. */
 function supersede(step: Step, target: LaneCommand['target']): void {
   if (target === 'stop') failCommands(step, 'stopped');
+  else if (target === 'fire-over') return;
   else if (target === 'close' || target === 'release') failCommands(step, 'superseded', ['open', 'hold']);
   else failCommands(step, 'superseded', ['close']);
 }
@@ -53,13 +54,13 @@ function refuses(step: Step, command: LaneCommand): CommandReason | null {
   const { state } = step;
   if (command.target === 'stop') return null;
   if (!state.started) return 'lane-starting';
-  if (command.target === 'release') return null;
+  if (command.target === 'release' || command.target === 'fire-over') return null;
   if (state.stop.input) return 'stopped';
   if (command.target !== 'close') return null;
-  if (state.fire) return 'fire';
-  if (state.held) return 'held';
+  if (fireInForce(state)) return 'fire';
+  if (held(state)) return 'held';
   if (!gatewayCloses(state)) return 'not-supported';
-  return obstruction(state) === null ? null : 'obstructed';
+  return obstruction(state) === null && !approachHolds(state) ? null : 'obstructed';
 }
 
 function obey(step: Step, command: LaneCommand, cause: Cause): void {
@@ -81,6 +82,12 @@ function obey(step: Step, command: LaneCommand, cause: Cause): void {
       break;
     case 'close':
       revokeClearances(step, cause);
+      break;
+    case 'fire':
+      fireChanges(step, { ...step.state.fire, command: true });
+      break;
+    case 'fire-over':
+      fireChanges(step, { ...step.state.fire, command: false });
       break;
   }
 }
@@ -108,14 +115,28 @@ function letThrough(step: Step, by: ClearedBy, cause: Cause): void {
 }
 
 function releaseHold(step: Step, cause: Cause): void {
-  patch(step, { held: false, holdCause: null });
+  patch(step, { held: false, holdCause: null, schedule: step.state.schedule === 'holds' ? 'ended' : step.state.schedule });
   endHold(step, cause);
 }
 
-/** Fire panel: holds open while it lasts, over everything but STOP (S4). */
-export function fireChanges(step: Step, on: boolean): void {
-  if (step.state.fire === on) return;
-  patch(step, { fire: on });
+/** The window of the schedule began or ended. A person who released the boom meanwhile keeps his word until the next one. */
+export function scheduleChanges(step: Step, hold: boolean): void {
+  const { schedule } = step.state;
+  if (hold === (schedule !== 'off')) return;
+  patch(step, { schedule: hold ? 'holds' : 'off' });
+  // The morning rush is an intended input: locks of what was before are over.
+  if (hold) {
+    intendMovement(step);
+    failCommands(step, 'held', ['close']);
+  } else endHold(step, { kind: 'schedule', detail: 'window over' });
+}
+
+/** Fire panel or fire command: holds open while it lasts, over everything but STOP (S4). */
+export function fireChanges(step: Step, fire: LaneState['fire']): void {
+  const before = fireInForce(step.state);
+  patch(step, { fire });
+  const on = fireInForce(step.state);
+  if (before === on) return;
   if (on) failCommands(step, 'fire', ['close']);
   else endHold(step, { kind: 'release', detail: 'fire-over' });
 }
@@ -130,7 +151,7 @@ export function stopChanges(step: Step, on: boolean): void {
 }
 
 /** Ends pending commands of these targets as failed. */
-function failCommands(step: Step, reason: CommandReason, targets: readonly LaneCommand['target'][] = ['open', 'hold', 'close']): void {
+function failCommands(step: Step, reason: CommandReason, targets: readonly LaneCommand['target'][] = ['open', 'hold', 'close', 'fire']): void {
   for (const command of step.state.commands) {
     if (!targets.includes(command.target)) continue;
     drop(step, command);

@@ -17,9 +17,8 @@ function readable(passage: Passage): boolean {
 /** Gives the vehicle on the approach loop the track that is its own, and keeps its plate up to date. */
 export function claimTracks(step: Step): void {
   for (const passage of step.state.passages.filter(readable)) {
-    let own = passage;
+    let own = readPlate(step, passage);
     for (let track = claimable(step, own); track !== null; track = claimable(step, own)) own = claim(step, own, track);
-    readPlate(step, own);
   }
 }
 

@@ -1,6 +1,6 @@
 import { underBoomSinceMs } from './attention.js';
 import { answerByMs, readByMs } from './decisions.js';
-import { clearSinceMs, deadTimeOverMs, movementDueMs } from './facts.js';
+import { clearSinceMs, deadTimeOverMs, mayCloseFromMs, movementDueMs } from './facts.js';
 import { passageDueMs } from './places.js';
 import type { LaneState } from './state.js';
 import { unseenMs } from './tracks.js';
@@ -21,9 +21,10 @@ function* moments(state: LaneState): Generator<number | null> {
   }
   const clearMs = clearSinceMs(state);
   if (clearMs !== null) {
-    yield clearMs + settings.closeDelayMs;
+    yield mayCloseFromMs(state);
     yield clearMs + settings.closeTimeMs + settings.settleMs;
   }
+  yield state.lamp.retryAtMs;
   const underMs = underBoomSinceMs(state);
   if (underMs !== null) yield underMs + settings.stalledMs;
   for (const passage of state.passages) {

@@ -1,7 +1,8 @@
+import type { LearnedRunTimes } from './settings.js';
 import type { PlateRead } from '../plate/index.js';
 import type { Decision } from '../access/index.js';
 import type { DriveAction } from './input.js';
-import type { Cause, ClearedBy, CommandOutcome, CommandTarget, DriverMessage, LaneEvent, OutputName, PassageEnd, PhotographReason } from './types.js';
+import type { Cause, ClearedBy, CommandOutcome, CommandTarget, ContactName, DriverMessage, Lamp, LaneEvent, PassageEnd, PhotographReason } from './types.js';
 
 /**
  * `ordinary` movements have waited for their record (at most `recordWaitMs`); `safety` ones (reversal, fire, stop) move
@@ -12,7 +13,7 @@ export type Urgency = 'ordinary' | 'safety';
 /** An order to an output. `durationMs` is the pulse's length, 0 for `hold` and `release`. */
 export interface DriveEffect {
   readonly kind: 'drive';
-  readonly output: OutputName;
+  readonly output: ContactName;
   readonly action: DriveAction;
   readonly durationMs: number;
   readonly cause: Cause;
@@ -29,6 +30,10 @@ export type LaneEffect =
   | { readonly kind: 'decide'; readonly request: number; readonly passage: string | null; readonly track: string | null; readonly plate: PlateRead | null }
   | { readonly kind: 'photograph'; readonly passage: string | null; readonly reason: PhotographReason }
   | { readonly kind: 'show'; readonly message: DriverMessage }
+  /** Switch the traffic light; answer with `lamp`. */
+  | { readonly kind: 'lamp'; readonly show: Lamp }
+  /** Run times to be kept over a restart. */
+  | { readonly kind: 'learned'; readonly times: LearnedRunTimes }
   | ({ readonly kind: 'reply'; readonly ticket: number; readonly id: string; readonly target: CommandTarget } & CommandOutcome)
   | {
       readonly kind: 'passage-ended';

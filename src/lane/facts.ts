@@ -1,6 +1,6 @@
 import type { SignalState } from '../base/index.js';
 import type { LaneState, Movement, Passage } from './state.js';
-import type { Cause, OutputName, SensorName } from './types.js';
+import type { Cause, ContactName, OutputName, SensorName } from './types.js';
 import type { Urgency } from './effect.js';
 
 /** Sensors that say whether something is under the boom. */
@@ -46,23 +46,37 @@ export function stopInForce(state: LaneState): boolean {
   return state.stop.input || state.stop.command;
 }
 
-/** Whether this lane drives the close contact at all. */
+export function fireInForce(state: LaneState): boolean {
+  return state.fire.input || state.fire.command;
+}
+
+/** Whether the open contact stays on as long as the boom shall be up, and its release lowers. */
+export function holdDrive(state: LaneState): boolean {
+  return state.settings.drive === 'hold-to-open';
+}
+
+/** Whether the boom goes down by this lane's own act: the close contact, or the release of an open contact that holds it. */
 export function gatewayCloses(state: LaneState): boolean {
-  return state.settings.closing === 'gateway-closes' && state.settings.outputs.includes('close');
+  return holdDrive(state) || (state.settings.closing === 'gateway-closes' && state.settings.outputs.includes('close'));
 }
 
 export function wired(state: LaneState, output: OutputName): boolean {
   return state.settings.outputs.includes(output);
 }
 
-/** Hold or fire: the boom stays up for everybody. */
-export function heldOpen(state: LaneState): boolean {
-  return state.held || state.fire;
+/** By a person's order or by the schedule. */
+export function held(state: LaneState): boolean {
+  return state.held || state.schedule === 'holds';
 }
 
-/** Whether the open contact itself has to stay closed, so that the barrier's own board does not lower. */
+/** Hold or fire: the boom stays up for everybody. */
+export function heldOpen(state: LaneState): boolean {
+  return held(state) || fireInForce(state);
+}
+
+/** Whether an opening has to keep the open contact on, so that the barrier's own board does not lower. */
 export function holdsContact(state: LaneState): boolean {
-  return !gatewayCloses(state) && heldOpen(state);
+  return holdDrive(state) || (!gatewayCloses(state) && heldOpen(state));
 }
 
 /** A cleared passage that has not got through: the boom belongs to it. */
@@ -78,17 +92,48 @@ export interface UpReason {
 
 /** Why the boom has to be up, the weightiest first; null when nothing wants it up. */
 export function upReason(state: LaneState): UpReason | null {
-  if (state.fire) return { cause: { kind: 'fire', detail: 'fire panel' }, urgency: 'safety', passage: null };
+  if (fireInForce(state)) return { cause: { kind: 'fire', detail: state.fire.input ? 'fire panel' : 'fire command' }, urgency: 'safety', passage: null };
   if (state.boom.reversal !== null) return { cause: state.boom.reversal, urgency: 'safety', passage: null };
+  if (state.boom.failOpen !== null) return { cause: state.boom.failOpen, urgency: 'safety', passage: null };
+  if (state.schedule === 'holds' && state.holdCause === null) return { cause: { kind: 'schedule', detail: 'held open by the schedule' }, urgency: 'ordinary', passage: null };
   if (state.holdCause !== null) return { cause: state.holdCause, urgency: 'ordinary', passage: null };
   const passage = owedPulse(state) ?? firstClaim(state);
   if (passage === null || passage.clearCause === null) return null;
   return { cause: passage.clearCause, urgency: 'ordinary', passage: passage.key };
 }
 
-/** The foremost passage the boom belongs to. */
+/** The foremost passage the boom belongs to; after a halt only of those that are not under it already. */
 export function firstClaim(state: LaneState): Passage | null {
-  return state.passages.find(claimsBoom) ?? null;
+  return state.passages.find((passage) => claimsBoom(passage) && !(state.boom.halted && isUnder(passage))) ?? null;
+}
+
+function isUnder(passage: Passage): boolean {
+  return passage.place === 'closing' || passage.place === 'both';
+}
+
+/** Two vehicles at once in a rise: one let through and under the boom, and one behind it that is not (anti-tailgate 4). */
+export function followed(state: LaneState): boolean {
+  const first = state.passages.find((passage) => passage.clearedBy !== null && isUnder(passage));
+  if (first === undefined) return false;
+  return (first.place === 'both' && first.pastApproach) || state.passages.some((passage) => passage !== first && passage.place === 'approach' && passage.clearedBy === null);
+}
+
+/** Whether the approach loop holds the boom up too (anti-tailgate 1 to 4). A loop taken for stuck does not. */
+export function approachHolds(state: LaneState): boolean {
+  if (state.settings.antiTailgate === 0 || state.boom.halted || state.approachStuck) return false;
+  return (sensorState(state, 'approach') ?? 'off') !== 'off';
+}
+
+/** From when on the loops and timers of the site let the boom go down, ms; null while something is under it. */
+export function mayCloseFromMs(state: LaneState): number | null {
+  const { settings, boom } = state;
+  const clearMs = clearSinceMs(state);
+  if (clearMs === null) return null;
+  const approachMs = settings.antiTailgate === 0 || boom.halted ? 0 : (state.sensors.approach?.sinceMs ?? 0);
+  const allClearMs = Math.max(clearMs, approachMs);
+  if (settings.antiTailgate === 2) return boom.openSinceMs === null ? clearMs : boom.openSinceMs + settings.autoCloseMs;
+  if (settings.antiTailgate >= 3 && boom.bothLoops) return allClearMs;
+  return allClearMs + settings.closeDelayMs;
 }
 
 /** A barrier that closes by itself forgets an opening after each vehicle, so each cleared vehicle gets its own. */
@@ -97,10 +142,17 @@ export function owedPulse(state: LaneState): Passage | null {
   return state.passages.find((passage) => claimsBoom(passage) && !passage.pulsed) ?? null;
 }
 
+/** Run times of a whole way, ms: the longest of the last ones measured at the limit switches, else those configured. */
+export function runTimes(state: LaneState): { readonly openMs: number; readonly closeMs: number } {
+  const { runs } = state.boom;
+  const { openTimeMs, closeTimeMs } = state.settings;
+  return { openMs: runs.up.length > 0 ? Math.max(...runs.up) : openTimeMs, closeMs: runs.down.length > 0 ? Math.max(...runs.down) : closeTimeMs };
+}
+
 /** Run time of a movement that goes all the way from where it began, ms. */
 export function runTimeMs(state: LaneState, movement: Movement): number {
-  const { openTimeMs, closeTimeMs } = state.settings;
-  return movement.direction === 'up' ? (1 - movement.from) * openTimeMs : movement.from * closeTimeMs;
+  const { openMs, closeMs } = runTimes(state);
+  return movement.direction === 'up' ? (1 - movement.from) * openMs : movement.from * closeMs;
 }
 
 /**
@@ -115,16 +167,17 @@ export function movementDueMs(state: LaneState, movement: Movement): number {
 
 /** Estimated position of the boom, 0 closed to 1 open. */
 export function positionAt(state: LaneState, nowMs: number): number {
-  const { boom, settings } = state;
+  const { boom } = state;
   if (boom.movement === null) return boom.position;
+  const { openMs, closeMs } = runTimes(state);
   const { direction, startedMs, from } = boom.movement;
   const ranMs = nowMs - startedMs;
-  const at = direction === 'up' ? from + ranMs / settings.openTimeMs : from - ranMs / settings.closeTimeMs;
+  const at = direction === 'up' ? from + ranMs / openMs : from - ranMs / closeMs;
   return Math.min(1, Math.max(0, at));
 }
 
 /** When an output may be energised, given how long the opposite contact has been off (S2); null while that is on. */
-export function deadTimeOverMs(state: LaneState, opposite: OutputName): number | null {
+export function deadTimeOverMs(state: LaneState, opposite: ContactName): number | null {
   const contact = state.boom.contacts[opposite];
   if (contact.mode !== 'off') return null;
   return contact.offSinceMs === null ? 0 : contact.offSinceMs + state.settings.deadTimeMs;

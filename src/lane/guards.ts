@@ -1,4 +1,4 @@
-import { claimsBoom, clearSinceMs, deadTimeOverMs, gatewayCloses, holdsContact, owedPulse, sensorState, stopInForce, upReason } from './facts.js';
+import { approachHolds, claimsBoom, deadTimeOverMs, fireInForce, gatewayCloses, held, holdDrive, holdsContact, mayCloseFromMs, owedPulse, sensorState, stopInForce, upReason } from './facts.js';
 import type { LaneState } from './state.js';
 
 /**
@@ -17,10 +17,14 @@ export const closingGuards: readonly Guard[] = [
   { name: 'stop', blocks: stopInForce },
   // A STOP line that cannot be read could not stop the descent.
   { name: 'stop-unreadable', blocks: (state) => (sensorState(state, 'stop') ?? 'off') !== 'off' },
-  { name: 'fire', blocks: (state) => state.fire },
-  { name: 'held', blocks: (state) => state.held },
+  { name: 'fire', blocks: fireInForce },
+  { name: 'held', blocks: held },
   { name: 'locked-open', blocks: (state) => state.boom.lock !== null },
-  { name: 'close-delay', blocks: (state, nowMs) => nowMs < (clearSinceMs(state) ?? -Infinity) + state.settings.closeDelayMs },
+  { name: 'fail-open', blocks: (state) => state.boom.failOpen !== null },
+  // An order that may or may not arrive must not lower a boom.
+  { name: 'relay-lost', blocks: (state) => !state.relayAvailable },
+  { name: 'close-delay', blocks: (state, nowMs) => nowMs < (mayCloseFromMs(state) ?? -Infinity) },
+  { name: 'approach-loop', blocks: approachHolds },
   { name: 'closing-loop', blocks: (state) => sensorState(state, 'closing') !== 'off' },
   { name: 'beam', blocks: (state) => (sensorState(state, 'beam') ?? 'off') !== 'off' },
   { name: 'passage-cleared', blocks: (state) => state.passages.some(claimsBoom) },
@@ -31,7 +35,7 @@ export const closingGuards: readonly Guard[] = [
 
 /** Awaited by a decided movement until the contact is energised. */
 export const closingContactGuards: readonly Guard[] = [
-  { name: 'dead-time', blocks: (state, nowMs) => nowMs < (deadTimeOverMs(state, 'open') ?? Infinity) },
+  { name: 'dead-time', blocks: (state, nowMs) => !holdDrive(state) && nowMs < (deadTimeOverMs(state, 'open') ?? Infinity) },
 ];
 
 export const openingContactGuards: readonly Guard[] = [
@@ -59,7 +63,8 @@ function safetyOpening(state: LaneState): boolean {
 function alreadyUp(state: LaneState): boolean {
   const { boom } = state;
   if (holdsContact(state)) return boom.contacts.open.mode === 'hold';
-  return boom.state === 'opening' || (boom.state === 'open' && owedPulse(state) === null);
+  // One that was only seen to rise has nobody's order, and may stop anywhere.
+  return (boom.state === 'opening' && boom.movement?.origin !== 'seen') || (boom.state === 'open' && owedPulse(state) === null);
 }
 
 /** Name of the first guard that blocks, null when the way is free. */

@@ -6,9 +6,12 @@ export type {
   CommandOutcome,
   CommandReason,
   CommandTarget,
+  ContactName,
   DecisionRequest,
   DriverMessage,
   EndedPassage,
+  Lamp,
+  LampName,
   LaneCommand,
   LaneEvent,
   LaneView,
@@ -18,8 +21,8 @@ export type {
   SensorName,
   TrackInput,
 } from './types.js';
-export { DEFAULT_TIMINGS, laneSettings, type ClosingSide, type LaneSettings, type LaneSettingsSource, type LaneTimings } from './settings.js';
-export type { LaneMeasure, LanePorts, LaneRunnerOptions } from './ports.js';
+export { DEFAULT_TIMINGS, laneSettings, type AntiTailgate, type BarrierDrive, type ClosingSide, type FailState, type LaneSettings, type LaneSettingsSource, type LaneTimings, type LearnedRunTimes } from './settings.js';
+export type { LaneMeasure, LanePorts, LaneRunnerOptions, RelayWatch } from './ports.js';
 export type { DriveAction, LaneInput } from './input.js';
 export type { DriveEffect, LaneEffect, Urgency } from './effect.js';
 export { initialLane, type LaneState } from './state.js';

@@ -1,6 +1,6 @@
 import type { SignalState } from '../base/index.js';
 import type { Decision } from '../access/index.js';
-import type { LaneCommand, OutputName, SensorName, TrackInput } from './types.js';
+import type { ContactName, LaneCommand, SensorName, TrackInput } from './types.js';
 
 /** Everything that can happen to a lane. Times are the `nowMs` the reducer is called with. */
 export type LaneInput =
@@ -15,8 +15,15 @@ export type LaneInput =
   | { readonly kind: 'command'; readonly ticket: number; readonly command: LaneCommand }
   /** The journal has the record of a movement (`durable`), or said that it cannot take it. */
   | { readonly kind: 'recorded'; readonly token: number; readonly durable: boolean }
-  | { readonly kind: 'output-fault'; readonly output: OutputName; readonly action: DriveAction; readonly detail: string }
-  | { readonly kind: 'output-ok'; readonly output: OutputName }
+  | { readonly kind: 'output-fault'; readonly output: ContactName; readonly action: DriveAction; readonly detail: string }
+  | { readonly kind: 'output-ok'; readonly output: ContactName }
+  /** At the start a contact was found on: something else held it until now. */
+  | { readonly kind: 'output-found-on'; readonly output: ContactName }
+  | { readonly kind: 'lamp'; readonly works: boolean; readonly detail: string }
+  /** The board of a contact does not answer, or answers again. */
+  | { readonly kind: 'relay'; readonly available: boolean; readonly detail: string }
+  /** The schedule's window to hold open began or ended. */
+  | { readonly kind: 'schedule'; readonly hold: boolean }
   /** Time passed; sent when `nextDueMs` has come. */
   | { readonly kind: 'tick' };
 

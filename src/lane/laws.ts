@@ -2,9 +2,9 @@ import type { SignalState } from '../base/index.js';
 import type { DriveEffect, LaneEffect } from './effect.js';
 import type { LaneInput } from './input.js';
 import type { LaneSettings } from './settings.js';
-import type { OutputName, SensorName } from './types.js';
+import type { ContactName, LaneCommand, SensorName } from './types.js';
 
-export type LawName = 'S1' | 'S2' | 'S3' | 'S4' | 'S5' | 'S6' | 'S7' | 'S9' | 'barrier-closes';
+export type LawName = 'S1' | 'S2' | 'S3' | 'S4' | 'S5' | 'S6' | 'S7' | 'S9' | 'barrier-closes' | 'lamp';
 
 export interface Violation {
   readonly law: LawName;
@@ -12,8 +12,34 @@ export interface Violation {
   readonly what: string;
 }
 
+/** All a watch remembers: plain data, so that a watch can be copied and two of them compared. Times are monotonic, ms. */
+export interface LawMemory {
+  readonly sensors: Readonly<Partial<Record<SensorName, SignalState>>>;
+  /** Until when each contact is energised; Infinity while held. */
+  readonly onUntilMs: Readonly<Partial<Record<ContactName, number>>>;
+  /** Commands that were not refused. */
+  readonly acted: readonly string[];
+  readonly causes: readonly string[];
+  readonly started: boolean;
+  readonly stopInput: boolean;
+  readonly stopCommand: boolean;
+  readonly fireInput: boolean;
+  readonly fireCommand: boolean;
+  /** The boom may be going down until here. */
+  readonly fallsUntilMs: number;
+  /** An opening has to be driven by here, and why. */
+  readonly raiseByMs: { readonly byMs: number; readonly law: LawName } | null;
+  readonly obstructed: boolean;
+  readonly hits: number;
+  /** An output has failed: deadlines no longer hold, what may be driven still does. */
+  readonly faulty: boolean;
+  /** Ordered up, or seen at the open limit, and not ordered down since. */
+  readonly raised: boolean;
+}
+
 /** Longest a safe reaction may take beyond the dead time and the pause between tries. */
 const REACTION_MS = 60;
+const CAUSES_KEPT = 20;
 
 /**
  * Watches a lane from outside, by its inputs and effects alone, and says where a law of design.md §3 was broken. Shares no
@@ -22,28 +48,32 @@ const REACTION_MS = 60;
 export class LawWatch {
   readonly violations: Violation[] = [];
   readonly #settings: LaneSettings;
-  readonly #sensors = new Map<SensorName, SignalState>();
-  /** Until when each contact is energised; Infinity while held. */
-  readonly #onUntilMs = new Map<OutputName, number>();
-  /** Commands that were not refused. */
-  readonly #acted = new Set<string>();
-  #causes: string[] = [];
-  #started = false;
-  #stopInput = false;
-  #stopCommand = false;
-  #fire = false;
-  /** The boom may be going down until here. */
-  #fallsUntilMs = -Infinity;
-  /** An opening has to be driven by here, and why. */
-  #raiseByMs: { readonly byMs: number; readonly law: LawName } | null = null;
-  #obstructed = false;
-  #hits = 0;
-  #faulty = false;
-  #raised = false;
+  #memory: LawMemory;
 
-  constructor(settings: LaneSettings) {
+  /** @param memory what an earlier watch of the same lane remembered; nothing where omitted */
+  constructor(settings: LaneSettings, memory?: LawMemory) {
     this.#settings = settings;
-    for (const sensor of settings.sensors) this.#sensors.set(sensor, 'unknown');
+    this.#memory = memory ?? {
+      sensors: Object.fromEntries(settings.sensors.map((sensor) => [sensor, 'unknown' as const])),
+      onUntilMs: {},
+      acted: [],
+      causes: [],
+      started: false,
+      stopInput: false,
+      stopCommand: false,
+      fireInput: false,
+      fireCommand: false,
+      fallsUntilMs: -Infinity,
+      raiseByMs: null,
+      obstructed: false,
+      hits: 0,
+      faulty: false,
+      raised: false,
+    };
+  }
+
+  get memory(): LawMemory {
+    return this.#memory;
   }
 
   /** To be called with every input and the effects it had, in order. */
@@ -54,143 +84,194 @@ export class LawWatch {
     for (const effect of effects) this.#effect(effect, nowMs);
   }
 
+  #note(change: Partial<LawMemory>): void {
+    this.#memory = { ...this.#memory, ...change };
+  }
+
   #break(law: LawName, atMs: number, what: string): void {
     this.violations.push({ law, atMs, what });
   }
 
   #clear(): boolean {
-    return (['closing', 'beam'] as const).every((sensor) => (this.#sensors.get(sensor) ?? 'off') === 'off');
+    return (['closing', 'beam'] as const).every((sensor) => (this.#memory.sensors[sensor] ?? 'off') === 'off');
   }
 
   #stopped(): boolean {
-    return this.#stopInput || this.#stopCommand;
+    return this.#memory.stopInput || this.#memory.stopCommand;
   }
 
-  #isOn(output: OutputName, nowMs: number): boolean {
-    return (this.#onUntilMs.get(output) ?? -Infinity) > nowMs;
+  #fire(): boolean {
+    return this.#memory.fireInput || this.#memory.fireCommand;
+  }
+
+  #holds(): boolean {
+    return this.#settings.drive === 'hold-to-open';
+  }
+
+  #isOn(output: ContactName, nowMs: number): boolean {
+    return (this.#memory.onUntilMs[output] ?? -Infinity) > nowMs;
   }
 
   #overdue(nowMs: number): void {
-    if (this.#raiseByMs !== null && nowMs > this.#raiseByMs.byMs) {
-      this.#break(this.#raiseByMs.law, nowMs, `boom not raised by ${this.#raiseByMs.byMs}`);
-      this.#raiseByMs = null;
-    }
+    const { raiseByMs } = this.#memory;
+    if (raiseByMs === null || nowMs <= raiseByMs.byMs) return;
+    this.#break(raiseByMs.law, nowMs, `boom not raised by ${raiseByMs.byMs}`);
+    this.#note({ raiseByMs: null });
   }
 
   #mustRaise(law: LawName, nowMs: number): void {
-    const up = law === 'S4' && this.#sensors.get('openLimit') === 'on';
-    if (this.#raiseByMs === null && !this.#faulty && !up) this.#raiseByMs = { byMs: nowMs + this.#settings.deadTimeMs + REACTION_MS, law };
+    const { raiseByMs, faulty, sensors } = this.#memory;
+    const up = law === 'S4' && sensors.openLimit === 'on';
+    if (raiseByMs === null && !faulty && !up) this.#note({ raiseByMs: { byMs: nowMs + this.#settings.deadTimeMs + REACTION_MS, law } });
+  }
+
+  #forgive(law: LawName): void {
+    if (this.#memory.raiseByMs?.law === law) this.#note({ raiseByMs: null });
   }
 
   #input(input: LaneInput, nowMs: number): void {
     switch (input.kind) {
       case 'inputs-read':
-        this.#started = true;
-        if (this.#fire && !this.#stopped()) this.#mustRaise('S4', nowMs);
+        this.#note({ started: true });
+        if (this.#fire() && !this.#stopped()) this.#mustRaise('S4', nowMs);
         break;
       case 'sensor':
         this.#sensor(input.sensor, input.state, nowMs);
         break;
       case 'command':
-        if (this.#acted.has(input.command.id)) this.#break('S7', nowMs, `command ${input.command.id} accepted twice`);
-        this.#acted.add(input.command.id);
-        if (input.command.target === 'stop') this.#stopNow('command');
-        else this.#intended();
+        this.#command(input.command, nowMs);
+        break;
+      case 'schedule':
+        if (input.hold) this.#note({ hits: 0 });
+        break;
+      case 'output-found-on':
+        this.#note({ onUntilMs: { ...this.#memory.onUntilMs, [input.output]: Infinity }, raised: this.#memory.raised || input.output === 'open' });
         break;
       case 'output-fault':
-        // Deadlines no longer hold; what may be driven still does.
-        this.#faulty = true;
-        this.#raiseByMs = null;
+        this.#note({ faulty: true, raiseByMs: null });
+        break;
+      case 'relay':
+        if (!input.available) this.#note({ faulty: true, raiseByMs: null });
         break;
       default:
         break;
     }
   }
 
+  #command({ id, target }: LaneCommand, nowMs: number): void {
+    if (this.#memory.acted.includes(id)) this.#break('S7', nowMs, `command ${id} accepted twice`);
+    this.#note({ acted: [...this.#memory.acted, id] });
+    if (target === 'stop') {
+      this.#stopNow('command');
+      return;
+    }
+    this.#intended();
+    if (target === 'fire') this.#note({ fireCommand: true });
+    if (target === 'fire-over') this.#note({ fireCommand: false });
+    this.#minds(nowMs);
+  }
+
+  /** Fire in force and the boom not up: it has to rise now; fire over: it need not. */
+  #minds(nowMs: number): void {
+    const { started, raised } = this.#memory;
+    if (!this.#fire()) this.#forgive('S4');
+    else if (started && !this.#stopped() && !raised) this.#mustRaise('S4', nowMs);
+  }
+
   #intended(): void {
-    this.#stopCommand = false;
-    this.#hits = 0;
+    this.#note({ stopCommand: false, hits: 0 });
   }
 
   #stopNow(by: 'input' | 'command'): void {
-    if (by === 'input') this.#stopInput = true;
-    else this.#stopCommand = true;
-    if (this.#settings.outputs.includes('stop')) {
-      this.#fallsUntilMs = -Infinity;
-      this.#raiseByMs = null;
-    } else if (this.#raiseByMs?.law === 'S4') this.#raiseByMs = null;
+    this.#note(by === 'input' ? { stopInput: true } : { stopCommand: true });
+    if (this.#settings.outputs.includes('stop')) this.#note({ fallsUntilMs: -Infinity, raiseByMs: null });
+    else this.#forgive('S4');
   }
 
   #sensor(sensor: SensorName, state: SignalState, nowMs: number): void {
-    const before = this.#sensors.get(sensor);
+    const before = this.#memory.sensors[sensor];
     if (before === undefined || before === state) return;
-    this.#sensors.set(sensor, state);
+    this.#note({ sensors: { ...this.#memory.sensors, [sensor]: state } });
     const known = state === 'on' || state === 'off';
     if (sensor === 'stop' && known) {
       if (state === 'on') this.#stopNow('input');
-      else this.#stopInput = false;
+      else this.#note({ stopInput: false });
     }
-    if (sensor === 'fire' && known) {
-      this.#fire = state === 'on';
-      if (!this.#fire && this.#raiseByMs?.law === 'S4') this.#raiseByMs = null;
-    }
-    if (this.#fire && this.#started && !this.#stopped() && !this.#raised) this.#mustRaise('S4', nowMs);
-    if (sensor === 'button' && state === 'on' && before === 'off' && this.#started && !this.#stopInput) this.#intended();
-    if (sensor === 'closedLimit' && state === 'on' && this.#sensors.get('openLimit') !== 'on') this.#fallsUntilMs = -Infinity;
-    if (this.#clear()) this.#obstructed = false;
-    else if (!this.#obstructed && nowMs < this.#fallsUntilMs) this.#hit(nowMs);
+    if (sensor === 'fire' && known) this.#note({ fireInput: state === 'on' });
+    if (sensor === 'openLimit' && state === 'on' && this.#memory.sensors.closedLimit !== 'on') this.#note({ raised: true });
+    this.#minds(nowMs);
+    if (sensor === 'button' && state === 'on' && before === 'off' && this.#memory.started && !this.#memory.stopInput) this.#intended();
+    if (sensor === 'closedLimit' && state === 'on' && this.#memory.sensors.openLimit !== 'on') this.#note({ fallsUntilMs: -Infinity });
+    if (this.#clear()) this.#note({ obstructed: false });
+    else if (!this.#memory.obstructed && nowMs < this.#memory.fallsUntilMs) this.#hit(nowMs);
   }
 
   #hit(nowMs: number): void {
-    this.#obstructed = true;
-    this.#hits += 1;
+    this.#note({ obstructed: true, hits: this.#memory.hits + 1 });
     this.#mustRaise('S1', nowMs);
   }
 
   #effect(effect: LaneEffect, nowMs: number): void {
     if (effect.kind === 'journal') {
       const { cause } = effect.event.payload;
-      if (cause !== undefined) this.#causes = [...this.#causes.slice(-20), JSON.stringify(cause)];
+      if (cause !== undefined) this.#note({ causes: [...this.#memory.causes.slice(1 - CAUSES_KEPT), JSON.stringify(cause)] });
     } else if (effect.kind === 'drive') this.#drive(effect, nowMs);
+    else if (effect.kind === 'lamp') this.#lamp(effect.show, nowMs);
+  }
+
+  #lamp(show: 'green' | 'red', nowMs: number): void {
+    const { started, raised, sensors } = this.#memory;
+    if (!started) this.#break('S5', nowMs, 'a lamp switched before the inputs were read');
+    if (show !== 'green') return;
+    if (this.#stopped()) this.#break('lamp', nowMs, 'green under STOP');
+    if (!raised && sensors.openLimit !== 'on') this.#break('lamp', nowMs, 'green under a boom that is not up');
   }
 
   #drive(effect: DriveEffect, nowMs: number): void {
     const { output, action, durationMs } = effect;
+    const lowers = action === 'release' && output === 'open' && this.#holds() && this.#isOn('open', nowMs);
+    if (!this.#memory.started && action !== 'release') this.#break('S5', nowMs, `${output} driven before the inputs were read`);
+    if (action !== 'release' || lowers) {
+      if (!this.#memory.causes.includes(JSON.stringify(effect.cause))) this.#break('S9', nowMs, `${output} driven without a cause on record`);
+    }
     if (action === 'release') {
-      this.#onUntilMs.set(output, Math.min(nowMs, this.#onUntilMs.get(output) ?? nowMs));
+      const until = Math.min(nowMs, this.#memory.onUntilMs[output] ?? nowMs);
+      this.#note({ onUntilMs: { ...this.#memory.onUntilMs, [output]: until } });
+      if (lowers) this.#down(nowMs);
       return;
     }
-    if (!this.#started) this.#break('S5', nowMs, `${output} driven before the inputs were read`);
-    if (!this.#causes.includes(JSON.stringify(effect.cause))) this.#break('S9', nowMs, `${output} driven without a cause on record`);
     if (action === 'pulse' && (durationMs <= 0 || durationMs > 2_000)) this.#break('S3', nowMs, `${output} pulse of ${durationMs} ms`);
-    if (action === 'hold' && (output !== 'open' || this.#settings.closing !== 'barrier-closes')) this.#break('S3', nowMs, `${output} held`);
-    this.#onUntilMs.set(output, action === 'hold' ? Infinity : nowMs + durationMs);
-    if (output === 'open') this.#open(effect, nowMs);
-    if (output === 'close') this.#close(nowMs);
+    const mayHold = output === 'open' && (this.#holds() || this.#settings.closing === 'barrier-closes');
+    if (action === 'hold' && !mayHold) this.#break('S3', nowMs, `${output} held`);
+    if (action === 'pulse' && output === 'open' && this.#holds()) this.#break('S3', nowMs, 'a pulse where the contact has to hold the boom up');
+    this.#note({ onUntilMs: { ...this.#memory.onUntilMs, [output]: action === 'hold' ? Infinity : nowMs + durationMs } });
+    if (output === 'open') this.#up(effect, nowMs);
+    if (output === 'close') {
+      this.#apart('open', nowMs);
+      if (this.#settings.closing === 'barrier-closes' || this.#holds()) this.#break('barrier-closes', nowMs, 'the gateway drove the close contact');
+      this.#down(nowMs);
+    }
   }
 
-  #apart(opposite: OutputName, nowMs: number): void {
+  #apart(opposite: ContactName, nowMs: number): void {
     if (this.#isOn(opposite, nowMs - this.#settings.deadTimeMs)) this.#break('S2', nowMs, `${opposite} contact on, or off for less than the dead time`);
   }
 
-  #open(effect: DriveEffect, nowMs: number): void {
+  #up(effect: DriveEffect, nowMs: number): void {
     this.#apart('close', nowMs);
     if (this.#stopped() && effect.cause.kind !== 'obstruction') this.#break('S4', nowMs, 'opened under STOP');
     // A vehicle let through anew is an intended input.
-    if (effect.cause.kind === 'decision') this.#hits = 0;
-    this.#fallsUntilMs = -Infinity;
-    this.#raiseByMs = null;
-    this.#raised = true;
+    if (effect.cause.kind === 'decision') this.#note({ hits: 0 });
+    this.#note({ fallsUntilMs: -Infinity, raiseByMs: null, raised: true });
   }
 
-  #close(nowMs: number): void {
-    this.#apart('open', nowMs);
-    this.#raised = false;
-    if (this.#settings.closing === 'barrier-closes') this.#break('barrier-closes', nowMs, 'the gateway drove the close contact');
+  /** The gateway lowers: by the close contact, or by letting go of an open contact that held the boom up. */
+  #down(nowMs: number): void {
+    this.#note({ raised: false });
     if (!this.#clear()) this.#break('S1', nowMs, 'started down over something');
     if (this.#stopped()) this.#break('S4', nowMs, 'closed under STOP');
-    if (this.#fire) this.#break('S4', nowMs, 'closed during fire');
-    if (this.#hits >= 2) this.#break('S6', nowMs, 'closed by itself after a second obstruction');
-    this.#fallsUntilMs = nowMs + this.#settings.closeTimeMs;
+    if (this.#fire()) this.#break('S4', nowMs, 'closed during fire');
+    if (this.#memory.hits >= 2) this.#break('S6', nowMs, 'closed by itself after a second obstruction');
+    this.#note({ fallsUntilMs: nowMs + this.#settings.closeTimeMs });
   }
 }

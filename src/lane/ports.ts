@@ -1,7 +1,7 @@
 import type { Clock, Log, PassageId } from '../base/index.js';
 import type { Decision } from '../access/index.js';
 import type { DigitalInput, DigitalOutput } from '../device/index.js';
-import type { LaneSettings } from './settings.js';
+import type { LaneSettings, LearnedRunTimes } from './settings.js';
 import type { DecisionRequest, DriverMessage, EndedPassage, LaneEvent, LaneView, OutputName, PhotographReason, SensorName } from './types.js';
 
 /** How long the lane took from the vehicle to the relay. */
@@ -10,6 +10,15 @@ export interface LaneMeasure {
   readonly loopToRelayMs: number;
   /** The decision was ready before the loop tripped. */
   readonly warm: boolean;
+}
+
+/** Whether the boards behind a lane's contacts answer. */
+export interface RelayWatch {
+  available(): boolean;
+  /** For a technician: what is wrong and what to do. */
+  detail(): string;
+  /** Calls back whenever `available` may have changed. Returns the way to stop. */
+  onChange(listener: () => void): () => void;
 }
 
 /** What a lane needs of the house. A port that throws or rejects is logged and never stops the lane. */
@@ -26,6 +35,10 @@ export interface LanePorts {
   onView(view: LaneView): void;
   onPassageEnd(ended: EndedPassage): void;
   onMeasure?(measure: LaneMeasure): void;
+  /** Whether the boards of the contacts answer; always, where omitted. */
+  readonly relays?: RelayWatch;
+  /** Run times to be given to `start` after a restart. */
+  onLearned?(times: LearnedRunTimes): void;
 }
 
 export interface LaneRunnerOptions {

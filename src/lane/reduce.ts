@@ -1,7 +1,8 @@
 import type { SignalState } from '../base/index.js';
 import { settleAttention, settleMessage } from './attention.js';
-import { advanceBoom, driveBoom, inferBoard, outputAnswers, outputFault, reconcileLimits, recorded, watchDescent } from './boom.js';
-import { absorbCommand, fireChanges, pressButton, settleCommands, stopChanges } from './commands.js';
+import { advanceBoom, driveBoom, foundOn, inferBoard, outputAnswers, outputFault, reconcileLimits, recorded, relayChanges, settleFailOpen, watchDescent, watchLoops } from './boom.js';
+import { absorbCommand, fireChanges, pressButton, scheduleChanges, settleCommands, stopChanges } from './commands.js';
+import { lampAnswers, settleLamp } from './lamp.js';
 import { absorbDecision, askDecisions, claimTracks } from './decisions.js';
 import { sensorState } from './facts.js';
 import type { LaneEffect } from './effect.js';
@@ -60,6 +61,18 @@ function absorb(step: Step, input: LaneInput): void {
     case 'output-ok':
       outputAnswers(step);
       break;
+    case 'output-found-on':
+      if (!step.state.started) foundOn(step, input.output);
+      break;
+    case 'relay':
+      relayChanges(step, input.available, input.detail);
+      break;
+    case 'lamp':
+      lampAnswers(step, input.works, input.detail);
+      break;
+    case 'schedule':
+      scheduleChanges(step, input.hold);
+      break;
     case 'tick':
       break;
   }
@@ -73,9 +86,17 @@ function begin(step: Step): void {
     const signal = sensorState(step.state, sensor);
     if (broken(signal)) journal(step, 'input.fault', { sensor, state: signal });
   }
-  if (step.state.boom.state !== 'closed') patchBoom(step, { closeCause: { kind: 'start', detail: 'boom not known to be closed at start' } });
+  if (step.state.boom.state !== 'closed') powerUp(step);
   const approach = sensorState(step.state, 'approach') === 'on';
   if (sensorState(step.state, 'closing') !== 'off') patch(step, { found: approach ? 'both' : 'closing' });
+}
+
+/** A boom not known to be closed at the start: down, as it is, or up, by the site's fail state. */
+function powerUp(step: Step): void {
+  const { failState } = step.state.settings;
+  patchBoom(step, { closeCause: { kind: 'start', detail: 'boom not known to be closed at start' } });
+  if (failState.powerUp !== 'close') patchBoom(step, { lock: 'fail-state' });
+  if (failState.powerUp === 'open') patchBoom(step, { failOpen: { kind: 'start', detail: 'raised at power-up' } });
 }
 
 function broken(state: SignalState | null): boolean {
@@ -106,7 +127,7 @@ function absorbSensor(step: Step, sensor: SensorName, next: SignalState): void {
       break;
     case 'fire':
       // A panel that cannot be read any more keeps what it last said.
-      if (!broken(next)) fireChanges(step, next === 'on');
+      if (!broken(next)) fireChanges(step, { ...step.state.fire, input: next === 'on' });
       break;
     case 'stop':
       if (!broken(next)) stopChanges(step, next === 'on');
@@ -136,10 +157,13 @@ function settle(step: Step): void {
   askDecisions(step);
   decideEarly(step);
   inferBoard(step, false);
+  settleFailOpen(step);
   driveBoom(step);
+  watchLoops(step);
   startExpiry(step);
   settleCommands(step);
   settleAttention(step);
   settleMessage(step);
+  settleLamp(step);
 }
 

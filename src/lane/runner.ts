@@ -5,13 +5,14 @@ import type { DriveEffect, LaneEffect } from './effect.js';
 import type { DriveAction, LaneInput } from './input.js';
 import type { LanePorts, LaneRunnerOptions } from './ports.js';
 import { reduce } from './reduce.js';
-import type { LaneSettings } from './settings.js';
+import type { LaneSettings, LearnedRunTimes } from './settings.js';
 import { initialLane, type LaneState } from './state.js';
-import type { CommandOutcome, LaneCommand, LaneEvent, LaneView, OutputName, SensorName, TrackInput } from './types.js';
+import type { CommandOutcome, ContactName, Lamp, LampName, LaneCommand, LaneEvent, LaneView, OutputName, SensorName, TrackInput } from './types.js';
 import { viewOf } from './view.js';
 
 /** Beyond its pulse an output is released by the runner itself, in case the driver forgot (S3). */
 const PULSE_GRACE_MS = 250;
+const CONTACTS: readonly ContactName[] = ['open', 'close', 'stop'];
 /** Longest `stop` waits for the hardware to take the releases. */
 const STOP_WAIT_MS = 1_000;
 
@@ -31,8 +32,10 @@ export class LaneRunner {
   #timer: Timer | null = null;
   #inputsTimer: Timer | null = null;
   #unsubscribe: (() => void)[] = [];
-  readonly #pulseBounds = new Map<OutputName, Timer>();
-  readonly #faulty = new Set<OutputName>();
+  readonly #pulseBounds = new Map<ContactName, Timer>();
+  readonly #faulty = new Set<ContactName>();
+  #lamp: Promise<void> = Promise.resolve();
+  #lampWanted: Lamp | null = null;
   readonly #names = new Map<string, PassageId>();
   readonly #waiting = new Map<number, (outcome: CommandOutcome) => void>();
   #ticket = 0;
@@ -51,12 +54,15 @@ export class LaneRunner {
    * Begins to watch the inputs; call after the devices have started. Nothing moves until every wired input has been read,
    * or `inputsReadMs` have passed and the silent ones count as faulty (S5).
    * @param unfinished passages the journal knows as started and never ended; they are ended on record
+   * @param learned run times measured before the restart
    */
-  start(unfinished: readonly PassageId[] = []): void {
+  start(unfinished: readonly PassageId[] = [], learned?: LearnedRunTimes): void {
     if (this.#running) return;
     this.#running = true;
-    this.#state = initialLane(this.#settings, this.#clock.monoMs());
+    this.#state = initialLane(this.#settings, this.#clock.monoMs(), learned);
     for (const passage of unfinished) this.#endUnfinished(passage);
+    for (const output of CONTACTS) if (this.#ports.outputs[output]?.state() === 'on') this.#dispatch({ kind: 'output-found-on', output });
+    this.#watchRelays();
     for (const sensor of this.#settings.sensors) this.#watch(sensor);
     this.#inputsTimer = this.#clock.after(this.#settings.inputsReadMs, () => this.#dispatch({ kind: 'inputs-read' }));
     this.#noteInputsRead();
@@ -100,6 +106,11 @@ export class LaneRunner {
     this.#dispatch({ kind: 'vision', available });
   }
 
+  /** A window in which the schedule holds the boom open has begun or ended. */
+  schedule(hold: boolean): void {
+    this.#dispatch({ kind: 'schedule', hold });
+  }
+
   /**
    * Orders the lane. Resolves when the target was reached, or with the reason why not; never rejects. Expiry, signatures
    * and retained messages are the caller's to check.
@@ -135,6 +146,14 @@ export class LaneRunner {
     );
     if (sensor === 'approach' && line.state() === 'on') this.#noteApproach(this.#clock.monoMs());
     this.#dispatch({ kind: 'sensor', sensor, state: line.state() });
+  }
+
+  #watchRelays(): void {
+    const { relays } = this.#ports;
+    if (relays === undefined) return;
+    const tell = (): void => this.#dispatch({ kind: 'relay', available: relays.available(), detail: relays.detail() });
+    this.#unsubscribe.push(relays.onChange(tell));
+    tell();
   }
 
   #noteInputsRead(): void {
@@ -194,6 +213,12 @@ export class LaneRunner {
         break;
       case 'show':
         this.#ports.show(effect.message);
+        break;
+      case 'lamp':
+        this.#showLamp(effect.show);
+        break;
+      case 'learned':
+        this.#ports.onLearned?.(effect.times);
         break;
       case 'reply':
         this.#waiting.get(effect.ticket)?.({ outcome: effect.outcome, reason: effect.reason });
@@ -299,7 +324,7 @@ export class LaneRunner {
     if (output === 'open' && action !== 'release' && effect.cause.kind === 'decision') this.#measure();
   }
 
-  #order(output: OutputName, action: DriveAction, order: (line: DigitalOutput) => Promise<void>): void {
+  #order(output: ContactName, action: DriveAction, order: (line: DigitalOutput) => Promise<void>): void {
     this.#give(output, order).then(
       () => {
         if (this.#faulty.delete(output)) this.#dispatch({ kind: 'output-ok', output });
@@ -310,6 +335,23 @@ export class LaneRunner {
         this.#dispatch({ kind: 'output-fault', output, action, detail: errorText(error) });
       },
     );
+  }
+
+  /** One lamp goes out before the other comes on; of several orders in a row the last one counts. */
+  #showLamp(show: Lamp): void {
+    this.#lampWanted = show;
+    const [on, off]: readonly [LampName, LampName] = show === 'green' ? ['greenLight', 'redLight'] : ['redLight', 'greenLight'];
+    this.#lamp = this.#lamp.then(async () => {
+      if (this.#lampWanted !== show || !this.#running) return;
+      try {
+        await this.#ports.outputs[off]?.release();
+        await this.#ports.outputs[on]?.hold();
+        this.#dispatch({ kind: 'lamp', works: true, detail: '' });
+      } catch (error) {
+        this.#log.error({ lane: this.#settings.lane, lamp: show, error: errorText(error) }, 'the traffic light did not take its order');
+        this.#dispatch({ kind: 'lamp', works: false, detail: errorText(error) });
+      }
+    });
   }
 
   async #give(output: OutputName, order: (line: DigitalOutput) => Promise<void>): Promise<void> {

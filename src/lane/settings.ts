@@ -23,6 +23,8 @@ export interface LaneTimings {
   readonly decisionWaitMs: number;
   /** Between tries of an output that did not answer. */
   readonly retryMs: number;
+  /** A run that took this much longer than configured, times itself, calls for the mechanic. */
+  readonly slowRun: number;
   /** Inputs that cannot be read at start are known faulty after this (S5). */
   readonly inputsReadMs: number;
 }
@@ -38,10 +40,39 @@ export const DEFAULT_TIMINGS: LaneTimings = {
   samePlateQuietMs: 10_000,
   decisionWaitMs: 2_000,
   retryMs: 500,
+  slowRun: 1.5,
   inputsReadMs: 2_000,
 };
 
 export type ClosingSide = 'gateway-closes' | 'barrier-closes';
+
+/** `pulse`: a contact's edge starts a run. `hold-to-open`: the open contact stays on as long as the boom shall be up. */
+export type BarrierDrive = 'pulse' | 'hold-to-open';
+
+/**
+ * Loop logic of the closing. 0: the boom belongs to the vehicle it opened for. 1 to 4 after HySecurity's detector logic
+ * (StrongArm manual, "Anti-Tailgate Mode"): 1 any occupied loop holds open and restarts the delay; 2 the timer runs from the
+ * open position; 3 no delay once both loops were occupied together and are clear; 4 as 3, and a rise is stopped when a
+ * second vehicle follows.
+ */
+export type AntiTailgate = 0 | 1 | 2 | 3 | 4;
+
+/** What the boom does when something fails; the words are those of the configuration's schema. */
+export interface FailState {
+  readonly powerUp: 'close' | 'stay' | 'open';
+  readonly softwareDeath: 'release' | 'open';
+  readonly inputsLost: 'stay' | 'open';
+  readonly relayLost: 'release' | 'open';
+}
+
+/** The safest that every barrier can do. */
+export const DEFAULT_FAIL_STATE: FailState = { powerUp: 'close', softwareDeath: 'release', inputsLost: 'stay', relayLost: 'release' };
+
+/** Run times measured at the limit switches, ms; null where none was measured. */
+export interface LearnedRunTimes {
+  readonly openMs: number | null;
+  readonly closeMs: number | null;
+}
 
 /** All the lane knows of its site; the fields' meanings are those of the configuration's schema. */
 export interface LaneSettings extends LaneTimings {
@@ -49,6 +80,10 @@ export interface LaneSettings extends LaneTimings {
   readonly name: string;
   readonly direction: 'entry' | 'exit';
   readonly closing: ClosingSide;
+  readonly drive: BarrierDrive;
+  readonly antiTailgate: AntiTailgate;
+  readonly failState: FailState;
+  readonly learnRunTimes: boolean;
   /** Inputs that are wired. */
   readonly sensors: readonly SensorName[];
   /** Outputs that are wired; `open` always is. */
@@ -71,8 +106,14 @@ export interface LaneSettingsSource {
   readonly direction: 'entry' | 'exit';
   readonly barrier: {
     readonly closing: ClosingSide;
+    readonly drive?: BarrierDrive;
+    readonly antiTailgate?: AntiTailgate;
+    readonly failState?: FailState;
+    readonly learnRunTimes?: boolean;
     readonly close?: unknown;
     readonly stop?: unknown;
+    readonly greenLight?: unknown;
+    readonly redLight?: unknown;
     readonly pulseMs: number;
     readonly deadTimeMs: number;
     readonly openTimeMs: number;
@@ -86,6 +127,7 @@ export interface LaneSettingsSource {
   readonly earlyDecision: boolean;
 }
 
+const OPTIONAL_OUTPUTS = ['close', 'stop', 'greenLight', 'redLight'] as const;
 const SENSORS: readonly SensorName[] = ['approach', 'closing', 'beam', 'openLimit', 'closedLimit', 'fire', 'stop', 'button'];
 
 /**
@@ -94,9 +136,7 @@ const SENSORS: readonly SensorName[] = ['approach', 'closing', 'beam', 'openLimi
  */
 export function laneSettings(source: LaneSettingsSource, timings: Partial<LaneTimings> = {}): LaneSettings {
   const { barrier } = source;
-  const outputs: OutputName[] = ['open'];
-  if (barrier.close !== undefined) outputs.push('close');
-  if (barrier.stop !== undefined) outputs.push('stop');
+  const outputs: readonly OutputName[] = ['open', ...OPTIONAL_OUTPUTS.filter((output) => barrier[output] !== undefined)];
   return {
     ...DEFAULT_TIMINGS,
     ...timings,
@@ -104,6 +144,10 @@ export function laneSettings(source: LaneSettingsSource, timings: Partial<LaneTi
     name: source.name,
     direction: source.direction,
     closing: barrier.closing,
+    drive: barrier.drive ?? 'pulse',
+    antiTailgate: barrier.antiTailgate ?? 0,
+    failState: barrier.failState ?? DEFAULT_FAIL_STATE,
+    learnRunTimes: barrier.learnRunTimes ?? true,
     sensors: SENSORS.filter((sensor) => source.inputs[sensor] !== undefined),
     outputs,
     pulseMs: barrier.pulseMs,

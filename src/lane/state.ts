@@ -2,8 +2,8 @@ import type { SignalState } from '../base/index.js';
 import type { Decision } from '../access/index.js';
 import type { PlateRead } from '../plate/index.js';
 import type { Urgency } from './effect.js';
-import type { LaneSettings } from './settings.js';
-import type { AttentionCode, BoomState, Cause, ClearedBy, CommandTarget, DriverMessage, OutputName, SensorName } from './types.js';
+import type { LaneSettings, LearnedRunTimes } from './settings.js';
+import type { AttentionCode, BoomState, Cause, ClearedBy, CommandTarget, ContactName, DriverMessage, Lamp, SensorName } from './types.js';
 
 export interface Sensor {
   readonly state: SignalState;
@@ -45,14 +45,14 @@ export interface PendingMovement {
 }
 
 /** Why no automatic closing happens until a person or a newly admitted vehicle wants a movement. */
-export type ClosingLock = 'second-obstruction' | 'stopped' | 'fault';
+export type ClosingLock = 'second-obstruction' | 'stopped' | 'fault' | 'fail-state';
 
 export interface Boom {
   readonly state: BoomState;
   /** At rest, or where the movement began: 0 closed to 1 open. */
   readonly position: number;
   readonly movement: Movement | null;
-  readonly contacts: Readonly<Record<OutputName, Contact>>;
+  readonly contacts: Readonly<Record<ContactName, Contact>>;
   readonly pending: PendingMovement | null;
   /** Set while the boom must go up because something came under it (S1); ends when it is open. */
   readonly reversal: Cause | null;
@@ -68,6 +68,16 @@ export interface Boom {
   readonly retryAtMs: number | null;
   /** A closing order was not taken for certain: where the boom comes to rest is not known. */
   readonly doubtful: boolean;
+  /** Set while the boom must be up because something failed (`failState`). */
+  readonly failOpen: Cause | null;
+  /** When it last came to stand open, ms; null while it does not. */
+  readonly openSinceMs: number | null;
+  /** Both loops were occupied together since it last was closed. */
+  readonly bothLoops: boolean;
+  /** A rise was stopped because a second vehicle followed; ends when the boom is closed or somebody new is let through. */
+  readonly halted: boolean;
+  /** The last full runs between the limit switches, ms, newest last. */
+  readonly runs: { readonly up: readonly number[]; readonly down: readonly number[] };
 }
 
 /**
@@ -150,7 +160,13 @@ export interface LaneState {
   readonly boom: Boom;
   readonly held: boolean;
   readonly holdCause: Cause | null;
-  readonly fire: boolean;
+  readonly fire: { readonly input: boolean; readonly command: boolean };
+  /** `ended`: a person released the boom before the window was over. */
+  readonly schedule: 'off' | 'holds' | 'ended';
+  /** False while the board of a contact does not answer. */
+  readonly relayAvailable: boolean;
+  /** What the traffic light was last told; null before the first order, or where there is none. */
+  readonly lamp: { readonly shown: Lamp | null; readonly retryAtMs: number | null };
   readonly stop: { readonly input: boolean; readonly command: boolean };
   /** A vehicle found under the boom at start belongs to the passage that the restart cut off. */
   readonly found: 'none' | 'closing' | 'both';
@@ -177,7 +193,7 @@ export interface LaneState {
 const RELEASED: Contact = { mode: 'off', untilMs: 0, offSinceMs: null, releaseAgainMs: null };
 
 /** A lane before its inputs were read: every wired input is unknown, the boom's position too. Nothing moves (S5). */
-export function initialLane(settings: LaneSettings, nowMs: number): LaneState {
+export function initialLane(settings: LaneSettings, nowMs: number, learned: LearnedRunTimes = { openMs: null, closeMs: null }): LaneState {
   const sensors: Partial<Record<SensorName, Sensor>> = {};
   for (const sensor of settings.sensors) sensors[sensor] = { state: 'unknown', sinceMs: nowMs };
   return {
@@ -199,10 +215,18 @@ export function initialLane(settings: LaneSettings, nowMs: number): LaneState {
       tries: 0,
       retryAtMs: null,
       doubtful: false,
+      failOpen: null,
+      openSinceMs: null,
+      bothLoops: false,
+      halted: false,
+      runs: { up: learned.openMs === null ? [] : [learned.openMs], down: learned.closeMs === null ? [] : [learned.closeMs] },
     },
     held: false,
     holdCause: null,
-    fire: false,
+    fire: { input: false, command: false },
+    schedule: 'off',
+    relayAvailable: true,
+    lamp: { shown: null, retryAtMs: null },
     stop: { input: false, command: false },
     found: 'none',
     approachStuck: false,

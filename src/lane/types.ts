@@ -3,7 +3,13 @@ import type { Decision, DecisionRule } from '../access/index.js';
 import type { PlateRead } from '../plate/index.js';
 
 export type SensorName = 'approach' | 'closing' | 'beam' | 'openLimit' | 'closedLimit' | 'fire' | 'stop' | 'button';
-export type OutputName = 'open' | 'close' | 'stop';
+/** Contacts that move the boom. */
+export type ContactName = 'open' | 'close' | 'stop';
+export type LampName = 'greenLight' | 'redLight';
+export type OutputName = ContactName | LampName;
+
+/** What the traffic light shows. */
+export type Lamp = 'green' | 'red';
 
 /** What the lane believes of its boom, from limit switches or, without them, from run times. */
 export type BoomState = 'unknown' | 'closed' | 'opening' | 'open' | 'closing' | 'stopped' | 'fault';
@@ -23,8 +29,11 @@ export interface TrackInput {
   readonly width?: number;
 }
 
-/** Commands name a target state, never "toggle" (S7). `hold` keeps open until `release`. */
-export type CommandTarget = 'open' | 'close' | 'hold' | 'release' | 'stop';
+/**
+ * Commands name a target state, never "toggle" (S7). `hold` keeps open until `release`; `fire` does what the fire panel
+ * does until `fire-over`, over everything but STOP (S4).
+ */
+export type CommandTarget = 'open' | 'close' | 'hold' | 'release' | 'stop' | 'fire' | 'fire-over';
 
 export interface LaneCommand {
   readonly id: string;
@@ -63,7 +72,7 @@ export interface CommandOutcome {
 
 /** Why a movement happened (S9). */
 export interface Cause {
-  readonly kind: 'decision' | 'command' | 'button' | 'fire' | 'obstruction' | 'passage-complete' | 'auto-close' | 'release' | 'start' | 'watchdog' | 'stop';
+  readonly kind: 'decision' | 'command' | 'button' | 'fire' | 'obstruction' | 'passage-complete' | 'auto-close' | 'release' | 'start' | 'watchdog' | 'stop' | 'schedule' | 'inputs-lost' | 'relay-lost' | 'tailgate';
   readonly detail: string;
 }
 
@@ -78,6 +87,7 @@ export interface LaneEvent {
     | 'boom.closing'
     | 'boom.stopped'
     | 'boom.fault'
+    | 'boom.learned'
     | 'lane.attention'
     | 'lane.attention-cleared'
     | 'input.fault'
@@ -94,8 +104,11 @@ export interface LaneEvent {
  * `second-obstruction`: S6, the boom stays open. `vehicle-under-boom`, `vehicle-waiting`: it has not moved for long.
  * `approach-stuck`: the approach loop never cleared. `forced-passage`: a vehicle passed without the lane opening for it.
  * `boom-fault`: a limit was not reached in time. `boom-moved`: it moved without an order. `limits-disagree`: both limit
- * switches are on. `output-fault`: a relay did not take an order. `record-late`: the disk was slower than the boom may
- * wait (S9). `stopped`: STOP is in force. `fire`: the fire panel holds the boom open.
+ * switches are on. `output-fault`: a relay did not take an order. `relay-lost`: the board of a contact does not answer.
+ * `lamp-fault`: the traffic light did not take an order. `boom-slow`: a run took far longer than configured.
+ * `record-late`: the disk was slower than the boom may wait (S9). `stopped`: STOP is in force. `fire`: the fire panel holds
+ * the boom open. `fail-state`: the boom is left as a failure or the start found it, until somebody wants a movement.
+ * `tailgater`: an opening was stopped because a second vehicle followed.
  */
 export type AttentionCode =
   | 'ask'
@@ -109,6 +122,11 @@ export type AttentionCode =
   | 'boom-moved'
   | 'limits-disagree'
   | 'output-fault'
+  | 'relay-lost'
+  | 'lamp-fault'
+  | 'boom-slow'
+  | 'fail-state'
+  | 'tailgater'
   | 'record-late'
   | 'stopped'
   | 'fire';
@@ -160,7 +178,11 @@ export interface LaneView {
   /** 0 closed to 1 open, from run times; exact only where limits confirm it. */
   readonly boomPosition: number;
   readonly held: boolean;
+  /** Held open by the schedule of the configuration. */
+  readonly heldBySchedule: boolean;
   readonly fire: boolean;
+  /** What the traffic light shows; null where there is none. */
+  readonly lamp: Lamp | null;
   readonly sensors: Readonly<Partial<Record<SensorName, SignalState>>>;
   readonly visionAvailable: boolean;
   /** `AttentionCode`s, and `input-fault:<sensor>` for inputs that are unknown or faulty. */

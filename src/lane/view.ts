@@ -1,5 +1,5 @@
 import type { PassageId, SignalState } from '../base/index.js';
-import { positionAt } from './facts.js';
+import { fireInForce, positionAt } from './facts.js';
 import type { LaneState, Passage } from './state.js';
 import type { LaneView, SensorName } from './types.js';
 
@@ -36,7 +36,9 @@ export function viewOf(state: LaneState, nowMs: number, nameOf: (key: string) =>
     boom: state.boom.state,
     boomPosition: positionAt(state, nowMs),
     held: state.held,
-    fire: state.fire,
+    heldBySchedule: state.schedule === 'holds',
+    fire: fireInForce(state),
+    lamp: state.lamp.shown,
     sensors,
     visionAvailable: state.visionAvailable,
     attention: [...state.attention, ...faults],

@@ -76,7 +76,7 @@ export const commandMessageSchema = z.object({
     .union([z.iso.datetime({ offset: true }), z.number().int().positive()])
     .describe('not carried out after this: ISO 8601 with offset, or ms since 1970; at most 24 hours ahead'),
   lane: plainName,
-  target: z.enum(['open', 'close', 'hold', 'release', 'stop']),
+  target: z.enum(['open', 'close', 'hold', 'release', 'stop', 'fire', 'fire-over']),
   reason: z.string().max(200),
 });
 

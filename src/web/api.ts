@@ -32,7 +32,7 @@ const eventQuery = z.strictObject({
   order: z.optional(z.enum(['newest', 'oldest'])),
 });
 const commandBody = z.strictObject({
-  target: z.enum(['open', 'close', 'hold', 'release', 'stop']),
+  target: z.enum(['open', 'close', 'hold', 'release', 'stop', 'fire', 'fire-over']),
   reason: z.string().check(z.trim(), z.minLength(1, 'why, in a few words'), z.maxLength(200, 'at most 200 characters')),
 });
 

@@ -16,7 +16,7 @@ export interface GatePort {
   /**
    * Orders a lane. Resolves when done; rejects with `COMMAND_*` or `LANE_UNKNOWN`.
    */
-  command(command: { id: string; lane: LaneId; target: 'open' | 'close' | 'hold' | 'release' | 'stop'; issuer: string; reason: string }): Promise<JsonObject>;
+  command(command: { id: string; lane: LaneId; target: 'open' | 'close' | 'hold' | 'release' | 'stop' | 'fire' | 'fire-over'; issuer: string; reason: string }): Promise<JsonObject>;
   /** Live changes: `{kind: 'lane', …LaneView}`, `{kind: 'event', …StoredEvent}`, `{kind: 'track', …}`, `{kind: 'world', …}` in a simulation. */
   onLive(listener: (message: JsonObject) => void): () => void;
   /** Walks the journal's hash chain: `{checked, brokenAt}`, `brokenAt` null where it holds. Asked on the console only. */

@@ -90,7 +90,7 @@ gate.yaml:13:13  lanes[0].camera
 
 gate.yaml:14:5  lanes[0].barrier.close
   found     nothing, although closing is gateway-closes
-  expected  the output of the CLOSE contact, or closing: barrier-closes where the board lowers the boom by itself
+  expected  the output of the CLOSE contact, or closing: barrier-closes where the board lowers the boom by itself, or drive: hold-to-open where it falls when OPEN is released
   example   close: {device: relays, line: 1}
 
 gate.yaml:16:34  lanes[0].barrier.open.line

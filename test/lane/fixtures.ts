@@ -2,7 +2,7 @@ import { plateRead } from './plates.js';
 import type { Decision } from '../../src/access/index.js';
 import type { JsonObject, SignalState } from '../../src/base/index.js';
 import { LawWatch } from '../../src/lane/laws.js';
-import { initialLane, laneSettings, nextDueMs, reduce, type LaneEffect, type LaneInput, type LaneSettings, type LaneSettingsSource, type LaneState, type SensorName, type TrackInput } from '../../src/lane/index.js';
+import { initialLane, laneSettings, nextDueMs, type CommandTarget, reduce, type LaneEffect, type LaneInput, type LaneSettings, type LaneSettingsSource, type LaneState, type SensorName, type TrackInput } from '../../src/lane/index.js';
 
 /** Between two pictures of a camera at rest. */
 const PICTURE_MS = 400;
@@ -34,7 +34,7 @@ export function site(options: Site = {}): LaneSettings {
       runWatchdogMs: 10_000,
       closeDelayMs: 1_000,
       autoCloseMs: 15_000,
-      ...(options.barrier?.closing === 'barrier-closes' ? {} : { close: {} }),
+      ...(options.barrier?.closing === 'barrier-closes' || options.barrier?.drive === 'hold-to-open' ? {} : { close: {} }),
       ...(options.stopWired === true ? { stop: {} } : {}),
       ...options.barrier,
     },
@@ -163,7 +163,7 @@ export class Bench {
     return this.#see({ track, vote: plateRead(text, confidence), reads: 5, decisive: confidence > 0.9, stationary: false, ended, width });
   }
 
-  command(target: 'open' | 'close' | 'hold' | 'release' | 'stop', id = `c${String((this.#ticket += 1))}`): this {
+  command(target: CommandTarget, id = `c${String((this.#ticket += 1))}`): this {
     return this.input({ kind: 'command', ticket: (this.#ticket += 1), command: { id, target, issuer: 'web:guard', reason: 'test' } });
   }
 

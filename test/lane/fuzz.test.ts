@@ -30,7 +30,7 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc
-      .record({ id: fc.integer({ min: 0, max: 12 }), target: fc.constantFrom('open', 'close', 'hold', 'release', 'stop', 'open', 'close') })
+      .record({ id: fc.integer({ min: 0, max: 12 }), target: fc.constantFrom('open', 'close', 'hold', 'release', 'stop', 'open', 'close', 'fire', 'fire-over') })
       .map(({ id, target }) => ({ kind: 'input' as const, input: { kind: 'command' as const, ticket: 0, command: { id: `c${id}`, target, issuer: 'web:guard', reason: 'fuzz' } } })),
   },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('answer' as const), decision: fc.constantFrom(0, 0, 0, 1, 2, 3) }) },
@@ -39,9 +39,12 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
-      .record({ output: fc.constantFrom('open', 'close', 'stop'), action: fc.constantFrom('pulse', 'release') })
+      .record({ output: fc.constantFrom('open', 'close', 'stop'), action: fc.constantFrom('pulse', 'release', 'hold') })
       .map((at) => ({ kind: 'input' as const, input: { kind: 'output-fault' as const, ...at, detail: 'bus silent' } })),
   },
+  { weight: 1, arbitrary: fc.boolean().map((hold) => ({ kind: 'input' as const, input: { kind: 'schedule' as const, hold } })) },
+  { weight: 1, arbitrary: fc.boolean().map((available) => ({ kind: 'input' as const, input: { kind: 'relay' as const, available, detail: 'bus silent' } })) },
+  { weight: 1, arbitrary: fc.boolean().map((works) => ({ kind: 'input' as const, input: { kind: 'lamp' as const, works, detail: 'bus silent' } })) },
   { weight: 1, arbitrary: fc.constant({ kind: 'input' as const, input: { kind: 'output-ok' as const, output: 'open' as const } }) },
 );
 
@@ -107,6 +110,10 @@ const SITES: Readonly<Record<string, LaneSettings>> = {
   'beam and limits': site({ sensors: ['beam', 'openLimit', 'closedLimit', 'fire', 'stop', 'button'], stopWired: true }),
   'no stop contact': site({ sensors: ['beam', 'fire', 'stop', 'button'] }),
   'exit, barrier closes': site({ direction: 'exit', barrier: { closing: 'barrier-closes' }, sensors: ['fire', 'stop', 'button'] }),
+  'hold to open': site({ barrier: { drive: 'hold-to-open', failState: { powerUp: 'stay', softwareDeath: 'open', inputsLost: 'open', relayLost: 'open' }, antiTailgate: 1 }, sensors: ['beam', 'fire', 'stop', 'button'] }),
+  'hold to open, own board, limits': site({ barrier: { drive: 'hold-to-open', closing: 'barrier-closes', antiTailgate: 3 }, sensors: ['fire', 'openLimit', 'closedLimit', 'stop'], stopWired: true }),
+  'stops for tailgaters, lamps': site({ barrier: { antiTailgate: 4, greenLight: {}, redLight: {}, failState: { powerUp: 'open', softwareDeath: 'open', inputsLost: 'open', relayLost: 'open' } }, sensors: ['beam', 'openLimit', 'closedLimit', 'fire', 'stop', 'button'], stopWired: true }),
+  'timer from the open limit': site({ barrier: { antiTailgate: 2, greenLight: {}, failState: { powerUp: 'stay', softwareDeath: 'release', inputsLost: 'stay', relayLost: 'release' } }, sensors: ['beam', 'openLimit', 'closedLimit', 'fire', 'stop'] }),
   'barrier closes, limits': site({ barrier: { closing: 'barrier-closes' }, sensors: ['beam', 'openLimit', 'closedLimit', 'fire', 'stop'], stopWired: true }),
 };
 

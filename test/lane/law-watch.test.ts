@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { DriveAction, LaneEffect, LaneInput, OutputName, SensorName } from '../../src/lane/index.js';
+import type { DriveAction, LaneEffect, LaneInput, ContactName, SensorName } from '../../src/lane/index.js';
 import { LawWatch } from '../../src/lane/laws.js';
 import type { Cause } from '../../src/lane/types.js';
 import type { SignalState } from '../../src/base/index.js';
@@ -8,7 +8,7 @@ import { site, type Site } from './fixtures.js';
 const tick: LaneInput = { kind: 'tick' };
 const cause = (kind: Cause['kind']): Cause => ({ kind, detail: 'test' });
 
-function drive(output: OutputName, kind: Cause['kind'] = 'command', action: DriveAction = 'pulse', durationMs = 400): readonly LaneEffect[] {
+function drive(output: ContactName, kind: Cause['kind'] = 'command', action: DriveAction = 'pulse', durationMs = 400): readonly LaneEffect[] {
   return [
     { kind: 'journal', event: { type: 'boom.opening', payload: { cause: { ...cause(kind) } } }, token: null },
     { kind: 'drive', output, action, durationMs, cause: cause(kind), urgency: 'ordinary', passage: null },
