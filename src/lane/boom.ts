@@ -229,8 +229,9 @@ export function outputFault(step: Step, input: Extract<LaneInput, { kind: 'outpu
   patchBoom(step, { retryAtMs: again, tries: step.state.boom.tries + 1 });
   const { movement } = step.state.boom;
   if (output === 'open' && action !== 'release' && movement?.direction === 'up') {
-    // Not known to rise. Where it was falling before, it may fall still.
-    patchContact(step, 'open', { mode: 'off', offSinceMs: step.nowMs });
+    // Not known to rise; where it was falling before, it may fall still. The order may have got through all the same, so the
+    // dead time counts from the end of its pulse.
+    patchContact(step, 'open', { mode: 'off', offSinceMs: Math.max(step.nowMs, step.state.boom.contacts.open.untilMs) });
     if (step.state.boom.reversal === null) rest(step, 'unknown');
     else mayFall(step);
     const key = upReason(step.state)?.passage ?? null;

@@ -92,7 +92,8 @@ export interface UpReason {
 
 /** Why the boom has to be up, the weightiest first; null when nothing wants it up. */
 export function upReason(state: LaneState): UpReason | null {
-  if (fireInForce(state)) return { cause: { kind: 'fire', detail: state.fire.input ? 'fire panel' : 'fire command' }, urgency: 'safety', passage: null };
+  // Under STOP fire waits, and only a boom that comes down on something is raised.
+  if (fireInForce(state) && !(stopInForce(state) && state.boom.reversal !== null)) return { cause: { kind: 'fire', detail: state.fire.input ? 'fire panel' : 'fire command' }, urgency: 'safety', passage: null };
   if (state.boom.reversal !== null) return { cause: state.boom.reversal, urgency: 'safety', passage: null };
   if (state.boom.failOpen !== null) return { cause: state.boom.failOpen, urgency: 'safety', passage: null };
   if (state.schedule === 'holds' && state.holdCause === null) return { cause: { kind: 'schedule', detail: 'held open by the schedule' }, urgency: 'ordinary', passage: null };

@@ -29,7 +29,9 @@ export interface LawMemory {
   readonly fallsUntilMs: number;
   /** An opening has to be driven by here, and why. */
   readonly raiseByMs: { readonly byMs: number; readonly law: LawName } | null;
-  readonly obstructed: boolean;
+  /** Something came under the boom in this descent: flicker of a sensor is one obstruction. */
+  readonly hitInRun: boolean;
+  /** Descents with an obstruction since a movement was last intended (S6). */
   readonly hits: number;
   /** An output has failed: deadlines no longer hold, what may be driven still does. */
   readonly faulty: boolean;
@@ -65,7 +67,7 @@ export class LawWatch {
       fireCommand: false,
       fallsUntilMs: -Infinity,
       raiseByMs: null,
-      obstructed: false,
+      hitInRun: false,
       hits: 0,
       faulty: false,
       raised: false,
@@ -141,6 +143,10 @@ export class LawWatch {
       case 'command':
         this.#command(input.command, nowMs);
         break;
+      // A vehicle let through anew is an intended input, and so is the morning rush.
+      case 'decision':
+        if (input.decision.outcome === 'admit') this.#note({ hits: 0 });
+        break;
       case 'schedule':
         if (input.hold) this.#note({ hits: 0 });
         break;
@@ -202,12 +208,11 @@ export class LawWatch {
     this.#minds(nowMs);
     if (sensor === 'button' && state === 'on' && before === 'off' && this.#memory.started && !this.#memory.stopInput) this.#intended();
     if (sensor === 'closedLimit' && state === 'on' && this.#memory.sensors.openLimit !== 'on') this.#note({ fallsUntilMs: -Infinity });
-    if (this.#clear()) this.#note({ obstructed: false });
-    else if (!this.#memory.obstructed && nowMs < this.#memory.fallsUntilMs) this.#hit(nowMs);
+    if (!this.#clear() && !this.#memory.hitInRun && nowMs < this.#memory.fallsUntilMs) this.#hit(nowMs);
   }
 
   #hit(nowMs: number): void {
-    this.#note({ obstructed: true, hits: this.#memory.hits + 1 });
+    this.#note({ hitInRun: true, hits: this.#memory.hits + 1 });
     this.#mustRaise('S1', nowMs);
   }
 
@@ -260,8 +265,6 @@ export class LawWatch {
   #up(effect: DriveEffect, nowMs: number): void {
     this.#apart('close', nowMs);
     if (this.#stopped() && effect.cause.kind !== 'obstruction') this.#break('S4', nowMs, 'opened under STOP');
-    // A vehicle let through anew is an intended input.
-    if (effect.cause.kind === 'decision') this.#note({ hits: 0 });
     this.#note({ fallsUntilMs: -Infinity, raiseByMs: null, raised: true });
   }
 
@@ -272,6 +275,6 @@ export class LawWatch {
     if (this.#stopped()) this.#break('S4', nowMs, 'closed under STOP');
     if (this.#fire()) this.#break('S4', nowMs, 'closed during fire');
     if (this.#memory.hits >= 2) this.#break('S6', nowMs, 'closed by itself after a second obstruction');
-    this.#note({ fallsUntilMs: nowMs + this.#settings.closeTimeMs });
+    this.#note({ fallsUntilMs: nowMs + this.#settings.closeTimeMs, hitInRun: false });
   }
 }

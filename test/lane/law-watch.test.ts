@@ -158,7 +158,41 @@ describe('the watch sees a broken law', () => {
     expect(twice(() => undefined)).toEqual(['S6']);
     expect(twice(({ laws }) => laws.observe(order('a', 'close'), [], 30_000))).toEqual([]);
     expect(twice(({ sensor }) => sensor('button', 'on', 30_000))).toEqual([]);
-    expect(twice(({ laws }) => laws.observe(tick, drive('open', 'decision'), 30_000))).toEqual([]);
+    const admitted: LaneInput = { kind: 'decision', request: 1, decision: { outcome: 'admit', rule: 'resident', visitorClass: 'resident' } };
+    expect(twice(({ laws }) => laws.observe(admitted, [], 30_000))).toEqual([]);
+  });
+
+  test('S6: a sensor that flickers in one descent is one obstruction', () => {
+    const { laws, sensor } = watch();
+    laws.observe(tick, drive('close'), 10_000);
+    for (const atMs of [11_000, 11_100, 11_200]) {
+      sensor('beam', 'on', atMs);
+      sensor('beam', 'off', atMs + 50);
+    }
+    laws.observe(tick, drive('open', 'obstruction'), 11_400);
+    laws.observe(tick, drive('close'), 20_000);
+    expect(broken(laws)).toEqual([]);
+  });
+
+  test('hold to open: letting go is closing, and a pulse is none', () => {
+    const { laws, sensor } = watch({ barrier: { drive: 'hold-to-open' } });
+    laws.observe(tick, drive('open', 'command', 'hold'), 1_000);
+    sensor('closing', 'on', 2_000);
+    laws.observe(tick, drive('open', 'auto-close', 'release'), 3_000);
+    expect(broken(laws)).toEqual(['S1']);
+    laws.observe(tick, drive('open', 'command', 'pulse'), 4_000);
+    expect(broken(laws)).toEqual(['S1', 'S3']);
+  });
+
+  test('lamps: green only under a boom that is up and not under STOP', () => {
+    const { laws, sensor } = watch();
+    laws.observe(tick, [{ kind: 'lamp', show: 'green' }], 1_000);
+    sensor('openLimit', 'on', 2_000);
+    laws.observe(tick, [{ kind: 'lamp', show: 'green' }], 3_000);
+    expect(broken(laws)).toEqual(['lamp']);
+    sensor('stop', 'on', 4_000);
+    laws.observe(tick, [{ kind: 'lamp', show: 'green' }], 5_000);
+    expect(broken(laws)).toEqual(['lamp', 'lamp']);
   });
 
   test('S7: a command accepted twice; a refused one is none', () => {
