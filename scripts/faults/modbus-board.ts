@@ -25,6 +25,8 @@ export interface RelayBoardOptions {
   /** A relay picks up or drops. */
   readonly onRelay: (index: number, on: boolean) => void;
   readonly clock: Clock;
+  /** Takes the time that requests and answers need on a wire of this speed (8N1); none where omitted, as a pty has none. */
+  readonly wireBaud?: number;
 }
 
 /**
@@ -78,7 +80,7 @@ export class RelayBoard {
         continue;
       }
       this.#received = bytes.subarray(length);
-      if (frame[0] === this.#options.unit) this.#answer(frame);
+      if (frame[0] === this.#options.unit) this.#after(frame.length, () => this.#answer(frame));
     }
   }
 
@@ -130,6 +132,14 @@ export class RelayBoard {
   }
 
   #send(body: readonly number[]): void {
-    this.#port?.write(withCrc(body));
+    const frame = withCrc(body);
+    this.#after(frame.length, () => this.#port?.write(frame));
+  }
+
+  /** Runs when so many bytes have passed over the wire: ten bits each with start and stop bit. */
+  #after(bytes: number, run: () => void): void {
+    const { wireBaud, clock } = this.#options;
+    if (wireBaud === undefined) run();
+    else clock.after((bytes * 10_000) / wireBaud, run);
   }
 }

@@ -7,7 +7,7 @@ import { SqliteJournal, type Journal, type NewEvent, type OutboxState, type Stor
 import { LaneRunner, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
 import { EmbeddedBroker, Uplink } from '../uplink/index.js';
-import { VisionClient, type CameraState, type TrackReport, type Vision, type VisionHealth } from '../vision/index.js';
+import { VisionClient, type CameraState, type TrackReport, type Vision, type VisionHealth, type VisionOptions } from '../vision/index.js';
 import { WebServer, type GatePort } from '../web/index.js';
 import type { Device } from '../device/index.js';
 import { ClockTrust, EventLoopDelay, Heartbeats, processMetrics } from '../ops/index.js';
@@ -53,6 +53,8 @@ export interface GateOptions {
   readonly printCode: (code: string) => void;
   /** The page may be looked at without a sign-in: simulations only. */
   readonly openView?: boolean;
+  /** Makes the recognition; the vision process where omitted. */
+  readonly createVision?: (options: VisionOptions) => Vision;
   readonly hooks?: GateHooks;
 }
 
@@ -437,7 +439,7 @@ export class Gate implements GatePort {
   }
 
   async #startVision(): Promise<void> {
-    const { config, clock, log, secrets, random } = this.#options;
+    const { config, clock, log, secrets, random, createVision } = this.#options;
     const cameras = config.lanes.flatMap((lane) => {
       const camera = config.cameras.find(({ id }) => id === lane.camera);
       if (camera === undefined) return [];
@@ -445,7 +447,8 @@ export class Gate implements GatePort {
     });
     if (cameras.length === 0) return;
     const lastGoodDirectory = join(config.gate.dataDirectory, 'models');
-    const vision = new VisionClient({ cameras, modelsDirectory: config.vision.models, lastGoodDirectory, threads: config.vision.threads, clock, log, random });
+    const options: VisionOptions = { cameras, modelsDirectory: config.vision.models, lastGoodDirectory, threads: config.vision.threads, clock, log, random };
+    const vision = createVision?.(options) ?? new VisionClient(options);
     this.#vision = vision;
     vision.onTrack((track) => this.#tracked(track));
     vision.onCamera((camera) => this.#cameraChanged(camera));

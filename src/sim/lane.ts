@@ -73,6 +73,7 @@ export class SimLane {
   #downRunStartMs = 0;
   #startedOver = false;
   readonly #toldInRun = new Set<string>();
+  readonly #contactListeners = new Set<(name: ContactName, energised: boolean) => void>();
   readonly #hardwareFailures = new Set<string>();
   #hardwareWellSinceMs = 0;
 
@@ -151,6 +152,12 @@ export class SimLane {
     else if (this.#hardwareFailures.delete(what)) this.#hardwareWellSinceMs = nowMs + retryGraceMs;
   }
 
+  /** Called the moment a contact closes or opens, as a meter on the barrier's terminals would see it. */
+  onContact(listener: (name: ContactName, energised: boolean) => void): () => void {
+    this.#contactListeners.add(listener);
+    return () => this.#contactListeners.delete(listener);
+  }
+
   setContact(name: ContactName, energised: boolean, nowMs: number): void {
     // A new order while the contact is on extends it: the limit counts from the last order, as it would if nobody were left
     // to give the next.
@@ -163,6 +170,7 @@ export class SimLane {
       if (nowMs - told > 60 && this.boom.position > 0.02) this.#broken('S1', 'close contact on while a safety sensor was not clear');
     }
     this.boom.setContact(name, energised, nowMs);
+    for (const listener of this.#contactListeners) listener(name, energised);
     if (this.boom.contact('open') && this.boom.contact('close')) this.#broken('S2', 'open and close contacts on together');
   }
 

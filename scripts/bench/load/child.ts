@@ -1,0 +1,61 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setPriority } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { z } from 'zod';
+import { GateError } from '../../../src/base/index.js';
+
+/** A process of the bench that talks in messages. */
+export class BenchProcess {
+  readonly #child: ChildProcess;
+  readonly #name: string;
+
+  /** @param priority nice value: what is another machine in life gives way to the gate */
+  constructor(name: string, args: readonly string[], priority = 0) {
+    this.#name = name;
+    this.#child = fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), [...args], { execArgv: ['--import', 'tsx'] });
+    if (priority !== 0 && this.#child.pid !== undefined) setPriority(this.#child.pid, priority);
+  }
+
+  send(message: object): void {
+    if (this.#child.connected) this.#child.send(message);
+  }
+
+  onMessage(listener: (message: unknown) => void): void {
+    this.#child.on('message', listener);
+  }
+
+  /** The next message of this shape. Rejects with `DEVICE_TIMEOUT` where none comes, or the process ends. */
+  next<Schema extends z.ZodType>(schema: Schema, limitMs = 60_000): Promise<z.output<Schema>> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#child.off('message', look);
+        this.#child.off('exit', gone);
+      };
+      const fail = (why: string): void => {
+        end();
+        reject(new GateError('DEVICE_TIMEOUT', `the bench's ${this.#name} ${why}`));
+      };
+      const gone = (): void => fail('ended too early');
+      const timer = setTimeout(() => fail(`said nothing for ${limitMs} ms`), limitMs);
+      const look = (message: unknown): void => {
+        const parsed = schema.safeParse(message);
+        if (!parsed.success) return;
+        end();
+        resolve(parsed.data);
+      };
+      this.#child.on('message', look);
+      this.#child.on('exit', gone);
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const gone = once(this.#child, 'exit');
+    if (this.#child.connected) this.#child.disconnect();
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 15_000);
+    await gone;
+    clearTimeout(timer);
+  }
+}

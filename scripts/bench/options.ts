@@ -1,0 +1,9 @@
+/** What the command line of the benches says; each bench takes what it knows. */
+export interface BenchOptions {
+  readonly json: boolean;
+  /** Warm passages measured on each kind of hardware. */
+  readonly passages?: number;
+  readonly seconds?: number;
+  /** Events that wait for the platform at the start. */
+  readonly backlog?: number;
+}
