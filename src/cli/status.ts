@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { attentionWords, statusSchema, word, type LaneData, type StatusData, type Words } from '../web/view.js';
+import { attentionWords, findingWords, statusSchema, word, type LaneData, type StatusData, type Words } from '../web/view.js';
 import type { ControlClient } from './control-client.js';
 import { duration, print, table, terminalWords } from './output.js';
 
@@ -27,7 +27,13 @@ export function statusText(status: StatusData, words: Words): string {
   ].filter((fact) => fact !== undefined);
   lines.push(`${[status.gate?.name, status.site?.name].filter((name) => name !== undefined).join(', ')} (${facts.join(', ')})`, '');
   lines.push('Lanes', table(status.lanes.map((lane) => laneRow(lane, words))));
-  for (const lane of status.lanes) for (const code of lane.attention) lines.push(`  ! ${lane.name}: ${attentionWords(code, words)}`);
+  for (const lane of status.lanes) {
+    for (const code of lane.attention) lines.push(`  ! ${lane.name}: ${attentionWords(code, words)}`);
+    for (const finding of lane.findings) {
+      const { what, todo } = findingWords(finding, words);
+      lines.push(`  ? ${lane.name}: ${what}`, `    ${words.whatToDo}: ${todo}`);
+    }
+  }
   lines.push('');
   const rows: string[][] = [];
   if (journal !== undefined) {

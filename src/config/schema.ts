@@ -138,6 +138,33 @@ const inputsSchema = z.strictObject({
   button: lineRefSchema.optional().describe("guard's OPEN button"),
 });
 
+/** Field facts and standards behind the defaults stand beside them. */
+export const diagnosisSchema = z.strictObject({
+  // Detectors offer a presence limit of 5 min (Feig, CPSG); NTCIP 1202 controllers fail a detector that is on for 10 min.
+  approachStuckMs: durationMs(60_000, 86_400_000).default(600_000).describe('approach loop occupied so long with nothing there: stuck'),
+  closingStuckMs: durationMs(60_000, 86_400_000).default(300_000).describe('closing loop occupied so long over a clear beam, or while vehicles roll past: stuck; it keeps the boom up'),
+  unexplainedStuckMs: durationMs(60_000, 86_400_000).default(1_800_000).describe('a loop occupied so long is a finding even if a vehicle may stand there'),
+  // Traffic outstations pair loops the same way: a fault after 1 to 32 detections in a row on one loop of a pair (Siemens).
+  missedVehicles: z.number().int().min(2).max(32).default(4).describe('vehicles in a row that a loop or the beam did not notice'),
+  // The shortest vehicle, 2.1 m over a 2 m loop at 40 km/h, takes 370 ms; detectors stretch what is shorter to 200 ms (Feig VEK S4).
+  shortPulseMs: durationMs(50, 1_000).default(350).describe('a loop occupied for less was not tripped by a vehicle'),
+  flutterPerMinute: z.number().int().min(3).max(200).default(10).describe('such short changes in one minute, for more than a few seconds, are flutter'),
+  // Reaction times differ by 25 ms, dual detectors take turns of 50 ms (Matrix), buses are read every 50 ms.
+  crosstalkWindowMs: durationMs(10, 1_000).default(100).describe('two loops that trip within this trip together'),
+  crosstalkTimes: z.number().int().min(3).max(100).default(6).describe('trips together, beyond what chance explains, that are crosstalk'),
+  disturbedMovements: z.number().int().min(2).max(6).default(3).describe('of the last 6 movements of the boom, so many that tripped a loop without a vehicle'),
+  visionDisagreements: z.number().int().min(2).max(5).default(4).describe('of the last 8 vehicles seen at the line, so many that the loop did not feel; twice as many of 10 stays on the loop without a plate'),
+  nearPlateWidth: z.number().min(0.01).max(1).default(0.1).describe("width of a plate at the line, in parts of the picture's width, until the lane has learned it"),
+  // Warmth and rain move a loop's inductance by a per cent or two in a day; a frequency moves by half of that.
+  driftPercent: z.number().min(0.1).max(50).default(3).describe("change of a clear loop's frequency within 24 hours"),
+  // A vehicle changes the inductance by 1 to 5 per cent. Detectors call 25 per cent at once a failed loop (Reno S series), 11 to 15 of the frequency.
+  jumpPercent: z.number().min(1).max(50).default(5).describe("change of a loop's frequency at once that no vehicle makes"),
+  minFrequencyHz: z.number().int().min(1_000).max(1_000_000).default(15_000).describe('lowest frequency a detector works at; Matrix: 20 kHz'),
+  maxFrequencyHz: z.number().int().min(1_000).max(1_000_000).default(150_000).describe('highest frequency a detector works at; Matrix: 130 kHz'),
+  faultsPerHour: z.number().int().min(2).max(50).default(5).describe('times in an hour that a line could not be read or reported a fault'),
+  quietMs: durationMs(10_000, 86_400_000).default(600_000).describe('flutter and lost lines are over after so long without another'),
+});
+
 export const laneSchema = z.strictObject({
   id: identifier.meta({ description: 'used in topics and addresses', examples: ['entry'] }),
   name: z.string().min(1).max(40).meta({ description: 'shown to people', examples: ['East gate, in'] }),
@@ -147,6 +174,7 @@ export const laneSchema = z.strictObject({
   inputs: inputsSchema.describe('what the lane feels: loops, beam, switches, buttons'),
   readTimeoutMs: durationMs(500, 30_000).default(4_000).describe('a vehicle still unread after this is decided without a plate'),
   earlyDecision: z.boolean().default(true).describe('decide an unambiguous read before the loop trips'),
+  diagnosis: diagnosisSchema.prefault({}).describe('from when on a sign of trouble with loops, beam and switches is a finding'),
 });
 
 /** Corners of an area of the image, 0 to 1 from the top left, at least three. */

@@ -4,11 +4,12 @@ import { AccessRepository, minutesOf, withinWindows, type DaysWindow, type Decis
 import { GateError, LocalTime, errorText, toJsonObject, type Clock, type GateErrorCode, type JsonObject, type LaneId, type Log, type PassageId, type Timer } from '../base/index.js';
 import type { GateConfig } from '../config/index.js';
 import { SqliteJournal, type Journal, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
-import { LaneRunner, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
+import { DiagnosisWatch, LaneRunner, diagnosisSettings, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type FindingChange, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
 import { EmbeddedBroker, Uplink } from '../uplink/index.js';
 import { VisionClient, type CameraState, type TrackReport, type Vision, type VisionHealth, type VisionOptions } from '../vision/index.js';
 import { WebServer, type GatePort } from '../web/index.js';
+import { chinese, english, findingWords } from '../web/view.js';
 import type { Device } from '../device/index.js';
 import { ClockTrust, EventLoopDelay, Heartbeats, processMetrics } from '../ops/index.js';
 import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js';
@@ -81,6 +82,7 @@ export class Gate implements GatePort {
   readonly #cameraStates = new Map<string, CameraState>();
   readonly #lostDevices = new Set<string>();
   readonly site: SimulatedSite | undefined;
+  readonly #diagnosis: DiagnosisWatch;
   #vision: Vision | undefined;
   #visionLost = false;
   #broker: EmbeddedBroker | undefined;
@@ -114,14 +116,20 @@ export class Gate implements GatePort {
     const { world } = this.drivers;
     this.site = world === undefined ? undefined : new SimulatedSite({ world: world.world, device: world.config, config, clock, log });
     this.access = new AccessRepository({ rules: this.site?.accessRules() ?? config.access, timezone: config.site.timezone, store: this.journal });
-    for (const lane of config.lanes) {
-      const wiring = wireLane(lane, this.drivers.devices);
+    const lanes = config.lanes.map((lane) => ({ lane, wiring: wireLane(lane, this.drivers.devices) }));
+    this.#diagnosis = new DiagnosisWatch({
+      clock,
+      lanes: lanes.map(({ lane, wiring }) => ({ settings: diagnosisSettings(lane), inputs: wiring.inputs })),
+      onChange: (change) => this.#found(change),
+    });
+    for (const { lane, wiring } of lanes) {
       const runner = new LaneRunner({
         settings: laneSettings(lane),
         clock,
         log,
         ports: {
           ...wiring,
+          diagnosis: this.#diagnosis.lane(lane.id),
           journal: { append: (event: LaneEvent) => this.#append({ ...event, lane: lane.id }) },
           decide: (request) => this.#decide(request),
           photograph: (passage, reason) => void this.#photograph(lane.id, passage, reason),
@@ -163,6 +171,7 @@ export class Gate implements GatePort {
     this.#record({ type: 'gate.started', payload: { version, lanes: config.lanes.map((lane) => lane.id) } });
     const unfinished = this.#epoch > 0 ? await this.#unfinishedPassages() : new Map<LaneId, readonly PassageId[]>();
     const learned = await this.#learnedRunTimes();
+    this.#diagnosis.start();
     for (const [id, lane] of this.#lanes) lane.runner.start(unfinished.get(id) ?? [], learned.get(id));
     this.#followSchedule();
 
@@ -183,6 +192,7 @@ export class Gate implements GatePort {
     this.#stopping = true;
     this.#worldTimer?.cancel();
     this.#scheduleTimer?.cancel();
+    this.#diagnosis.stop();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.runner.stop()));
     this.#record({ type: 'gate.stopped', payload: { reason } });
     const attempt = (what: string, stop: () => Promise<void> | undefined): Promise<void> => this.#attempt(what, async () => await stop());
@@ -384,6 +394,20 @@ export class Gate implements GatePort {
     this.#scheduleTimer = clock.after(scheduleCheckMs, () => this.#followSchedule());
   }
 
+  /** What is wrong with the sensors of which lane, for the platform. */
+  #findings(): readonly JsonObject[] {
+    return [...this.#lanes].flatMap(([lane]) => this.#diagnosis.lane(lane).findings().map(({ code, sensors, facts, sinceMs }) => ({ lane, code, sensors, facts, forMs: Math.round(this.#options.clock.monoMs() - sinceMs) })));
+  }
+
+  /** Puts a finding on record with what to do about it, for a platform that knows no codes. */
+  #found({ lane, change, finding }: FindingChange): void {
+    const { code, sensors, facts, sinceMs } = finding;
+    const plain = { code, sensors, facts };
+    if (change === 'cleared') this.#record({ type: 'diagnosis.cleared', lane, payload: { ...plain, activeMs: Math.round(this.#options.clock.monoMs() - sinceMs) } });
+    else this.#record({ type: 'diagnosis.raised', lane, payload: { ...plain, todo: { zh: findingWords(finding, chinese).todo, en: findingWords(finding, english).todo } } });
+    this.#live('lane', this.laneView(lane));
+  }
+
   #newPassageId(): PassageId {
     this.#passageCount += 1;
     // Without a journal there is no epoch; the start's wall time then keeps ids of two runs apart.
@@ -512,7 +536,7 @@ export class Gate implements GatePort {
       random,
       clockTrusted: () => this.#clockTrust.trusted(),
       status: () => toJsonObject({ versions: { laurelGate: version, node: process.versions.node }, lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()) }),
-      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), lostDevices: [...this.#lostDevices] }),
+      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), lostDevices: [...this.#lostDevices], findings: this.#findings() }),
       command: async (command) => {
         const lane = this.#lanes.get(command.lane);
         if (lane === undefined) {

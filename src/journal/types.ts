@@ -17,6 +17,8 @@ export type EventType =
   | 'lane.attention-cleared'
   | 'input.fault'
   | 'input.cleared'
+  | 'diagnosis.raised'
+  | 'diagnosis.cleared'
   | 'device.lost'
   | 'device.recovered'
   | 'camera.lost'

@@ -30,4 +30,5 @@ export { reduce } from './reduce.js';
 export { nextDueMs } from './due.js';
 export { closingContactGuards, closingGuards, openingContactGuards, openingGuards, type Guard } from './guards.js';
 export { LaneRunner } from './runner.js';
+export * from './diagnosis/index.js';
 export { LawWatch, type LawName, type Violation } from './laws.js';

@@ -1,6 +1,7 @@
 import type { Clock, Log, PassageId } from '../base/index.js';
 import type { Decision } from '../access/index.js';
 import type { DigitalInput, DigitalOutput } from '../device/index.js';
+import type { LaneDiagnosisPort } from './diagnosis/index.js';
 import type { LaneSettings, LearnedRunTimes } from './settings.js';
 import type { DecisionRequest, DriverMessage, EndedPassage, LaneEvent, LaneView, OutputName, PhotographReason, SensorName } from './types.js';
 
@@ -35,6 +36,8 @@ export interface LanePorts {
   onView(view: LaneView): void;
   onPassageEnd(ended: EndedPassage): void;
   onMeasure?(measure: LaneMeasure): void;
+  /** Watches over the lane's sensors; without, nothing is found. */
+  readonly diagnosis?: LaneDiagnosisPort;
   /** Whether the boards of the contacts answer; always, where omitted. */
   readonly relays?: RelayWatch;
   /** Run times to be given to `start` after a restart. */

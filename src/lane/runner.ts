@@ -1,5 +1,6 @@
 import { GateError, errorText, type Clock, type Log, type PassageId, type Timer } from '../base/index.js';
 import type { DigitalOutput } from '../device/index.js';
+import type { LaneSign } from './diagnosis/index.js';
 import { nextDueMs } from './due.js';
 import type { DriveEffect, LaneEffect } from './effect.js';
 import type { DriveAction, LaneInput } from './input.js';
@@ -98,11 +99,13 @@ export class LaneRunner {
 
   /** A report of vision about one plate in this lane's picture. */
   track(report: TrackInput): void {
+    this.#tellDiagnosis({ kind: 'track', report });
     this.#dispatch({ kind: 'track', report });
   }
 
   /** Whether plates can be read at all; without, a vehicle is decided without a plate at once. */
   visionAvailable(available: boolean): void {
+    this.#tellDiagnosis({ kind: 'vision', available });
     this.#dispatch({ kind: 'vision', available });
   }
 
@@ -126,7 +129,7 @@ export class LaneRunner {
 
   /** The lane as it is now. */
   view(): LaneView {
-    return viewOf(this.#state, this.#clock.monoMs(), (key) => this.#nameOf(key));
+    return viewOf(this.#state, this.#clock.monoMs(), (key) => this.#nameOf(key), this.#ports.diagnosis?.findings() ?? []);
   }
 
   // ---- inputs
@@ -140,11 +143,13 @@ export class LaneRunner {
     this.#unsubscribe.push(
       line.onChange((change) => {
         if (sensor === 'approach' && change.state === 'on') this.#noteApproach(change.atMs);
+        this.#tellDiagnosis({ kind: 'sensor', sensor, state: change.state, atMs: change.atMs });
         this.#dispatch({ kind: 'sensor', sensor, state: change.state });
         this.#noteInputsRead();
       }),
     );
     if (sensor === 'approach' && line.state() === 'on') this.#noteApproach(this.#clock.monoMs());
+    this.#tellDiagnosis({ kind: 'sensor', sensor, state: line.state(), atMs: this.#clock.monoMs() });
     this.#dispatch({ kind: 'sensor', sensor, state: line.state() });
   }
 
@@ -185,8 +190,14 @@ export class LaneRunner {
       });
     }
     this.#reducing = false;
+    this.#tellDiagnosis({ kind: 'boom', boom: this.#state.boom.state });
     this.#armTimer();
     this.#guard('onView', () => this.#ports.onView(this.view()));
+  }
+
+  /** The diagnosis watches beside the lane; what it cannot take stops nothing. */
+  #tellDiagnosis(sign: LaneSign): void {
+    if (this.#running) this.#guard('diagnosis', () => this.#ports.diagnosis?.tell(sign));
   }
 
   #armTimer(): void {

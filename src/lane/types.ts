@@ -1,6 +1,7 @@
 import type { JsonObject, LaneId, PassageId, SignalState } from '../base/index.js';
 import type { Decision, DecisionRule } from '../access/index.js';
 import type { PlateRead } from '../plate/index.js';
+import type { Finding } from './diagnosis/index.js';
 
 export type SensorName = 'approach' | 'closing' | 'beam' | 'openLimit' | 'closedLimit' | 'fire' | 'stop' | 'button';
 /** Contacts that move the boom. */
@@ -187,6 +188,8 @@ export interface LaneView {
   readonly visionAvailable: boolean;
   /** `AttentionCode`s, and `input-fault:<sensor>` for inputs that are unknown or faulty. */
   readonly attention: readonly string[];
+  /** What the diagnosis of the lane's sensors has found, the oldest first. */
+  readonly findings: readonly Finding[];
   readonly passage: {
     readonly id: PassageId;
     readonly phase: string;

@@ -1,6 +1,7 @@
 import type { PassageId, SignalState } from '../base/index.js';
 import { fireInForce, positionAt } from './facts.js';
 import type { LaneState, Passage } from './state.js';
+import type { Finding } from './diagnosis/index.js';
 import type { LaneView, SensorName } from './types.js';
 
 /** What a passage is doing, in one word for a page. */
@@ -23,8 +24,9 @@ function shownPassage(state: LaneState): Passage | null {
 /**
  * The lane for a page, the command line and telemetry.
  * @param nameOf the gate-wide id of a passage key
+ * @param findings of the diagnosis, which watches beside the lane
  */
-export function viewOf(state: LaneState, nowMs: number, nameOf: (key: string) => PassageId): LaneView {
+export function viewOf(state: LaneState, nowMs: number, nameOf: (key: string) => PassageId, findings: readonly Finding[]): LaneView {
   const signals = Object.entries(state.sensors).map(([sensor, { state: signal }]) => [sensor, signal] as const);
   const sensors: Partial<Record<SensorName, SignalState>> = Object.fromEntries(signals);
   const faults = signals.filter(([, signal]) => signal === 'unknown' || signal === 'fault').map(([sensor]) => `input-fault:${sensor}`);
@@ -42,6 +44,7 @@ export function viewOf(state: LaneState, nowMs: number, nameOf: (key: string) =>
     sensors,
     visionAvailable: state.visionAvailable,
     attention: [...state.attention, ...faults],
+    findings,
     passage: passage === null ? null : { id: nameOf(passage.key), phase: phaseOf(passage), plate: passage.plate, decision: passage.decision },
     counts: state.counts,
   };

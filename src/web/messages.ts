@@ -23,6 +23,13 @@ export const decisionSchema = z.object({
   stayHours: z.nullish(z.number()),
 });
 
+/** A finding of the diagnosis, in a lane and in its events. */
+export const findingSchema = z.object({
+  code: z.string(),
+  sensors: z.array(z.string()),
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+});
+
 /** A lane as `LaneView` shows it. */
 export const laneSchema = z.object({
   lane: z.string(),
@@ -35,6 +42,7 @@ export const laneSchema = z.object({
   sensors: z.record(z.string(), signal),
   visionAvailable: z.boolean(),
   attention: z.array(z.string()),
+  findings: z._default(z.array(findingSchema), []),
   passage: z.nullable(z.object({ id: z.string(), phase: z.string(), plate: z.nullable(plateSchema), decision: z.nullable(decisionSchema) })),
   counts: z.object({ passages: z.number(), opened: z.number(), refused: z.number() }),
 });
@@ -146,6 +154,7 @@ export const sessionSchema = z.object({
 export const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
 export type PlateData = z.output<typeof plateSchema>;
+export type FindingData = z.output<typeof findingSchema>;
 export type DecisionData = z.output<typeof decisionSchema>;
 export type LaneData = z.output<typeof laneSchema>;
 export type EventData = z.output<typeof eventSchema>;

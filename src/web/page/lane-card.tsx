@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { LaneData, SignalData, WorldData } from '../messages.js';
 import { Commands } from './commands.js';
+import { findingWords } from '../words/finding.js';
 import { attentionWords, word } from '../words/look-up.js';
 import type { Words } from '../words/en.js';
 import { useWords } from './language.js';
@@ -96,6 +97,23 @@ export function LaneCard({ lane, seen, world, mayOrder, onSignIn }: LaneCardProp
           {lane.attention.map((code) => (
             <li key={code}>{attentionWords(code, words)}</li>
           ))}
+        </ul>
+      )}
+      {lane.findings.length === 0 ? null : (
+        <ul class="findings" aria-label={words.eventTypes['diagnosis.raised']}>
+          {lane.findings.map((finding) => {
+            const { what, todo } = findingWords(finding, words);
+            return (
+              <li key={`${finding.code} ${what}`}>
+                <details>
+                  <summary>{what}</summary>
+                  <p>
+                    <b>{words.whatToDo}</b> {todo}
+                  </p>
+                </details>
+              </li>
+            );
+          })}
         </ul>
       )}
       <div class="stage">

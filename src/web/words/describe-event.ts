@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
-import { decisionSchema, plateSchema, type EventData, type PlateData } from '../messages.js';
+import { decisionSchema, findingSchema, plateSchema, type EventData, type PlateData } from '../messages.js';
 import type { Words } from './en.js';
+import { findingWords } from './finding.js';
 import { attentionWords, word } from './look-up.js';
 
 export type Tone = 'plain' | 'good' | 'bad' | 'warn' | 'command';
@@ -78,6 +79,15 @@ export function describeEvent(event: EventData, words: Words): EventLine {
     case 'input.cleared': {
       const sensor = textAt(payload, 'sensor', 'input', 'name');
       return plain(sensor === undefined ? '' : word(words.sensors, sensor), type === 'input.fault' ? 'warn' : 'plain');
+    }
+    case 'diagnosis.raised':
+    case 'diagnosis.cleared': {
+      const parsed = findingSchema.safeParse(payload);
+      if (!parsed.success) return plain('');
+      const { what, todo } = findingWords(parsed.data, words);
+      if (type === 'diagnosis.raised') return plain(join(what, todo), 'warn');
+      const activeMs = payload['activeMs'];
+      return plain(join(what, typeof activeMs === 'number' ? words.findingCleared(Math.round(activeMs / 60_000)) : undefined));
     }
     case 'command.accepted':
     case 'command.done':

@@ -1,3 +1,5 @@
+import { fact, findingTable } from './finding.js';
+
 /** A vocabulary looked up by names that come over the wire. */
 function table(words: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return words;
@@ -110,6 +112,88 @@ export const english = {
     stopped: 'STOP is pressed',
     fire: 'Fire alarm: the boom stays open',
   }),
+  listComma: ', ',
+  whatToDo: 'What to do',
+  findingCleared: (minutes: number) => `over after ${minutes} min`,
+  findings: findingTable({
+    'loop-stuck-on': {
+      what: (sensors, facts) =>
+        `${sensors}: occupied for ${fact(facts, 'minutes')} min, ${facts['why'] === 'nothing-seen' ? 'and the camera sees no vehicle' : facts['why'] === 'passed-around' ? 'while vehicles pass' : facts['why'] === 'beam-clear' ? 'while the beam is clear' : 'and nothing explains it'}${facts['keepsBoomUp'] === true ? '; it keeps the boom up' : ''}`,
+      todo: (facts) =>
+        `Look for a vehicle or metal on the loop. If there is none, reset the detector so that it tunes anew; if it comes back, check loop and feeder (resistance 0.5 to 5 Ω, insulation over 100 MΩ) and set the detector less sensitive.${facts['keepsBoomUp'] === true ? ' Until then the boom stays open: guard the lane, and never bridge this loop.' : ''}`,
+    },
+    'loop-stuck-off': {
+      what: (sensors, facts) => `${sensors}: silent while ${fact(facts, 'vehicles')} vehicles in a row passed`,
+      todo: () => 'Take care: a vehicle on this loop is not noticed. Drive a car over it and watch the detector’s lamp. If the lamp stays dark, set it more sensitive or check the loop wire; if it lights, check relay, terminals and input. Let nobody stand under the boom until it works.',
+    },
+    'loop-flutter': {
+      what: (sensors, facts) => `${sensors}: changes too fast for vehicles, ${fact(facts, 'perMinute')} times in the last minute, ${fact(facts, 'short')} short pulses in an hour`,
+      todo: () => 'Tighten and solder the joints of loop and feeder, twist the feeder at least 15 times a metre, keep it away from motor cables. Then try another frequency of the detector, then less sensitivity.',
+    },
+    'loop-crosstalk': {
+      what: (sensors, facts) =>
+        `${sensors}${facts['otherLane'] === undefined ? '' : ` and a loop of lane ${fact(facts, 'otherLane')} (${fact(facts, 'otherLoop')})`} trip together, ${fact(facts, 'times')} times within ${fact(facts, 'withinMs')} ms`,
+      todo: () => 'Set the two detectors to different frequencies, or use one detector with both channels. Lay the feeders apart and twist each for itself. Loops need 2 m between them.',
+    },
+    'loop-disturbed-by-boom': {
+      what: (sensors, facts) => `${sensors}: tripped by the moving arm, in ${fact(facts, 'times')} of ${fact(facts, 'of')} movements`,
+      todo: () => 'Set the detector less sensitive, and check that neither the arm’s metal nor the motor’s cable comes near the loop or its feeder. With the arm moving and no vehicle there, the detector’s lamp must stay dark.',
+    },
+    'loop-vision-disagree': {
+      what: (sensors, facts) =>
+        facts['why'] === 'seen-not-felt'
+          ? `${sensors}: did not notice ${fact(facts, 'times')} of ${fact(facts, 'of')} vehicles that the camera saw at the line`
+          : `${sensors}: occupied ${fact(facts, 'times')} of ${fact(facts, 'of')} times without a plate in the picture`,
+      todo: (facts) =>
+        facts['why'] === 'seen-not-felt'
+          ? 'Set the loop’s detector more sensitive, for high vehicles above all. If the camera sees parked cars or the lane beside, draw its zone around this lane only.'
+          : 'Look at the camera’s picture: dirt, glare at night, aim. If it is good, drive on and off the loop and check that the detector trips for vehicles only.',
+    },
+    'loop-drift': {
+      what: (sensors, facts) =>
+        facts['why'] === 'range'
+          ? `${sensors}: frequency ${fact(facts, 'hz')} Hz is out of range`
+          : facts['why'] === 'jump'
+            ? `${sensors}: frequency jumped by ${fact(facts, 'percent')} %, from ${fact(facts, 'fromHz')} to ${fact(facts, 'hz')} Hz`
+            : `${sensors}: frequency drifted by ${fact(facts, 'percent')} % within a day, from ${fact(facts, 'fromHz')} to ${fact(facts, 'hz')} Hz`,
+      todo: (facts) =>
+        facts['why'] === 'drift'
+          ? 'Water in the cut or the joint, or a loop that wears out: measure insulation (over 100 MΩ) when it is dry and when it is wet, and seal the cut. Plan a new loop if it goes on.'
+          : 'A turn is shorted or broken, or metal was laid over the loop: measure resistance (0.5 to 5 Ω) and inductance (20 to 1000 µH). After work on the loop this ends within a day, or at a restart.',
+    },
+    'beam-stuck-on': {
+      what: (sensors, facts) => `${sensors}: interrupted for ${fact(facts, 'minutes')} min over an empty loop; it keeps the boom up`,
+      todo: () => 'Remove what stands in the beam, clean both lenses, align them. If the lamp of the receiver is lit and this stays, check relay and input.',
+    },
+    'beam-stuck-off': {
+      what: (sensors, facts) => `${sensors}: not interrupted by ${fact(facts, 'vehicles')} vehicles in a row`,
+      todo: () => 'Take care: nobody under the boom is seen by it. Hold a hand into the beam and watch the receiver’s lamp; then check its relay, the wiring and the setting activeLow.',
+    },
+    'beam-flutter': {
+      what: (sensors, facts) => `${sensors}: changes too fast, ${fact(facts, 'perMinute')} times in the last minute`,
+      todo: () => 'Clean and align the lenses, keep sun and leaves out of the beam, tighten the terminals.',
+    },
+    'contact-flutter': {
+      what: (sensors, facts) => `${sensors}: changes too fast, ${fact(facts, 'perMinute')} times in the last minute`,
+      todo: () => 'A worn or loose contact: tighten terminals, replace the switch. A longer debounceMs helps against bouncing alone.',
+    },
+    'button-stuck-on': {
+      what: (sensors, facts) => `${sensors}: pressed for ${fact(facts, 'minutes')} min`,
+      todo: () => 'Free the button; if it is free, look for a short in its cable or check the setting activeLow. Until then it cannot open.',
+    },
+    'limits-both-on': {
+      what: (sensors) => `${sensors}: both on at once`,
+      todo: () => 'One switch is stuck, wired to the wrong line, or its cam has moved. Until it is mended run times count instead.',
+    },
+    'limit-never-reached': {
+      what: (sensors, facts) => `${sensors}: not reached in ${fact(facts, 'times')} whole runs`,
+      todo: () => 'Watch the boom: if it does not go all the way, mend motor, spring or arm; if it does, adjust the switch’s cam and check its wire. Compare openTimeMs and closeTimeMs with a watch.',
+    },
+    'input-unsteady': {
+      what: (sensors, facts) => `${sensors === '' ? 'Inputs' : sensors}: lost or faulty ${fact(facts, 'times')} times within an hour`,
+      todo: () => 'Check plug, cable, power supply and the detector’s own fault lamp. If all lines of a board come and go together, look at its bus and its supply.',
+    },
+  }),
   inputFault: (sensor: string) => `${sensor} cannot be read; it counts as occupied`,
   actions: { open: 'Open', close: 'Close', hold: 'Hold open', release: 'Release' },
   reason: 'Reason',
@@ -166,6 +250,8 @@ export const english = {
     'lane.attention-cleared': 'Settled',
     'input.fault': 'Sensor fault',
     'input.cleared': 'Sensor works again',
+    'diagnosis.raised': 'Found by diagnosis',
+    'diagnosis.cleared': 'Finding is over',
     'device.lost': 'Device not answering',
     'device.recovered': 'Device answers again',
     'camera.lost': 'Camera lost',

@@ -1,4 +1,5 @@
 import type { Words } from './en.js';
+import { fact, findingTable } from './finding.js';
 
 export const chinese: Words = {
   languageName: '中文',
@@ -106,6 +107,88 @@ export const chinese: Words = {
     stopped: '急停已按下',
     fire: '消防报警，道闸保持打开',
   },
+  listComma: '、',
+  whatToDo: '处理办法',
+  findingCleared: (minutes: number) => `持续 ${minutes} 分钟后解除`,
+  findings: findingTable({
+    'loop-stuck-on': {
+      what: (sensors, facts) =>
+        `${sensors}持续占用 ${fact(facts, 'minutes')} 分钟，${facts['why'] === 'nothing-seen' ? '画面中无车' : facts['why'] === 'passed-around' ? '期间仍有车辆通过' : facts['why'] === 'beam-clear' ? '光电却无遮挡' : '原因不明'}${facts['keepsBoomUp'] === true ? '；道闸因此不落杆' : ''}`,
+      todo: (facts) =>
+        `查看线圈上有无车辆或金属物。若无，复位车检器使其重新调谐；若再次出现，检查线圈与馈线（电阻 0.5 至 5 Ω，绝缘大于 100 MΩ），并调低灵敏度。${facts['keepsBoomUp'] === true ? '修复前道闸保持抬起：请派人看守，切勿短接该线圈。' : ''}`,
+    },
+    'loop-stuck-off': {
+      what: (sensors, facts) => `${sensors}：连续 ${fact(facts, 'vehicles')} 辆车通过均无信号`,
+      todo: () => '注意：该线圈上的车辆不会被发现。驾车驶过并观察车检器指示灯：灯不亮则调高灵敏度或检查线圈导线；灯亮则检查继电器、端子和输入。修复前不得在杆下停留。',
+    },
+    'loop-flutter': {
+      what: (sensors, facts) => `${sensors}：信号抖动，最近一分钟 ${fact(facts, 'perMinute')} 次，一小时内短脉冲 ${fact(facts, 'short')} 次`,
+      todo: () => '紧固并焊接线圈与馈线接头，馈线每米至少绞合 15 次，远离电机电缆；再更换车检器频率，最后调低灵敏度。',
+    },
+    'loop-crosstalk': {
+      what: (sensors, facts) =>
+        `${sensors}${facts['otherLane'] === undefined ? '' : `与车道 ${fact(facts, 'otherLane')} 的线圈（${fact(facts, 'otherLoop')}）`}同时触发，${fact(facts, 'withinMs')} 毫秒内共 ${fact(facts, 'times')} 次`,
+      todo: () => '将两个车检器设为不同频率，或改用双通道车检器。馈线分开敷设、各自绞合。线圈间距不小于 2 米。',
+    },
+    'loop-disturbed-by-boom': {
+      what: (sensors, facts) => `${sensors}：被运动的闸杆触发，${fact(facts, 'of')} 次动作中 ${fact(facts, 'times')} 次`,
+      todo: () => '调低车检器灵敏度，检查闸杆金属件和电机电缆是否靠近线圈或馈线。无车时动作闸杆，车检器指示灯应保持熄灭。',
+    },
+    'loop-vision-disagree': {
+      what: (sensors, facts) =>
+        facts['why'] === 'seen-not-felt'
+          ? `${sensors}：相机在停车线看到 ${fact(facts, 'of')} 辆车，其中 ${fact(facts, 'times')} 辆线圈无信号`
+          : `${sensors}：${fact(facts, 'of')} 次占用中有 ${fact(facts, 'times')} 次画面中无车牌`,
+      todo: (facts) =>
+        facts['why'] === 'seen-not-felt'
+          ? '调高车检器灵敏度，尤其针对高底盘车辆。若相机看到停放车辆或相邻车道，请把识别区域只画在本车道。'
+          : '查看相机画面：是否脏污、夜间眩光或偏斜。画面正常时，驾车进出线圈，确认车检器只对车辆动作。',
+    },
+    'loop-drift': {
+      what: (sensors, facts) =>
+        facts['why'] === 'range'
+          ? `${sensors}：频率 ${fact(facts, 'hz')} Hz 超出范围`
+          : facts['why'] === 'jump'
+            ? `${sensors}：频率突变 ${fact(facts, 'percent')} %，由 ${fact(facts, 'fromHz')} Hz 变为 ${fact(facts, 'hz')} Hz`
+            : `${sensors}：一天内频率漂移 ${fact(facts, 'percent')} %，由 ${fact(facts, 'fromHz')} Hz 变为 ${fact(facts, 'hz')} Hz`,
+      todo: (facts) =>
+        facts['why'] === 'drift'
+          ? '切缝或接头进水，或线圈老化：干、湿时各测一次绝缘（大于 100 MΩ），并密封切缝。若继续漂移，请安排更换线圈。'
+          : '线圈匝间短路或断线，或线圈上方铺了金属：测量电阻（0.5 至 5 Ω）和电感（20 至 1000 µH）。维修后一天内或重启时自动解除。',
+    },
+    'beam-stuck-on': {
+      what: (sensors, facts) => `${sensors}：线圈无车却被遮挡 ${fact(facts, 'minutes')} 分钟；道闸因此不落杆`,
+      todo: () => '移开遮挡物，清洁并对准两侧镜头。若接收端指示灯亮而仍有此提示，检查继电器和输入。',
+    },
+    'beam-stuck-off': {
+      what: (sensors, facts) => `${sensors}：连续 ${fact(facts, 'vehicles')} 辆车通过均未遮断`,
+      todo: () => '注意：杆下有人不会被发现。用手遮挡并观察接收端指示灯，再检查继电器、接线和 activeLow 设置。',
+    },
+    'beam-flutter': {
+      what: (sensors, facts) => `${sensors}：信号抖动，最近一分钟 ${fact(facts, 'perMinute')} 次`,
+      todo: () => '清洁并对准镜头，避免阳光直射和树叶遮挡，紧固端子。',
+    },
+    'contact-flutter': {
+      what: (sensors, facts) => `${sensors}：信号抖动，最近一分钟 ${fact(facts, 'perMinute')} 次`,
+      todo: () => '触点磨损或松动：紧固端子或更换开关。仅为触点弹跳时可加大 debounceMs。',
+    },
+    'button-stuck-on': {
+      what: (sensors, facts) => `${sensors}：持续按下 ${fact(facts, 'minutes')} 分钟`,
+      todo: () => '松开按钮；若未被按下，检查电缆短路或 activeLow 设置。修复前该按钮不能开闸。',
+    },
+    'limits-both-on': {
+      what: (sensors) => `${sensors}：同时接通`,
+      todo: () => '有一个开关卡住、接错线或凸轮移位。修复前按运行时间判断位置。',
+    },
+    'limit-never-reached': {
+      what: (sensors, facts) => `${sensors}：连续 ${fact(facts, 'times')} 次全程运行均未到位`,
+      todo: () => '观察闸杆：未到位则检修电机、弹簧或闸杆；已到位则调整限位凸轮并检查接线。用秒表核对 openTimeMs 和 closeTimeMs。',
+    },
+    'input-unsteady': {
+      what: (sensors, facts) => `${sensors === '' ? '输入' : sensors}：一小时内断开或故障 ${fact(facts, 'times')} 次`,
+      todo: () => '检查插头、电缆、电源和车检器故障灯。若同一板上的线路同时断续，检查其总线和供电。',
+    },
+  }),
   inputFault: (sensor) => `${sensor}读不到，按“有车”处理`,
   actions: { open: '开闸', close: '落闸', hold: '常开', release: '取消常开' },
   reason: '原因',
@@ -162,6 +245,8 @@ export const chinese: Words = {
     'lane.attention-cleared': '已解除',
     'input.fault': '传感器故障',
     'input.cleared': '传感器恢复',
+    'diagnosis.raised': '诊断发现',
+    'diagnosis.cleared': '诊断解除',
     'device.lost': '设备无应答',
     'device.recovered': '设备恢复',
     'camera.lost': '相机断开',

@@ -1,0 +1,66 @@
+import type { LaneId } from '../../base/index.js';
+import type { SensorName } from '../types.js';
+
+/** From when on a sign is a finding; the defaults, with their grounds, are those of the configuration's schema. */
+export interface DiagnosisThresholds {
+  /** An approach loop occupied for so long with nothing there to explain it. */
+  readonly approachStuckMs: number;
+  /** The same of the closing loop, which keeps the boom up. */
+  readonly closingStuckMs: number;
+  /** A loop occupied for so long is a finding even where nothing speaks against a vehicle. */
+  readonly unexplainedStuckMs: number;
+  /** Vehicles in a row that a loop or beam missed. */
+  readonly missedVehicles: number;
+  /** A loop occupied for less was not tripped by a vehicle. */
+  readonly shortPulseMs: number;
+  /** Such changes in one minute. */
+  readonly flutterPerMinute: number;
+  /** Loops that trip within so short a time of each other count as tripped together. */
+  readonly crosstalkWindowMs: number;
+  /** Trips together beyond those that chance explains. */
+  readonly crosstalkTimes: number;
+  /** Of the last six movements of the boom, so many that tripped a loop over which no vehicle can have been. */
+  readonly disturbedMovements: number;
+  /** Of the last eight vehicles the camera saw at the line, so many that the loop did not feel. */
+  readonly visionDisagreements: number;
+  /** Width of a plate at the line, in parts of the picture, until the lane has learned it. */
+  readonly nearPlateWidth: number;
+  /** Change of a loop's resting frequency within a day. */
+  readonly driftPercent: number;
+  /** Change of a loop's frequency at once: more than any vehicle makes. */
+  readonly jumpPercent: number;
+  readonly minFrequencyHz: number;
+  readonly maxFrequencyHz: number;
+  /** Times in an hour that a line was lost or reported a fault. */
+  readonly faultsPerHour: number;
+  /** Flutter and lost lines are over after so long without another. */
+  readonly quietMs: number;
+}
+
+export interface DiagnosisSettings extends DiagnosisThresholds {
+  readonly lane: LaneId;
+  readonly sensors: readonly SensorName[];
+  readonly openTimeMs: number;
+  readonly closeTimeMs: number;
+}
+
+/** The shape of one lane of the configuration, as far as the diagnosis cares; a `LaneConfig` fits it. */
+export interface DiagnosisSource {
+  readonly id: LaneId;
+  readonly barrier: { readonly openTimeMs: number; readonly closeTimeMs: number };
+  readonly inputs: Readonly<Partial<Record<SensorName, unknown>>>;
+  readonly diagnosis: DiagnosisThresholds;
+}
+
+const SENSORS: readonly SensorName[] = ['approach', 'closing', 'beam', 'openLimit', 'closedLimit', 'fire', 'stop', 'button'];
+
+/** Settings of a lane's diagnosis from its configuration. An optional line counts as wired when it is present. */
+export function diagnosisSettings(source: DiagnosisSource): DiagnosisSettings {
+  return {
+    ...source.diagnosis,
+    lane: source.id,
+    sensors: SENSORS.filter((sensor) => source.inputs[sensor] !== undefined),
+    openTimeMs: source.barrier.openTimeMs,
+    closeTimeMs: source.barrier.closeTimeMs,
+  };
+}
