@@ -13,6 +13,8 @@ const DEVIATIONS = 5;
 const ALONE = 20;
 const ALONE_HOUR = 5;
 const HOUR_MS = 3_600_000;
+/** From the approach loop's trip, which lets the boom rise, to the first vehicle under it. */
+const STILL_EMPTY_MS = 500;
 
 interface Loop {
   readonly lane: LaneId;
@@ -51,16 +53,17 @@ function expected({ trips, trippedMs }: Loop, atMs: number, windowMs: number): n
 }
 
 /**
- * One loop has tripped: which others have just now? Two loops of one lane are compared only under a closed boom, where no
- * column can trip both.
+ * One loop has tripped: which others have just now? Two loops of one lane are compared only while the boom is closed or has
+ * just begun to rise, where no column can trip both.
  */
 export function absorbTrip(state: CrosstalkState, settings: DiagnosisSettings, facts: LaneFacts, loop: LoopName, atMs: number): CrosstalkState {
   const name = `${settings.lane}.${loop}`;
   const tripped = state.loops[name];
   if (tripped === undefined) return state;
   const pairs: Record<string, Pair> = { ...state.pairs };
+  const barred = facts.boom === 'closed' || atMs - facts.closedMs < STILL_EMPTY_MS;
   for (const [other, it] of Object.entries(state.loops)) {
-    if (other === name || (it.lane === settings.lane && facts.boom !== 'closed')) continue;
+    if (other === name || (it.lane === settings.lane && !barred)) continue;
     const [a, b] = name < other ? [name, other] : [other, name];
     const key = `${a} ${b}`;
     const before = pairs[key] ?? { a, b, together: 0, byChance: 0, times: 0, aloneSince: 0, togetherMs: NEVER, active: false };

@@ -23,10 +23,10 @@ export interface LaneFacts {
   readonly sensors: Readonly<Partial<Record<SensorName, SensorFacts>>>;
   readonly boom: BoomState;
   readonly boomSinceMs: number;
+  /** When the boom was last known to be closed. */
+  readonly closedMs: number;
   /** Since when vision has been available; null while it is not. */
   readonly visionSinceMs: number | null;
-  /** When vision last reported any plate in this lane's picture. */
-  readonly plateSeenMs: number;
   /** When a loop of another lane last tripped. */
   readonly neighbourMs: number;
 }
@@ -49,7 +49,7 @@ export interface View {
 export function initialFacts(settings: DiagnosisSettings, nowMs: number): LaneFacts {
   const sensors: Partial<Record<SensorName, SensorFacts>> = {};
   for (const sensor of settings.sensors) sensors[sensor] = { state: 'unknown', sinceMs: nowMs, onMs: NEVER, offMs: NEVER };
-  return { sensors, boom: 'unknown', boomSinceMs: nowMs, visionSinceMs: null, plateSeenMs: NEVER, neighbourMs: NEVER };
+  return { sensors, boom: 'unknown', boomSinceMs: nowMs, closedMs: NEVER, visionSinceMs: null, neighbourMs: NEVER };
 }
 
 /** Takes in a sign; `happening` is null where it says nothing new. */
@@ -72,11 +72,11 @@ export function absorbSign(facts: LaneFacts, sign: LaneSign, nowMs: number): { r
     }
     case 'boom':
       if (sign.boom === facts.boom) return { facts, happening: null };
-      return { facts: { ...facts, boom: sign.boom, boomSinceMs: nowMs }, happening: { kind: 'boom', from: facts.boom, to: sign.boom, heldMs: nowMs - facts.boomSinceMs } };
+      return { facts: { ...facts, boom: sign.boom, boomSinceMs: nowMs, closedMs: facts.boom === 'closed' ? nowMs : facts.closedMs }, happening: { kind: 'boom', from: facts.boom, to: sign.boom, heldMs: nowMs - facts.boomSinceMs } };
     case 'vision':
       return { facts: { ...facts, visionSinceMs: sign.available ? (facts.visionSinceMs ?? nowMs) : null }, happening: sign };
     case 'track':
-      return { facts: { ...facts, visionSinceMs: facts.visionSinceMs ?? nowMs, plateSeenMs: sign.report.ended ? facts.plateSeenMs : nowMs }, happening: sign };
+      return { facts: { ...facts, visionSinceMs: facts.visionSinceMs ?? nowMs }, happening: sign };
     case 'frequency':
       return { facts, happening: sign };
   }

@@ -46,7 +46,8 @@ export function absorbFlutter(state: FlutterState, happening: Happening, view: V
   const pulse = pulseOf(happening);
   if (pulse !== null) return pulse.lengthMs >= shortMs(sensor, view) ? state : { ...state, [sensor]: { ...before, blips: keep(before.blips, atMs, KEPT) } };
   if (!rises(happening)) return state;
-  const drops = happening.heldMs < SHORT_GAP_MS ? keep(before.drops, atMs, KEPT) : before.drops;
+  const gapMs = isLoop(sensor) || sensor === 'beam' ? SHORT_GAP_MS : SHORT_CONTACT_MS;
+  const drops = happening.heldMs < gapMs ? keep(before.drops, atMs, KEPT) : before.drops;
   return { ...state, [sensor]: { ...before, drops, trips: keep(before.trips, atMs, KEPT) } };
 }
 

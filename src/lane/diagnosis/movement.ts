@@ -1,10 +1,12 @@
-import { keep, pulseOf, rises, stateOf, type Happening, type View } from './facts.js';
+import { heldMs, keep, pulseOf, rises, stateOf, type Happening, type View } from './facts.js';
 import type { BoomState, SensorName } from '../types.js';
 import { LOOPS, type Evidence, type FindingCode, type LoopName } from './types.js';
 
 /** A loop still answers the arm so shortly after it has come to rest. */
 const AFTER_MS = 300;
-const KEPT = 6;
+/** Movements remembered: about six each way. */
+const KEPT = 12;
+const JUDGED = 6;
 /** What the arm does to a loop is over so soon after the arm is at rest. */
 const LINGERS_MS = 2_000;
 /** Beyond the run time a boom without a word from its switch has arrived. */
@@ -12,9 +14,10 @@ const SETTLE_MS = 400;
 /** Whole runs in a row without the switch. */
 const RUNS = 2;
 const BOTH_ON_MS = 1_000;
-const BOTH_OFF_MS = 10_000;
 
 type LimitName = 'openLimit' | 'closedLimit';
+
+const LIMITS: readonly LimitName[] = ['openLimit', 'closedLimit'];
 
 interface Movement {
   readonly serial: number;
@@ -29,11 +32,13 @@ export interface MovementState {
   readonly endedMs: number | null;
   /** Loops that tripped while the boom moved, and what cleared the closing loop last before. */
   readonly suspects: Readonly<Partial<Record<LoopName, { readonly serial: number; readonly onMs: number; readonly clearedMs: number }>>>;
+  /** Limit switches that were on together and have not let go since. */
+  readonly disputed: readonly LimitName[];
   /** Whole runs in a row that did not reach a switch. */
   readonly unreached: Readonly<Record<LimitName, number>>;
 }
 
-export const initialMovement: MovementState = { movements: [], endedMs: null, suspects: {}, unreached: { openLimit: 0, closedLimit: 0 } };
+export const initialMovement: MovementState = { movements: [], endedMs: null, suspects: {}, disputed: [], unreached: { openLimit: 0, closedLimit: 0 } };
 
 export function isUp(boom: BoomState): boolean {
   return boom === 'open' || boom === 'opening';
@@ -45,10 +50,17 @@ function directionOf(boom: BoomState): Movement['direction'] | null {
 
 export function absorbMovement(state: MovementState, happening: Happening, view: View): MovementState {
   if (happening.kind === 'boom') return moves(state, happening, view);
+  if (happening.kind === 'tick') return dispute(state, view);
   if (happening.kind !== 'edge') return state;
+  if (happening.to === 'off' && state.disputed.some((limit) => limit === happening.sensor)) return { ...state, disputed: state.disputed.filter((limit) => limit !== happening.sensor) };
   if (rises(happening)) return suspect(state, happening.sensor, happening.atMs, view);
   const pulse = pulseOf(happening);
   return pulse === null ? state : acquit(state, pulse.sensor, pulse.lengthMs, view);
+}
+
+/** Both switches on for longer than a bounce. */
+function dispute(state: MovementState, view: View): MovementState {
+  return Math.min(...LIMITS.map((limit) => heldMs(view, limit, 'on'))) >= BOTH_ON_MS ? { ...state, disputed: LIMITS } : state;
 }
 
 function moves(state: MovementState, { from, to, heldMs }: Extract<Happening, { kind: 'boom' }>, view: View): MovementState {
@@ -106,25 +118,20 @@ function nobodyBefore(it: { readonly onMs: number }, lengthMs: number, { facts }
 }
 
 /** The arm trips loops, or does not reach its switches. */
-export function judgeMovement(state: MovementState, view: View, active: (code: FindingCode, ...sensors: SensorName[]) => boolean): readonly Evidence[] {
-  const { facts, settings, nowMs } = view;
+export function judgeMovement(state: MovementState, { settings }: View, active: (code: FindingCode, ...sensors: SensorName[]) => boolean): readonly Evidence[] {
   const found: Evidence[] = [];
   for (const loop of LOOPS) {
-    const times = state.movements.filter(({ tripped }) => tripped.includes(loop)).length;
-    if (times >= (active('loop-disturbed-by-boom', loop) ? 1 : settings.disturbedMovements)) {
-      found.push({ code: 'loop-disturbed-by-boom', sensors: [loop], facts: { times, of: state.movements.length } });
+    for (const direction of ['up', 'down'] as const) {
+      const same = state.movements.filter((movement) => movement.direction === direction).slice(-JUDGED);
+      const times = same.filter(({ tripped }) => tripped.includes(loop)).length;
+      if (times >= (active('loop-disturbed-by-boom', loop) ? 1 : settings.disturbedMovements)) {
+        found.push({ code: 'loop-disturbed-by-boom', sensors: [loop], facts: { direction, times, of: same.length } });
+      }
     }
   }
-  for (const limit of ['openLimit', 'closedLimit'] as const) {
+  for (const limit of LIMITS) {
     if (state.unreached[limit] >= RUNS) found.push({ code: 'limit-never-reached', sensors: [limit], facts: { times: state.unreached[limit] } });
   }
-  const { openLimit, closedLimit } = facts.sensors;
-  if (openLimit !== undefined && closedLimit !== undefined) {
-    const both = openLimit.state === 'on' && closedLimit.state === 'on';
-    const forMs = nowMs - Math.max(openLimit.sinceMs, closedLimit.sinceMs);
-    if (both ? forMs >= BOTH_ON_MS || active('limits-both-on', 'openLimit', 'closedLimit') : active('limits-both-on', 'openLimit', 'closedLimit') && forMs < BOTH_OFF_MS) {
-      found.push({ code: 'limits-both-on', sensors: ['openLimit', 'closedLimit'], facts: {} });
-    }
-  }
+  if (state.disputed.length > 0) found.push({ code: 'limits-both-on', sensors: LIMITS, facts: {} });
   return found;
 }

@@ -76,13 +76,15 @@ function absorb(lane: LaneDiagnosis, happening: Happening, facts: LaneFacts, now
   const view: View = { settings: lane.settings, facts, nowMs };
   const flutter = absorbFlutter(lane.flutter, happening, view);
   const seen = absorbSeen(lane.seen, happening, view);
+  const silent = absorbSilent(lane.silent, happening, view, flutter, seen.unfelt);
   return {
     ...lane,
     facts,
     flutter,
-    seen: seen.state,
-    stuck: absorbStuck(lane.stuck, happening, view),
-    silent: absorbSilent(lane.silent, happening, view, flutter, seen.unfelt),
+    // A loop that is found silent disagrees with the camera for that reason.
+    seen: silent.missed.approach >= lane.settings.missedVehicles ? { ...seen.state, felt: [] } : seen.state,
+    silent,
+    stuck: absorbStuck(lane.stuck, happening, view, seen.state.plateSeenMs),
     unsteady: absorbUnsteady(lane.unsteady, happening),
     movement: absorbMovement(lane.movement, happening, view),
     drift: absorbDrift(lane.drift, happening, view),
@@ -95,12 +97,19 @@ function keyOf({ code, sensors, facts }: Evidence): string {
   return [code, ...sensors, facts['otherLane'] ?? '', facts['otherLoop'] ?? ''].join(' ');
 }
 
+/** One fault of a loop often shows in several of these ways: the first that is found stands for it. */
+const ONE_FAULT: ReadonlySet<FindingCode> = new Set(['loop-flutter', 'loop-crosstalk', 'loop-disturbed-by-boom']);
+
+function explained(evidence: Evidence, findings: readonly Finding[]): boolean {
+  return ONE_FAULT.has(evidence.code) && findings.some(({ code, sensors }) => code !== evidence.code && ONE_FAULT.has(code) && sensors.some((sensor) => evidence.sensors.includes(sensor)));
+}
+
 function judge(lane: LaneDiagnosis, crosstalk: CrosstalkState, nowMs: number): readonly Evidence[] {
   const view: View = { settings: lane.settings, facts: lane.facts, nowMs };
   const active = (code: FindingCode, ...sensors: readonly SensorName[]): boolean =>
     lane.findings.some((finding) => finding.code === code && sensors.every((sensor) => finding.sensors.includes(sensor)));
-  return [
-    ...judgeStuck(lane.stuck, view, active),
+  const found = [
+    ...judgeStuck(lane.stuck, view, lane.seen.plateSeenMs, active),
     ...judgeSilent(lane.silent, view),
     ...judgeFlutter(lane.flutter, view, active),
     ...judgeUnsteady(lane.unsteady, view, active),
@@ -109,6 +118,7 @@ function judge(lane: LaneDiagnosis, crosstalk: CrosstalkState, nowMs: number): r
     ...judgeDrift(lane.drift, view, active),
     ...judgeCrosstalk(crosstalk, lane.settings, lane.facts),
   ];
+  return found.filter((evidence) => !explained(evidence, lane.findings));
 }
 
 /** Compares what is wrong now with what is on record as raised. */

@@ -1,5 +1,5 @@
 import { NEAR_DISTANCE, lookAlikeDistance } from '../../plate/index.js';
-import { keep, onSince, pulseOf, rises, stateOf, type Happening, type LaneFacts, type View } from './facts.js';
+import { NEVER, keep, onSince, pulseOf, rises, stateOf, type Happening, type LaneFacts, type View } from './facts.js';
 import type { TrackInput } from '../types.js';
 import type { Evidence, FindingCode } from './types.js';
 
@@ -19,6 +19,8 @@ const KEPT_VEHICLES = 8;
 const KEPT_STAYS = 10;
 const KEPT_WIDTHS = 15;
 const LEARNED = 5;
+/** A plate that moved when it was so old belongs to a guest, and still does when he stands for long; a parked car's does not. */
+const GUEST_MS = 30_000;
 /** At the line a plate is so much wider than where the loop begins. */
 const WIDER = 1.1;
 
@@ -30,6 +32,7 @@ interface Seen {
   readonly nearMs: number | null;
   readonly decisive: boolean;
   readonly parked: boolean;
+  readonly guest: boolean;
   readonly width: number | null;
   readonly ended: boolean;
   /** The loop has been asked about it. */
@@ -37,6 +40,8 @@ interface Seen {
 }
 
 export interface SeenState {
+  /** When a plate that belongs to no parked car was last in the picture. */
+  readonly plateSeenMs: number;
   readonly tracks: readonly Seen[];
   /** Plates' widths when the approach loop tripped. */
   readonly widths: readonly number[];
@@ -48,7 +53,7 @@ export interface SeenState {
   readonly plated: readonly boolean[];
 }
 
-export const initialSeen: SeenState = { tracks: [], widths: [], felt: [], unfelt: null, plated: [] };
+export const initialSeen: SeenState = { plateSeenMs: NEVER, tracks: [], widths: [], felt: [], unfelt: null, plated: [] };
 
 function nearWidth({ widths }: SeenState, { settings }: View): number {
   const median = [...widths].sort((a, b) => a - b)[Math.floor(widths.length / 2)];
@@ -62,7 +67,7 @@ export function absorbSeen(state: SeenState, happening: Happening, view: View): 
       // Names of tracks are only unique while the vision process lives.
       return { state: happening.available ? state : { ...state, tracks: [] }, unfelt: 0 };
     case 'track':
-      return { state: { ...state, tracks: follow(state, happening.report, view) }, unfelt: 0 };
+      return { state: follow(state, happening.report, view), unfelt: 0 };
     case 'edge':
       return { state: edge(state, happening, view), unfelt: 0 };
     case 'tick':
@@ -73,10 +78,10 @@ export function absorbSeen(state: SeenState, happening: Happening, view: View): 
   }
 }
 
-function follow(state: SeenState, report: TrackInput, view: View): readonly Seen[] {
+function follow(state: SeenState, report: TrackInput, view: View): SeenState {
   const { nowMs } = view;
   const known = state.tracks.find(({ track }) => track === report.track);
-  if (report.ended) return state.tracks.map((it) => (it === known ? { ...it, ended: true } : it));
+  if (report.ended) return { ...state, tracks: state.tracks.map((it) => (it === known ? { ...it, ended: true } : it)) };
   const near = report.width !== undefined && report.width >= nearWidth(state, view);
   const it: Seen = {
     track: report.track,
@@ -86,11 +91,16 @@ function follow(state: SeenState, report: TrackInput, view: View): readonly Seen
     nearMs: near ? (known?.nearMs ?? nowMs) : null,
     decisive: report.decisive || known?.decisive === true,
     parked: report.stationary,
+    guest: known?.guest === true || (!report.stationary && nowMs >= (known?.firstMs ?? nowMs) + GUEST_MS),
     width: report.width ?? null,
     ended: false,
     judged: known?.judged ?? false,
   };
-  return known === undefined ? keep(state.tracks, it, MOST) : state.tracks.map((other) => (other === known ? it : other));
+  return {
+    ...state,
+    plateSeenMs: it.parked && !it.guest ? state.plateSeenMs : nowMs,
+    tracks: known === undefined ? keep(state.tracks, it, MOST) : state.tracks.map((other) => (other === known ? it : other)),
+  };
 }
 
 function edge(state: SeenState, happening: Extract<Happening, { kind: 'edge' }>, { facts }: View): SeenState {
@@ -103,7 +113,7 @@ function edge(state: SeenState, happening: Extract<Happening, { kind: 'edge' }>,
   const pulse = pulseOf(happening);
   const sinceMs = facts.visionSinceMs;
   if (pulse === null || pulse.lengthMs < STAY_MS || sinceMs === null || sinceMs > pulse.onMs - AHEAD_MS) return state;
-  return { ...state, plated: keep(state.plated, facts.plateSeenMs >= pulse.onMs - AHEAD_MS, KEPT_STAYS) };
+  return { ...state, plated: keep(state.plated, state.plateSeenMs >= pulse.onMs - AHEAD_MS, KEPT_STAYS) };
 }
 
 /** Whether the loop felt this vehicle; null where that cannot be told. */

@@ -22,7 +22,9 @@ export function absorbUnsteady(state: UnsteadyState, happening: Happening): Unst
 export function judgeUnsteady(state: UnsteadyState, { settings, nowMs }: View, active: (code: FindingCode) => boolean): readonly Evidence[] {
   const lost = settings.sensors.map((sensor) => ({ sensor, times: (state[sensor] ?? []).filter((atMs) => atMs > nowMs - HOUR_MS) }));
   const unsteady = lost.filter(({ times }) => times.length >= settings.faultsPerHour);
-  const quiet = lost.every(({ times }) => times.every((atMs) => atMs <= nowMs - settings.quietMs));
-  if (unsteady.length === 0 && (!active('input-unsteady') || quiet)) return [];
+  // As often as it takes to be raised, with room for one that is late.
+  const quietMs = Math.max(settings.quietMs, (2 * HOUR_MS) / settings.faultsPerHour);
+  const fresh = lost.some(({ times }) => times.some((atMs) => atMs > nowMs - quietMs));
+  if (!fresh || (unsteady.length === 0 && !active('input-unsteady'))) return [];
   return [{ code: 'input-unsteady', sensors: unsteady.map(({ sensor }) => sensor), facts: { times: Math.max(...lost.map(({ times }) => times.length)) } }];
 }
