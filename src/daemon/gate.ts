@@ -119,7 +119,7 @@ export class Gate implements GatePort {
     const lanes = config.lanes.map((lane) => ({ lane, wiring: wireLane(lane, this.drivers.devices) }));
     this.#diagnosis = new DiagnosisWatch({
       clock,
-      lanes: lanes.map(({ lane, wiring }) => ({ settings: diagnosisSettings(lane), inputs: wiring.inputs })),
+      lanes: lanes.map(({ lane, wiring }) => ({ settings: diagnosisSettings(laneSettings(lane), lane.diagnosis), inputs: wiring.inputs })),
       onChange: (change) => this.#found(change),
     });
     for (const { lane, wiring } of lanes) {

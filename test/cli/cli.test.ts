@@ -74,12 +74,15 @@ describe('gatectl with a running gate', () => {
     gate.show('entry', {
       boom: 'open',
       attention: ['input-fault:closing'],
+      findings: [{ code: 'beam-stuck-off', sensors: ['beam'], facts: { vehicles: 4 }, sinceMs: 0 }],
       passage: { id: 'p', phase: 'admitted', plate: { text: '京QM86H8', confidence: 0.99, colour: 'blue', rows: 1 }, decision: { outcome: 'admit', rule: 'resident' } },
     });
     const { status, out } = await runCli(['status', ...data()]);
     expect(status).toBe(0);
     expect(out).toMatch(/entry +东门入口 +Entry +Open +京QM86H8 +May pass \(Resident\)/u);
     expect(out).toContain('! 东门入口: Closing loop cannot be read; it counts as occupied');
+    expect(out).toContain('? 东门入口: Light beam: not interrupted by 4 vehicles in a row');
+    expect(out).toContain('What to do: Take care: nobody under the boom is seen by it.');
     expect(out).toContain('1 events, 1 not acknowledged yet');
   });
 

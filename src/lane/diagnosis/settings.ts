@@ -1,5 +1,4 @@
-import type { LaneId } from '../../base/index.js';
-import type { SensorName } from '../types.js';
+import type { LaneSettings } from '../settings.js';
 
 /** From when on a sign is a finding; the defaults, with their grounds, are those of the configuration's schema. */
 export interface DiagnosisThresholds {
@@ -37,30 +36,9 @@ export interface DiagnosisThresholds {
   readonly quietMs: number;
 }
 
-export interface DiagnosisSettings extends DiagnosisThresholds {
-  readonly lane: LaneId;
-  readonly sensors: readonly SensorName[];
-  readonly openTimeMs: number;
-  readonly closeTimeMs: number;
-}
+export type DiagnosisSettings = DiagnosisThresholds & Pick<LaneSettings, 'lane' | 'sensors' | 'openTimeMs' | 'closeTimeMs'>;
 
-/** The shape of one lane of the configuration, as far as the diagnosis cares; a `LaneConfig` fits it. */
-export interface DiagnosisSource {
-  readonly id: LaneId;
-  readonly barrier: { readonly openTimeMs: number; readonly closeTimeMs: number };
-  readonly inputs: Readonly<Partial<Record<SensorName, unknown>>>;
-  readonly diagnosis: DiagnosisThresholds;
-}
-
-const SENSORS: readonly SensorName[] = ['approach', 'closing', 'beam', 'openLimit', 'closedLimit', 'fire', 'stop', 'button'];
-
-/** Settings of a lane's diagnosis from its configuration. An optional line counts as wired when it is present. */
-export function diagnosisSettings(source: DiagnosisSource): DiagnosisSettings {
-  return {
-    ...source.diagnosis,
-    lane: source.id,
-    sensors: SENSORS.filter((sensor) => source.inputs[sensor] !== undefined),
-    openTimeMs: source.barrier.openTimeMs,
-    closeTimeMs: source.barrier.closeTimeMs,
-  };
+/** Settings of a lane's diagnosis: how the lane is wired, and the thresholds of its configuration. */
+export function diagnosisSettings({ lane, sensors, openTimeMs, closeTimeMs }: LaneSettings, thresholds: DiagnosisThresholds): DiagnosisSettings {
+  return { ...thresholds, lane, sensors, openTimeMs, closeTimeMs };
 }

@@ -84,7 +84,7 @@ export class Day {
     );
     this.watch = new DiagnosisWatch({
       clock: this.clock,
-      lanes: config.lanes.map((it) => ({ settings: diagnosisSettings(it), inputs: wirings.get(it.id)?.inputs ?? {} })),
+      lanes: config.lanes.map((it) => ({ settings: diagnosisSettings(laneSettings(it), it.diagnosis), inputs: wirings.get(it.id)?.inputs ?? {} })),
       onChange: (change) => this.changes.push({ ...change, atMs: this.clock.monoMs() }),
     });
     for (const [id, { settings, inputs, outputs }] of wirings) {
@@ -147,6 +147,41 @@ export class Day {
       }
     }
     this.#traffic(null);
+  }
+
+  /** Pedestrians, motorcycles without plates, trailers, and drivers with ideas of their own, every few minutes. */
+  trouble(): void {
+    let nextMs = MINUTE;
+    this.everySecond.push((nowMs) => {
+      if (nowMs < nextMs) return;
+      nextMs = nowMs + this.random.between(60, 600) * SECOND;
+      const id = this.random.pick(['entry', 'exit']);
+      const lane = this.world.lane(id);
+      const empty = lane.vehicles.length === 0;
+      if (!lane.hasRoom()) return;
+      switch (this.random.integer(0, 6)) {
+        case 0:
+          this.world.walk(id, this.random.between(500, 20_000));
+          break;
+        case 1:
+          this.arrive(id, { kind: 'motorcycle', tag: 'unplated' });
+          break;
+        case 2:
+          if (empty) this.arrive(id, { tag: 'stranger', intention: { kind: 'cross', atM: -4.2, forMs: this.random.between(700, 2_500) } });
+          break;
+        case 3:
+          if (empty && lane.hasRoom(true)) this.arrive(id, { tag: 'stranger', intention: { kind: 'wrong-way' } });
+          break;
+        case 4:
+          this.arrive('exit', { intention: { kind: 'stop-under', forMs: this.random.chance(0.1) ? 20 * MINUTE : 90 * SECOND } });
+          break;
+        case 5:
+          this.arrive(id, { kind: 'truck-trailer' });
+          break;
+        default:
+          this.arrive('exit', { intention: { kind: 'shunt', times: 3, backToM: -5.5, then: 'back-out' } });
+      }
+    });
   }
 
   /** A vehicle that may pass comes by. */
