@@ -82,14 +82,15 @@ function countRun({ unreached }: MovementState, direction: Movement['direction']
 }
 
 /** A loop trips while the arm moves. */
-function suspect(state: MovementState, sensor: SensorName, atMs: number, { facts }: View): MovementState {
+function suspect(state: MovementState, sensor: SensorName, atMs: number, { facts, settings }: View): MovementState {
   if (sensor === 'openLimit' || sensor === 'closedLimit') return { ...state, unreached: { ...state.unreached, [sensor]: 0 } };
   const loop = LOOPS.find((it) => it === sensor);
   const movement = state.movements.at(-1);
   if (loop === undefined || movement === undefined) return state;
   const moving = state.endedMs === null || atMs <= state.endedMs + AFTER_MS;
+  const withNeighbour = atMs - facts.neighbourMs <= settings.crosstalkWindowMs;
   // An arriving vehicle trips the approach loop while the boom rises for it; while it falls none goes away so soon.
-  if (!moving || (loop === 'approach' && movement.direction === 'up')) return { ...state, suspects: { ...state.suspects, [loop]: undefined } };
+  if (!moving || withNeighbour || (loop === 'approach' && movement.direction === 'up')) return { ...state, suspects: { ...state.suspects, [loop]: undefined } };
   return { ...state, suspects: { ...state.suspects, [loop]: { serial: movement.serial, onMs: atMs, clearedMs: facts.sensors.closing?.offMs ?? 0 } } };
 }
 

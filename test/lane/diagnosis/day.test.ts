@@ -25,7 +25,7 @@ describe('healthy lanes in a simulated street', () => {
         expect(day.raised()).toEqual([]);
         await day.stop();
       }),
-      { seed: 20_260_101, numRuns: 6, endOnFailure: true },
+      { seed: 20_260_101, numRuns: 4, endOnFailure: true },
     );
   });
 });
@@ -109,7 +109,7 @@ describe('a fault in a street with traffic is found, told of once, and over when
     expect(day.runners.get('entry')?.view().findings).toHaveLength(1);
 
     mend();
-    await day.run(40 * MINUTE, everyFortySeconds);
+    await day.run(30 * MINUTE, everyFortySeconds);
     expect(day.changes.map(({ change }) => change)).toEqual(['raised', 'cleared']);
     expect(day.runners.get('entry')?.view().findings).toEqual([]);
     await day.stop();
