@@ -32,11 +32,13 @@ export interface SilentState {
   readonly crossed: readonly Crossing[];
   /** Vehicles that left the approach loop under a raised boom and are awaited on the closing loop. */
   readonly onward: readonly number[];
+  /** One was awaited since the boom rose: whoever shunts to and fro under a raised boom is one vehicle. */
+  readonly awaited: boolean;
 }
 
 const ZERO = { approach: 0, closing: 0, beam: 0 };
 
-export const initialSilent: SilentState = { missed: ZERO, trips: ZERO, crossed: [], onward: [] };
+export const initialSilent: SilentState = { missed: ZERO, trips: ZERO, crossed: [], onward: [], awaited: false };
 
 function isWatched(sensor: SensorName): sensor is Watched {
   return sensor === 'approach' || sensor === 'closing' || sensor === 'beam';
@@ -60,7 +62,8 @@ export function absorbSilent(state: SilentState, happening: Happening, view: Vie
     next = trip(next, pulse.sensor, view.settings.missedVehicles);
     if (pulse.lengthMs >= VEHICLE_MS && !restless(flutter, pulse.sensor, view.nowMs)) next = vehicle(next, pulse.sensor, pulse, view);
   }
-  if (rises(happening) && happening.sensor === 'closing') next = { ...next, onward: [] };
+  if (happening.kind === 'boom' && happening.to === 'closed') next = { ...next, awaited: false };
+  if (rises(happening) && happening.sensor === 'closing') next = { ...next, onward: [], awaited: false };
   return happening.kind === 'tick' ? lookBack(next, view) : next;
 }
 
@@ -69,7 +72,7 @@ function vehicle(state: SilentState, sensor: Watched, crossing: Crossing, { fact
   if (facts.boom === 'closed') return state;
   if (sensor === 'approach') {
     // Where there is a beam, only a vehicle that has interrupted it since is known to have gone on.
-    return isUp(facts.boom) && stateOf(facts, 'closing') === 'off' ? { ...state, onward: [...state.onward, crossing.offMs].slice(-WAITING) } : state;
+    return isUp(facts.boom) && stateOf(facts, 'closing') === 'off' && !state.awaited ? { ...state, awaited: true, onward: [...state.onward, crossing.offMs].slice(-WAITING) } : state;
   }
   if (sensor !== 'closing') return state;
   const next = { ...state, crossed: [...state.crossed, crossing].slice(-WAITING) };

@@ -62,7 +62,8 @@ function approachWhy(state: StuckState, view: View, plateSeenMs: number): string
   const occupiedMs = heldMs(view, 'approach', 'on');
   if (occupiedMs >= settings.approachStuckMs) {
     if (state.crossings >= CROSSINGS) return 'passed-around';
-    if (blindMs(view, plateSeenMs) >= UNSEEN_MS || state.empties >= EMPTY_TIMES) return 'nothing-seen';
+    // Behind a vehicle under the boom others have to wait, with or without plates.
+    if (stateOf(facts, 'closing') !== 'on' && (blindMs(view, plateSeenMs) >= UNSEEN_MS || state.empties >= EMPTY_TIMES)) return 'nothing-seen';
   }
   const seen = facts.visionSinceMs !== null && nowMs - plateSeenMs < SEEN_MS;
   return occupiedMs >= settings.unexplainedStuckMs && !seen ? 'time' : null;

@@ -3,7 +3,7 @@ import type { Decision } from '../../../src/access/index.js';
 import { configSchema } from '../../../src/config/index.js';
 import { DiagnosisWatch, LaneRunner, diagnosisSettings, laneSettings, type FindingChange } from '../../../src/lane/index.js';
 import { tryParsePlate, type PlateRead } from '../../../src/plate/index.js';
-import { Estate, Random, SimDevice, World, simLaneSpec, type SimLane, type VehiclePlan } from '../../../src/sim/index.js';
+import { drawPlate, Estate, Random, SimDevice, World, simLaneSpec, type SimLane, type VehiclePlan } from '../../../src/sim/index.js';
 import { plateRead } from '../plates.js';
 
 const stepMs = 10;
@@ -173,13 +173,13 @@ export class Day {
           if (empty && lane.hasRoom(true)) this.arrive(id, { tag: 'stranger', intention: { kind: 'wrong-way' } });
           break;
         case 4:
-          this.arrive('exit', { intention: { kind: 'stop-under', forMs: this.random.chance(0.1) ? 20 * MINUTE : 90 * SECOND } });
+          this.arrive('exit', { plate: drawPlate(this.random, 'small-car'), intention: { kind: 'stop-under', forMs: this.random.chance(0.1) ? 20 * MINUTE : 90 * SECOND } });
           break;
         case 5:
-          this.arrive(id, { kind: 'truck-trailer' });
+          this.arrive(id, { kind: 'truck-trailer', plate: drawPlate(this.random, 'large-car', '京', 1) });
           break;
         default:
-          this.arrive('exit', { intention: { kind: 'shunt', times: 3, backToM: -5.5, then: 'back-out' } });
+          this.arrive('exit', { plate: drawPlate(this.random, 'small-car'), intention: { kind: 'shunt', times: 3, backToM: -5.5, then: this.random.chance(0.3) ? 'back-out' : 'drive' } });
       }
     });
   }

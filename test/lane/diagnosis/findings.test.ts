@@ -166,6 +166,16 @@ describe('sensors that stay silent', () => {
     expect(bench.changes).toEqual([]);
   });
 
+  test('without a beam: one driver who shunts to and fro under a raised boom is one vehicle', () => {
+    const bench = new Bench([]);
+    bench.boom('open');
+    for (let time = 0; time < 8; time += 1) {
+      bench.pulse('approach', 3 * SECOND);
+      bench.wait(16 * SECOND);
+    }
+    expect(bench.changes).toEqual([]);
+  });
+
   test('vehicles that come the wrong way reach the approach loop later', () => {
     const bench = new Bench();
     for (let car = 0; car < 8; car += 1) {
