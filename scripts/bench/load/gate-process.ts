@@ -7,6 +7,7 @@ import { silentLog } from '../../../src/base/index.js';
 import { systemClock } from '../../../src/base/system-clock.js';
 import { Gate, packageVersion } from '../../../src/daemon/index.js';
 import type { Vehicle } from '../../../src/sim/vehicle.js';
+import { parsePlate } from '../../../src/plate/index.js';
 import { VisionClient, type TrackReport, type Vision, type VisionOptions } from '../../../src/vision/index.js';
 import { benchConfig, lanes } from './config.js';
 import { LoopProbe } from './probe.js';
@@ -100,10 +101,11 @@ function place(id: string, frontM: number | null): void {
 
 function see(lane: string, plate: string, ended: boolean): void {
   if (!ended) seen += 1;
+  const { text } = parsePlate(plate);
   vision?.see({
     lane,
     track: `${lane} ${String(seen)}`,
-    vote: { text: plate, confidence: 0.999, characters: Array.from(plate, () => 0.999), colour: 'blue', rows: 1 },
+    vote: { text, confidence: 0.999, characters: Array.from(plate, () => 0.999), colour: 'blue', rows: 1 },
     reads: 6,
     decisive: true,
     stationary: false,
