@@ -6,6 +6,8 @@ export type MovedBy = 'gateway' | 'board' | 'none';
 
 export interface BoomOptions {
   readonly closing: 'gateway-closes' | 'barrier-closes';
+  /** `pulse`: the edge of a contact starts a run. `hold-to-open`: up while the open contact is on, down when it goes off. */
+  readonly drive: 'pulse' | 'hold-to-open';
   readonly openTimeMs: number;
   readonly closeTimeMs: number;
   /** From a contact's edge to torque at the arm. */
@@ -17,11 +19,14 @@ export interface BoomOptions {
 
 /** The share of a run spent in gaining, and again in losing, speed. */
 const ramp = 0.15;
+/** Beyond the run time a board cuts its motor: normal run time + 10 s (CPSG 3020HX). */
+const motorCutMs = 10_000;
 
 /**
  * A boom arm with its motor and board. The arm has inertia; the board takes contacts as the common Chinese boards do: the
  * edge of a contact starts a run to the end, the open contact wins over the close contact and holds the boom up while it
- * is on, and a `barrier-closes` board lowers by itself once its own loop has cleared and raises again if that loop trips.
+ * is on, and a `barrier-closes` board lowers by itself once its own loop has cleared and raises again if that loop trips. A
+ * hold-to-open board lowers at once when the open contact goes off, or, where it has a loop of its own, once that is clear.
  */
 export class Boom {
   readonly #options: BoomOptions;
@@ -36,9 +41,12 @@ export class Boom {
   #boardClearSinceMs = 0;
   #openSinceMs = 0;
   #downRuns = 0;
+  #ranMs = 0;
 
   /** A mechanical failure: the motor hums, the arm stays. */
   jammed = false;
+  /** How much longer than built a run takes: 1 as built, more in the cold or with a worn gear. */
+  slowness = 1;
 
   constructor(options: BoomOptions) {
     this.#options = options;
@@ -86,7 +94,11 @@ export class Boom {
   setContact(name: ContactName, energised: boolean, nowMs: number): void {
     if (this.#contacts[name] === energised) return;
     this.#contacts[name] = energised;
-    if (!energised) return;
+    if (!energised) {
+      const { closing, drive } = this.#options;
+      if (name === 'open' && drive === 'hold-to-open' && closing === 'gateway-closes') this.#order('closed', 'gateway', nowMs);
+      return;
+    }
     if (name === 'open') this.#order('open', 'gateway', nowMs);
     else if (name === 'stop') this.#order('stopped', 'gateway', nowMs);
     else if (!this.#contacts.open) this.#order('closed', 'gateway', nowMs);
@@ -100,6 +112,7 @@ export class Boom {
       if (next.target !== this.#target) {
         this.#target = next.target;
         this.#movedBy = next.by;
+        this.#ranMs = 0;
         if (next.target === 'closed') this.#downRuns += 1;
         if (next.target === 'open') this.#boardLoopUsed = false;
       }
@@ -115,6 +128,8 @@ export class Boom {
   #board(nowMs: number, loopOccupied: boolean): void {
     if (loopOccupied) {
       this.#boardClearSinceMs = Number.POSITIVE_INFINITY;
+      // A descent that was ordered and has not begun yet does not begin over its own loop.
+      if (this.#next?.by === 'board' && this.#next.target === 'closed') this.#next = undefined;
       if (this.#target === 'open') this.#boardLoopUsed = true;
       else if (this.#target === 'closed' && this.#position > 0 && this.#next?.target !== 'open') this.#order('open', 'board', nowMs);
       return;
@@ -125,6 +140,10 @@ export class Boom {
       return;
     }
     const clearMs = nowMs - this.#boardClearSinceMs;
+    if (this.#options.drive === 'hold-to-open') {
+      if (clearMs >= this.#options.boardCloseDelayMs) this.#order('closed', 'board', nowMs);
+      return;
+    }
     const used = this.#boardLoopUsed && clearMs >= this.#options.boardCloseDelayMs;
     const unused = this.#position >= 1 && nowMs - this.#openSinceMs >= this.#options.boardAutoCloseMs && clearMs >= this.#options.boardCloseDelayMs;
     if (used || unused) this.#order('closed', 'board', nowMs);
@@ -132,11 +151,14 @@ export class Boom {
 
   #move(dtMs: number, nowMs: number): void {
     if (this.#velocity === 0 && this.#target !== 'stopped' && this.#position === (this.#target === 'open' ? 1 : 0)) return;
+    const builtMs = this.#target === 'open' ? this.#options.openTimeMs : this.#options.closeTimeMs;
+    const runMs = builtMs * this.slowness;
+    this.#ranMs += dtMs;
+    if (this.#target !== 'stopped' && this.#ranMs > builtMs + motorCutMs) this.#target = 'stopped';
     if (this.jammed) {
       this.#velocity = 0;
       return;
     }
-    const runMs = this.#target === 'open' ? this.#options.openTimeMs : this.#options.closeTimeMs;
     const topSpeed = 1 / (runMs * (1 - ramp));
     const gain = topSpeed / (ramp * runMs);
     const rest = this.#target === 'open' ? 1 - this.#position : this.#target === 'closed' ? -this.#position : 0;

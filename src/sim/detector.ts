@@ -122,6 +122,14 @@ export class Detector {
   }
 }
 
+/** Capacitance of a detector's tank circuit: with 150 µH it swings at 50 kHz, in the middle of what detectors use (20 to 130 kHz). */
+const tankFarad = 67.5e-9;
+
+/** Frequency at which a detector's oscillator swings over a loop of this inductance, Hz: f = 1 / (2π √(L C)). */
+export function loopFrequencyHz(inductanceUh: number): number {
+  return 1 / (2 * Math.PI * Math.sqrt(inductanceUh * 1e-6 * tankFarad));
+}
+
 /**
  * Inductance of a loop of 150 µH at rest when metal covers a part of it: a passenger car lowers it by a few per cent, a
  * high chassis by less.

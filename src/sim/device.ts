@@ -2,25 +2,31 @@ import { GateError, type Clock, type SignalState, type Timer } from '../base/ind
 import type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef, LineReport, SignalChange } from '../device/index.js';
 import type { ContactName } from './boom.js';
 import type { Detector, DetectorFault } from './detector.js';
-import { sensorNames, type SimLane, type SimSensor } from './lane.js';
+import { sensorNames, type LampName, type SimLane, type SimSensor } from './lane.js';
 import type { World } from './world.js';
 
-const outputNames: Readonly<Record<string, ContactName>> = { open: 'open', close: 'close', stopRelay: 'stop' };
+type Part = ContactName | LampName;
+const outputNames: Readonly<Record<string, Part>> = { open: 'open', close: 'close', stopRelay: 'stop', greenLight: 'greenLight', redLight: 'redLight' };
 
 /**
  * Ways this device and its wiring fail. With `line` one line (`entry.closing`), without it the whole device.
  * - detector faults: the line itself lies or reports trouble; inputs only
  * - `lost`: the bus does not answer: inputs unknown, orders rejected (`DEVICE_LOST`), a running pulse ends only where the
  *   hardware times it
+ * - `relay-lost`: the board of the outputs has no power: every contact falls off, orders are rejected (`DEVICE_LOST`)
  * - `late`: changes of inputs arrive `lateMs` later
+ * - `edges-lost`: changes of inputs do not arrive by themselves; the level is read again every `refreshMs`
  * - `output-fails`: orders to an output are rejected (`DEVICE_TIMEOUT`)
- * - `output-dead`: orders are taken but the contact does not move
+ * - `output-dead`: orders are taken but the contact does not close
+ * - `welded`: orders are taken, but a contact that is on, or comes on, stays on
  */
 export type SimFault =
   | { readonly kind: DetectorFault; readonly line: string }
-  | { readonly kind: 'lost' }
+  | { readonly kind: 'lost' | 'relay-lost' }
   | { readonly kind: 'late'; readonly line?: string; readonly lateMs: number }
-  | { readonly kind: 'output-fails' | 'output-dead'; readonly line: string };
+  | { readonly kind: 'edges-lost'; readonly line: string; readonly refreshMs: number }
+  | { readonly kind: OutputFailure; readonly line: string };
+type OutputFailure = 'output-fails' | 'output-dead' | 'welded';
 
 export interface SimDeviceOptions {
   readonly id: string;
@@ -41,6 +47,7 @@ export class SimDevice implements Device {
   readonly #healthListeners = new Set<(health: DeviceHealth) => void>();
   #health: DeviceHealth = { state: 'stopped' };
   #lost = false;
+  #relayLost = false;
 
   constructor(options: SimDeviceOptions) {
     this.id = options.id;
@@ -53,7 +60,7 @@ export class SimDevice implements Device {
     if (this.#health.state !== 'stopped') return Promise.resolve();
     this.#setHealth(this.#lost ? lostHealth : { state: 'ok' });
     for (const input of this.#inputs.values()) input.connect(!this.#lost);
-    for (const output of this.#outputs.values()) output.connect(!this.#lost);
+    for (const output of this.#outputs.values()) output.connect(!this.#lost && !this.#relayLost);
     return Promise.resolve();
   }
 
@@ -72,7 +79,9 @@ export class SimDevice implements Device {
     const { lane, part } = this.#locate(name);
     const sensor = sensorNames.find((candidate) => candidate === part);
     if (sensor === undefined || (sensor === 'beam' && !lane.spec.beam)) throw this.#unknownLine(name);
-    const input = new SimInput(ref, lane.sensors[sensor], isSafety(sensor), this.#world, this.#clock);
+    const input = isLoop(sensor)
+      ? new SimLoop(ref, lane, sensor, this.#world, this.#clock)
+      : new SimInput(ref, lane.sensors[sensor], sensor === 'beam', this.#world, this.#clock);
     this.#inputs.set(name, input);
     if (this.#health.state === 'ok') input.connect(true);
     return input;
@@ -87,7 +96,7 @@ export class SimDevice implements Device {
     if (contact === undefined) throw this.#unknownLine(name);
     const output = new SimOutput(ref, this.#timesPulses, lane, contact, this.#world, this.#clock, this.id);
     this.#outputs.set(name, output);
-    if (this.#health.state === 'ok') output.connect(true);
+    if (this.#health.state === 'ok' && !this.#relayLost) output.connect(true);
     return output;
   }
 
@@ -110,11 +119,21 @@ export class SimDevice implements Device {
       case 'lost':
         this.#setLost(true);
         return;
+      case 'relay-lost':
+        this.#setRelayLost(true);
+        return;
+      case 'edges-lost': {
+        const input = this.#inputs.get(fault.line);
+        if (input === undefined) throw this.#unknownLine(fault.line);
+        input.loseEdges(fault.refreshMs);
+        return;
+      }
       case 'late':
         for (const [name, input] of this.#inputs) if (fault.line === undefined || fault.line === name) input.lateMs = fault.lateMs;
         return;
       case 'output-fails':
-      case 'output-dead': {
+      case 'output-dead':
+      case 'welded': {
         const output = this.#outputs.get(fault.line);
         if (output === undefined) throw this.#unknownLine(fault.line);
         output.fail(fault.kind);
@@ -128,21 +147,54 @@ export class SimDevice implements Device {
 
   /** Repairs one line, or everything. */
   repair(line?: string): void {
-    if (line === undefined) this.#setLost(false);
+    if (line === undefined) {
+      this.#setRelayLost(false);
+      this.#setLost(false);
+    }
     for (const [name, input] of this.#inputs) {
       if (line !== undefined && line !== name) continue;
       input.lateMs = 0;
+      input.loseEdges(undefined);
       this.#detector(name).setFault(undefined);
     }
     for (const [name, output] of this.#outputs) if (line === undefined || line === name) output.fail(undefined);
+  }
+
+  /**
+   * The gateway's event loop stands still: changes are not told, and pulses that the driver times are not ended. Afterwards
+   * the timers come first and then what the lines said, as in Node's event loop.
+   */
+  freeze(frozen: boolean): void {
+    for (const lane of this.#world.lanes.values()) lane.setHardwareFailing('gateway', frozen, this.#world.nowMs);
+    for (const output of this.#outputs.values()) output.freeze(frozen);
+    for (const input of this.#inputs.values()) input.freeze(frozen);
+  }
+
+  /**
+   * The gateway's process has died: nobody times its pulses any more, and its contacts stay as they are until somebody
+   * opens the device anew; `stop` is what a supervisor does from outside.
+   */
+  die(): void {
+    for (const lane of this.#world.lanes.values()) lane.setHardwareFailing('gateway', true, this.#world.nowMs);
+    for (const output of this.#outputs.values()) output.die();
+  }
+
+  #setRelayLost(lost: boolean): void {
+    if (this.#relayLost === lost) return;
+    this.#relayLost = lost;
+    for (const lane of this.#world.lanes.values()) lane.setHardwareFailing('bus', lost || this.#lost, this.#world.nowMs);
+    for (const output of this.#outputs.values()) {
+      if (lost) output.losePower();
+      if (this.#health.state === 'ok') output.connect(!lost);
+    }
   }
 
   #setLost(lost: boolean): void {
     if (this.#lost === lost) return;
     this.#lost = lost;
     if (this.#health.state === 'stopped') return;
-    for (const lane of this.#world.lanes.values()) lane.setHardwareFailing(this.id, lost, this.#world.nowMs);
-    for (const output of this.#outputs.values()) output.connect(!lost);
+    for (const lane of this.#world.lanes.values()) lane.setHardwareFailing('bus', lost || this.#relayLost, this.#world.nowMs);
+    for (const output of this.#outputs.values()) output.connect(!lost && !this.#relayLost);
     for (const input of this.#inputs.values()) input.connect(!lost);
     this.#setHealth(lost ? lostHealth : { state: 'ok' });
   }
@@ -177,8 +229,12 @@ export class SimDevice implements Device {
 
 const lostHealth: DeviceHealth = { state: 'lost', detail: 'the simulated bus does not answer; repair it' };
 
-function isSafety(sensor: SimSensor): boolean {
-  return sensor === 'closing' || sensor === 'beam';
+function isLoop(sensor: SimSensor): sensor is 'approach' | 'closing' {
+  return sensor === 'approach' || sensor === 'closing';
+}
+
+function isLamp(part: Part): part is LampName {
+  return part === 'greenLight' || part === 'redLight';
 }
 
 class SimInput implements DigitalInput {
@@ -193,6 +249,8 @@ class SimInput implements DigitalInput {
   #pending: Timer[] = [];
   #sinceMs: number | null = null;
   #changes = 0;
+  #frozen = false;
+  #edgesLost: Timer | undefined;
   lateMs = 0;
 
   constructor(ref: LineRef, detector: Detector, safety: boolean, world: World, clock: Clock) {
@@ -226,8 +284,38 @@ class SimInput implements DigitalInput {
     this.#tell(connected ? this.#detector.reported : 'unknown');
   }
 
+  /** Whether the line can be read now. */
+  protected get readable(): boolean {
+    return this.#connected && (this.#state === 'on' || this.#state === 'off');
+  }
+
+  /** Changes do not arrive, only the level at every refresh; ends with `undefined`. */
+  loseEdges(refreshMs: number | undefined): void {
+    const losing = this.#edgesLost !== undefined;
+    this.#edgesLost?.cancel();
+    this.#edgesLost = undefined;
+    if (refreshMs === undefined) {
+      if (losing) this.#reread();
+      return;
+    }
+    const refresh = (): void => {
+      this.#edgesLost = this.#clock.after(refreshMs, refresh);
+      this.#reread();
+    };
+    this.#edgesLost = this.#clock.after(refreshMs, refresh);
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen;
+    if (!frozen) this.#reread();
+  }
+
+  #reread(): void {
+    if (this.#connected) this.#tell(this.#detector.reported);
+  }
+
   #reported(state: SignalState): void {
-    if (!this.#connected) return;
+    if (!this.#connected || this.#edgesLost !== undefined) return;
     if (this.lateMs <= 0 && this.#pending.length === 0) {
       this.#tell(state);
       return;
@@ -240,7 +328,7 @@ class SimInput implements DigitalInput {
   }
 
   #tell(state: SignalState): void {
-    if (state === this.#state) return;
+    if (state === this.#state || this.#frozen) return;
     if (this.#sinceMs !== null) this.#changes += 1;
     this.#sinceMs = this.#clock.monoMs();
     this.#state = state;
@@ -249,27 +337,52 @@ class SimInput implements DigitalInput {
   }
 }
 
+/** A loop whose detector reports the frequency of its oscillator. */
+class SimLoop extends SimInput {
+  readonly #lane: SimLane;
+  readonly #loop: 'approach' | 'closing';
+
+  constructor(ref: LineRef, lane: SimLane, loop: 'approach' | 'closing', world: World, clock: Clock) {
+    super(ref, lane.sensors[loop], loop === 'closing', world, clock);
+    this.#lane = lane;
+    this.#loop = loop;
+  }
+
+  frequencyHz(): number | undefined {
+    return this.readable ? this.#lane.frequencyHz(this.#loop) : undefined;
+  }
+
+  override lineReport(): LineReport {
+    const frequencyHz = this.frequencyHz();
+    return frequencyHz === undefined ? super.lineReport() : { ...super.lineReport(), frequencyHz };
+  }
+}
+
 class SimOutput implements DigitalOutput {
   readonly ref: LineRef;
   readonly timesPulses: boolean;
   readonly #lane: SimLane;
-  readonly #contact: ContactName;
+  readonly #part: Part;
   readonly #world: World;
   readonly #clock: Clock;
   readonly #device: string;
   #started = false;
   #connected = false;
-  #failure: 'output-fails' | 'output-dead' | undefined;
+  #failure: OutputFailure | undefined;
+  #frozen = false;
+  #dead = false;
+  /** A pulse that this driver times is over, and its end could not be ordered. */
+  #overdue = false;
   #pulse: Timer | undefined;
   #energised = false;
   #sinceMs: number | null = null;
   #changes = 0;
 
-  constructor(ref: LineRef, timesPulses: boolean, lane: SimLane, contact: ContactName, world: World, clock: Clock, device: string) {
+  constructor(ref: LineRef, timesPulses: boolean, lane: SimLane, part: Part, world: World, clock: Clock, device: string) {
     this.ref = ref;
     this.timesPulses = timesPulses;
     this.#lane = lane;
-    this.#contact = contact;
+    this.#part = part;
     this.#world = world;
     this.#clock = clock;
     this.#device = device;
@@ -280,10 +393,8 @@ class SimOutput implements DigitalOutput {
     if (refusal !== undefined) return Promise.reject(refusal);
     this.#set(true);
     this.#pulse?.cancel();
-    this.#pulse = this.#clock.after(durationMs, () => {
-      this.#pulse = undefined;
-      this.#set(false);
-    });
+    this.#overdue = false;
+    this.#pulse = this.#clock.after(durationMs, () => this.#endPulse());
     return Promise.resolve();
   }
 
@@ -292,6 +403,7 @@ class SimOutput implements DigitalOutput {
     if (refusal !== undefined) return Promise.reject(refusal);
     this.#pulse?.cancel();
     this.#pulse = undefined;
+    this.#overdue = false;
     this.#set(true);
     return Promise.resolve();
   }
@@ -315,21 +427,63 @@ class SimOutput implements DigitalOutput {
 
   connect(connected: boolean): void {
     this.#connected = connected;
-    if (connected) this.#started = true;
+    if (!connected) return;
+    this.#started = true;
+    this.#endOverdue();
   }
 
   close(): void {
-    if (this.#connected) this.#release();
+    this.#dead = false;
+    if (this.#refusal() === undefined) this.#release();
+    else this.#overdue = this.#energised;
     this.#connected = false;
     this.#started = false;
   }
 
-  fail(failure: 'output-fails' | 'output-dead' | undefined): void {
+  fail(failure: OutputFailure | undefined): void {
+    const before = this.#failure;
     this.#failure = failure;
-    this.#lane.setHardwareFailing(this.#contact, failure !== undefined, this.#world.nowMs);
+    this.#lane.setHardwareFailing(this.#part, failure !== undefined, this.#world.nowMs);
+    if (before === undefined || failure !== undefined) return;
+    // A welded contact lets go when it is exchanged; a dead one closes when its wire is mended.
+    this.#put(this.#energised);
+    this.#endOverdue();
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen;
+    if (!frozen) this.#endOverdue();
+  }
+
+  die(): void {
+    this.#dead = true;
+    if (!this.timesPulses) {
+      this.#pulse?.cancel();
+      this.#pulse = undefined;
+    }
+  }
+
+  losePower(): void {
+    this.#release();
+  }
+
+  /** The board ends its own pulses whatever happens; a driver's timer needs a running gateway and a way to the contact. */
+  #endPulse(): void {
+    this.#pulse = undefined;
+    if (this.timesPulses) this.#set(false);
+    else {
+      this.#overdue = true;
+      this.#endOverdue();
+    }
+  }
+
+  #endOverdue(): void {
+    if (!this.#overdue || this.#frozen || this.#dead || this.#refusal() !== undefined) return;
+    this.#release();
   }
 
   #release(): void {
+    this.#overdue = false;
     this.#pulse?.cancel();
     this.#pulse = undefined;
     this.#set(false);
@@ -341,8 +495,13 @@ class SimOutput implements DigitalOutput {
       this.#sinceMs = this.#clock.monoMs();
     }
     this.#energised = energised;
-    if (this.#failure === 'output-dead' && energised) return;
-    this.#lane.setContact(this.#contact, energised, this.#world.nowMs);
+    this.#put(energised);
+  }
+
+  #put(energised: boolean): void {
+    if ((this.#failure === 'output-dead' && energised) || (this.#failure === 'welded' && !energised)) return;
+    if (isLamp(this.#part)) this.#lane.setLamp(this.#part, energised);
+    else this.#lane.setContact(this.#part, energised, this.#world.nowMs);
   }
 
   #refusal(): GateError | undefined {

@@ -65,7 +65,7 @@ function decide(vehicle: Vehicle, around: Surroundings, x: number, v: number): v
   switch (vehicle.phase) {
     case 'pausing':
       if (nowMs < vehicle.pausedUntilMs) return;
-      if (intention.kind === 'back-out') vehicle.phase = 'leaving-back';
+      if (intention.kind === 'back-out' || intention.kind === 'peek') vehicle.phase = 'leaving-back';
       else vehicle.phase = vehicle.passedArmAtMs === undefined ? 'going' : 'committed';
       if (intention.kind === 'hesitate' || intention.kind === 'stop-under') vehicle.shuntsLeft = -1;
       return;
@@ -87,7 +87,7 @@ function decide(vehicle: Vehicle, around: Surroundings, x: number, v: number): v
   } else if (intention.kind === 'stop-under' && vehicle.shuntsLeft >= 0 && still && x > 0.5) {
     pause(vehicle, nowMs + intention.forMs);
     around.tell('stops-under', vehicle);
-  } else if (intention.kind === 'back-out' && still && x > Math.min(intention.fromM, noseLimitM) - reachedM - 0.2) {
+  } else if ((intention.kind === 'back-out' || intention.kind === 'peek') && still && x > Math.min(intention.fromM, noseLimitM) - reachedM - 0.2) {
     pause(vehicle, nowMs + intention.forMs);
   } else if (intention.kind === 'shunt' && vehicle.shuntsLeft > 0 && still && x > around.geometry.stopLine - reachedM - 0.2 && x < 0) {
     vehicle.shuntsLeft -= 1;
@@ -130,7 +130,7 @@ function forward(vehicle: Vehicle, around: Surroundings, x: number, v: number, d
   let braking = body.brakingMps2 * 1.3;
   if (around.gapAheadM - queueGap * 0.5 < (v * v) / (2 * body.brakingMps2)) braking = emergencyBrakingMps2;
   if (intention.kind === 'hesitate' && vehicle.shuntsLeft >= 0) allowed = Math.min(allowed, stopSpeed(intention.atM - x, body.brakingMps2));
-  if (intention.kind === 'back-out') allowed = Math.min(allowed, stopSpeed(Math.min(intention.fromM, noseLimitM) - x, body.brakingMps2));
+  if (intention.kind === 'back-out' || intention.kind === 'peek') allowed = Math.min(allowed, stopSpeed(Math.min(intention.fromM, noseLimitM) - x, body.brakingMps2));
   if (intention.kind === 'stop-under' && vehicle.shuntsLeft >= 0) allowed = Math.min(allowed, stopSpeed(body.lengthM * 0.5 - x, body.brakingMps2));
   if (intention.kind === 'shunt' && vehicle.shuntsLeft > 0) allowed = Math.min(allowed, stopSpeed(around.geometry.stopLine - x, body.brakingMps2));
   if (vehicle.phase !== 'committed' && intention.kind !== 'force' && x < -0.2 && !mayPass(vehicle, around, x, v)) {

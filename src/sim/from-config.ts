@@ -9,6 +9,7 @@ export function simLaneSpec(lane: LaneConfig): SimLaneSpec {
     name: lane.name,
     direction: lane.direction,
     closing: barrier.closing,
+    drive: barrier.drive,
     openTimeMs: barrier.openTimeMs,
     closeTimeMs: barrier.closeTimeMs,
     deadTimeMs: barrier.deadTimeMs,

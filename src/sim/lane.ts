@@ -1,6 +1,6 @@
 import type { LaneId, SignalState } from '../base/index.js';
 import { Boom, armHeightM, type ContactName } from './boom.js';
-import { Detector, loopInductanceUh } from './detector.js';
+import { Detector, loopFrequencyHz, loopInductanceUh } from './detector.js';
 import { drive, type Surroundings } from './driver.js';
 import { clearingPosition, defaultGeometry, type LaneGeometry } from './geometry.js';
 import type { Random } from './random.js';
@@ -15,13 +15,18 @@ export interface SimLaneSpec {
   readonly name?: string;
   readonly direction: 'entry' | 'exit';
   readonly closing: 'gateway-closes' | 'barrier-closes';
+  /** How the barrier's board takes the open contact; by pulses where omitted. */
+  readonly drive?: 'pulse' | 'hold-to-open';
   readonly openTimeMs: number;
   readonly closeTimeMs: number;
   /** The gateway's dead time between its contacts: part of what a reversal may take. */
   readonly deadTimeMs: number;
   /** Whether a beam is fitted (a person is seen by nothing else) and wired to the gateway. */
   readonly beam: boolean;
-  /** Longest a contact may stay energised after its last order (S3); while fire is on, the open contact may be held. */
+  /**
+   * Longest a contact may stay energised after its last order (S3). The open contact may be held while fire is on, while
+   * somebody has ordered so (`orderHeld`), and on a hold-to-open board.
+   */
   readonly longestEnergisedMs: number;
   readonly geometry?: LaneGeometry;
   /** Pause of a `barrier-closes` board after its loop cleared, and after an opening nobody used. */
@@ -44,6 +49,8 @@ interface Walker {
 }
 
 const loopOptions = { delayMs: 50, minimumOnMs: 200 };
+/** How long a driver looks at an oncoming vehicle before he makes way. */
+const faceToFaceMs = 2_000;
 const beamOptions = { delayMs: 10, minimumOnMs: 0 };
 const contactOptions = { delayMs: 0, minimumOnMs: 0 };
 const boardReactionMs = 40;
@@ -52,6 +59,14 @@ const walkerHeightM = 1.7;
 const reversalGraceMs = 450;
 /** Until an order that failed is given again. */
 const retryGraceMs = 700;
+/** Lamps are switched by two relays, and a board that lowers by itself is only noticed when it does. */
+const lampGraceMs = 500;
+/** From here on an arm counts as up for whoever looks at the green lamp. */
+const upForDriversM = 0.9;
+
+/** An output, the bus, the motor without a switch that would tell, or the gateway's processor. */
+export type Failing = ContactName | LampName | 'bus' | 'motor' | 'gateway';
+export type LampName = 'greenLight' | 'redLight';
 
 /** One lane of the world: its road, its sensors, its boom, and an observer that knows the truth about all of it. */
 export class SimLane {
@@ -74,8 +89,12 @@ export class SimLane {
   #startedOver = false;
   readonly #toldInRun = new Set<string>();
   readonly #contactListeners = new Set<(name: ContactName, energised: boolean) => void>();
-  readonly #hardwareFailures = new Set<string>();
+  readonly #hardwareFailures = new Set<Failing>();
   #hardwareWellSinceMs = 0;
+  readonly #drift = { approach: 1, closing: 1 };
+  readonly #lamps: Record<LampName, boolean> = { greenLight: false, redLight: false };
+  readonly #lampWrongSince: Record<LampFault, number | undefined> = { both: undefined, down: undefined };
+  #held = false;
 
   constructor(spec: SimLaneSpec, random: Random, observer: LaneObserver) {
     this.spec = spec;
@@ -84,6 +103,7 @@ export class SimLane {
     this.#observer = observer;
     this.boom = new Boom({
       closing: spec.closing,
+      drive: spec.drive ?? 'pulse',
       openTimeMs: spec.openTimeMs,
       closeTimeMs: spec.closeTimeMs,
       reactionMs: boardReactionMs,
@@ -117,7 +137,7 @@ export class SimLane {
     const speed = plan.speedMps ?? 4.5;
     const paint = plan.paint ?? drawPaint(this.#random);
     let vehicle: Vehicle;
-    if (plan.intention.kind === 'wrong-way') {
+    if (plan.intention.kind === 'wrong-way' || plan.intention.kind === 'peek') {
       vehicle = new Vehicle(id, plan, this.geometry.to, -1, paint, speed, nowMs);
     } else if (plan.intention.kind === 'cross') {
       vehicle = new Vehicle(id, plan, plan.intention.atM, 1, paint, 0, nowMs);
@@ -126,7 +146,7 @@ export class SimLane {
       vehicle = new Vehicle(id, plan, this.geometry.from, 1, paint, speed, nowMs);
     }
     this.vehicles.push(vehicle);
-    if (plan.intention.kind === 'wrong-way') this.#tell('comes-wrong-way', vehicle);
+    if (vehicle.heading < 0) this.#tell('comes-wrong-way', vehicle);
     if (plan.intention.kind === 'cross') this.#tell('crosses', vehicle);
     return vehicle;
   }
@@ -144,10 +164,10 @@ export class SimLane {
   }
 
   /**
-   * Told by the driver while an output, or the way to it, does not obey: the gateway is not to blame for what follows until
-   * it has had the time to try again.
+   * Told by the driver while an output, or the way to it, does not obey, or while the gateway itself stands still: it is not
+   * to blame for what follows until it has had the time to try again.
    */
-  setHardwareFailing(what: string, failing: boolean, nowMs: number): void {
+  setHardwareFailing(what: Failing, failing: boolean, nowMs: number): void {
     if (failing) this.#hardwareFailures.add(what);
     else if (this.#hardwareFailures.delete(what)) this.#hardwareWellSinceMs = nowMs + retryGraceMs;
   }
@@ -158,16 +178,41 @@ export class SimLane {
     return () => this.#contactListeners.delete(listener);
   }
 
+  /** Somebody has ordered the boom to be held up: the open contact may stay on meanwhile (S3). */
+  orderHeld(held: boolean): void {
+    this.#held = held;
+  }
+
+  /** Whether a lamp of the traffic light is lit. */
+  lamp(name: LampName): boolean {
+    return this.#lamps[name];
+  }
+
+  setLamp(name: LampName, lit: boolean): void {
+    this.#lamps[name] = lit;
+  }
+
+  /** The temperature moves a loop's inductance by this share; detectors follow it as long as it is slow. */
+  driftLoop(loop: 'approach' | 'closing', share: number): void {
+    this.#drift[loop] = 1 + share;
+  }
+
+  /** Whether orders to an output cannot arrive now. */
+  #deaf(output: ContactName | LampName): boolean {
+    const failing = this.#hardwareFailures;
+    return failing.has(output) || failing.has('bus') || failing.has('gateway');
+  }
+
   setContact(name: ContactName, energised: boolean, nowMs: number): void {
     // A new order while the contact is on extends it: the limit counts from the last order, as it would if nobody were left
     // to give the next.
     this.#energisedSince[name] = energised ? nowMs : undefined;
     if (this.boom.contact(name) === energised) return;
     this.#overLong.delete(name);
-    if (energised && name === 'close') {
-      const told = this.#toldSince();
-      // A little slack: an edge that arrives in the same breath as the order cannot be acted on.
-      if (nowMs - told > 60 && this.boom.position > 0.02) this.#broken('S1', 'close contact on while a safety sensor was not clear');
+    const lowers = name === 'close' ? energised : name === 'open' && !energised && this.spec.drive === 'hold-to-open' && this.spec.closing === 'gateway-closes';
+    // A little slack: an edge that arrives in the same breath as the order cannot be acted on.
+    if (lowers && nowMs - this.#toldSince() > 60 && this.boom.position > 0.02 && !this.#hardwareFailures.has('gateway')) {
+      this.#broken('S1', `boom ordered down (${name} contact) while a safety sensor was not clear`);
     }
     this.boom.setContact(name, energised, nowMs);
     for (const listener of this.#contactListeners) listener(name, energised);
@@ -186,7 +231,12 @@ export class SimLane {
     const [from, to] = loop === 'approach' ? this.geometry.approachLoop : this.geometry.closingLoop;
     let least = 150;
     for (const vehicle of this.vehicles) least = Math.min(least, loopInductanceUh(vehicle.covers(from, to), vehicle.body.heightM));
-    return least;
+    return least * this.#drift[loop];
+  }
+
+  /** Hertz, as a detector that reports its oscillator would show. */
+  frequencyHz(loop: 'approach' | 'closing'): number {
+    return loopFrequencyHz(this.inductanceUh(loop));
   }
 
   /** The vehicle at the gate: over a loop, or else the next to come; undefined on an empty road. */
@@ -245,8 +295,7 @@ export class SimLane {
         }
       }
     }
-    // Going the wrong way ends where somebody comes along.
-    if (vehicle.heading < 0 && gapAheadM < 3 && vehicle.phase === 'going') vehicle.phase = 'leaving-back';
+    this.#makeWay(vehicle, gapAheadM, nowMs);
     return {
       geometry: this.geometry,
       boom: this.boom,
@@ -258,6 +307,26 @@ export class SimLane {
       mustYield,
       tell: (kind, who) => this.#tell(kind, who),
     };
+  }
+
+  /**
+   * Two that meet nose to nose: whoever goes the wrong way gives in at once, unless he is past the arm already; then those
+   * who face him do, after a look.
+   */
+  #makeWay(vehicle: Vehicle, gapAheadM: number, nowMs: number): void {
+    if (gapAheadM >= 3 || vehicle.passedArmAtMs !== undefined || vehicle.phase === 'leaving-back') {
+      vehicle.facingSinceMs = undefined;
+      return;
+    }
+    if (vehicle.heading < 0) {
+      if (vehicle.phase === 'going') vehicle.phase = 'leaving-back';
+      return;
+    }
+    const oncoming = this.vehicles.some((other) => other.heading < 0 && other.low >= vehicle.high && other.low - vehicle.high < 3 && other.passedArmAtMs !== undefined);
+    vehicle.facingSinceMs = oncoming ? (vehicle.facingSinceMs ?? nowMs) : undefined;
+    if (vehicle.facingSinceMs === undefined || nowMs - vehicle.facingSinceMs < faceToFaceMs) return;
+    vehicle.phase = 'leaving-back';
+    vehicle.disturbed = true;
   }
 
   /** Keeps the truth about one vehicle. */
@@ -355,6 +424,7 @@ export class SimLane {
 
   #watch(nowMs: number): void {
     this.#watchContacts(nowMs);
+    this.#watchLamps(nowMs);
     const { boom } = this;
     if (boom.downRuns !== this.#downRun) {
       this.#downRun = boom.downRuns;
@@ -401,10 +471,41 @@ export class SimLane {
     for (const name of contactNames) {
       const since = this.#energisedSince[name];
       if (since === undefined) continue;
-      if (name === 'open' && this.sensors.fire.reported !== 'off') this.#energisedSince.open = nowMs;
-      else if (nowMs - since > this.spec.longestEnergisedMs && !this.#overLong.has(name)) {
+      const mayHold = this.sensors.fire.reported !== 'off' || this.#held || this.spec.drive === 'hold-to-open';
+      if (name === 'open' && mayHold) this.#energisedSince.open = nowMs;
+      // Nobody can release a contact whose relay takes no order; the limit counts from when it does again.
+      else if (this.#deaf(name)) this.#energisedSince[name] = nowMs;
+      else if (nowMs - Math.max(since, this.#hardwareWellSinceMs) > this.spec.longestEnergisedMs && !this.#overLong.has(name)) {
         this.#overLong.add(name);
         this.#broken('S3', `${name} contact energised for more than ${String(this.spec.longestEnergisedMs)} ms`);
+      }
+    }
+  }
+
+  /**
+   * A lamp is a promise: never green and red together for longer than a switch-over, and never green before an arm that is
+   * down or going down.
+   */
+  #watchLamps(nowMs: number): void {
+    const { greenLight, redLight } = this.#lamps;
+    if (!greenLight) {
+      this.#lampWrongSince.both = undefined;
+      this.#lampWrongSince.down = undefined;
+      return;
+    }
+    const { boom } = this;
+    const wrong: Record<LampFault, boolean> = { both: redLight, down: boom.target !== 'open' && boom.position < upForDriversM };
+    for (const fault of lampFaults) {
+      const since = wrong[fault] ? (this.#lampWrongSince[fault] ?? nowMs) : undefined;
+      const deaf = this.#deaf('greenLight') || this.#deaf('redLight') || this.#deaf('open') || this.#hardwareFailures.has('motor');
+      if (since === undefined || deaf) this.#lampWrongSince[fault] = since === undefined ? undefined : nowMs;
+      else {
+        this.#lampWrongSince[fault] = since;
+        const forMs = nowMs - Math.max(since, this.#hardwareWellSinceMs);
+        // Told once: the number grows past every limit only after another change.
+        if (forMs <= lampGraceMs) continue;
+        this.#lampWrongSince[fault] = Number.POSITIVE_INFINITY;
+        this.#broken('lamp', fault === 'both' ? 'green and red are both lit' : `green is lit and the boom is ${boom.movingDown ? 'going down' : 'not up'}`);
       }
     }
   }
@@ -448,3 +549,5 @@ export class SimLane {
 }
 
 const contactNames = ['open', 'close', 'stop'] as const;
+const lampFaults = ['both', 'down'] as const;
+type LampFault = (typeof lampFaults)[number];

@@ -31,8 +31,8 @@ export interface TruePassage {
  * A downward movement of the arm, made by the gateway, that endangered somebody. `contact`: the arm came down on a body.
  * `kept-closing`: a body was under the arm and the gateway had been told for longer than it needs to reverse.
  * `started-down`: the run was begun over a body that the gateway had been told of.
- * An excuse says why the gateway could not have known or acted: every detector was blind, the hardware did not obey, or
- * the vehicle drove in under a falling arm faster than it can be reversed.
+ * An excuse says why the gateway could not have known or acted: every detector was blind, the hardware did not obey or the
+ * gateway's processor stood still, or the vehicle drove in under a falling arm faster than it can be reversed.
  */
 export interface UnsafeMovement {
   readonly lane: LaneId;
@@ -46,8 +46,11 @@ export interface UnsafeMovement {
 /** A broken law of design.md §3 that needs no body to be broken. */
 export interface LawBroken {
   readonly lane: LaneId;
-  /** S1: ran down while a safety sensor said occupied, unknown or fault. S2: both contacts on. S3: energised too long. */
-  readonly law: 'S1' | 'S2' | 'S3';
+  /**
+   * S1: ran down while a safety sensor said occupied, unknown or fault. S2: both contacts on. S3: energised too long.
+   * lamp: green and red together, or green before an arm that is not going up.
+   */
+  readonly law: 'S1' | 'S2' | 'S3' | 'lamp';
   readonly atMs: number;
   readonly detail: string;
 }

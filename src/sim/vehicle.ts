@@ -22,8 +22,10 @@ export type Intention =
   | { readonly kind: 'stop-under'; readonly forMs: number }
   /** Forth and back between two places, then passes or leaves. */
   | { readonly kind: 'shunt'; readonly times: number; readonly backToM: number; readonly then: 'drive' | 'back-out' }
-  /** Comes from the far side. */
+  /** Comes from the far side and wants through. */
   | { readonly kind: 'wrong-way' }
+  /** Comes from the far side up to a place before the arm, thinks, and goes back. */
+  | { readonly kind: 'peek'; readonly fromM: number; readonly forMs: number }
   /** Drives through the closed arm. */
   | { readonly kind: 'force' }
   /** Passes from side to side over a place without using the lane. */
@@ -111,6 +113,8 @@ export class Vehicle {
   touchedClosing = false;
   rammed = false;
   disturbed = false;
+  /** Since when it has stood nose to nose with an oncoming vehicle. */
+  facingSinceMs: number | undefined;
   arrivedAtMs: number | undefined;
   /** Front went past the arm. */
   passedArmAtMs: number | undefined;
