@@ -4,14 +4,15 @@
  *
  *   npm run faults -- [--only lane,journal,daemon] [--rounds N] [--seed S] [--json]
  *
- * `rounds` counts passages for `lane` and kills for `journal` and `daemon`. Exit status 1 when anything was violated.
+ * `rounds` counts passages for `lane` and kills for `journal` and `daemon`. Exit status 1 when anything was violated; a
+ * violated world is printed on stderr as the smallest plan that still fails, with the seed and path of fast-check.
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { GateError } from '../../src/base/index.js';
 import { runDaemonRounds } from './daemon-rounds.js';
 import { runJournalRounds } from './journal-rounds.js';
-import { runLaneWorld } from './lane-world.js';
+import { runLaneCampaign, type LaneFailure } from './lane/index.js';
 
 const parts = ['lane', 'journal', 'daemon'] as const;
 type Part = (typeof parts)[number];
@@ -54,42 +55,46 @@ async function main(): Promise<void> {
   const addFaults = (more: Readonly<Record<string, number>>): void => {
     for (const [kind, count] of Object.entries(more)) faults[kind] = (faults[kind] ?? 0) + count;
   };
-  const result = { seed, rounds, passages: 0, unsafeMovements: 0, miscounted: 0, lost: 0, doubled: 0, reordered: 0, chainBroken: 0, undeclaredLoss: 0 };
+  const world = { passages: 0, unsafeMovements: 0, miscounted: 0 };
+  const record = { lost: 0, doubled: 0, reordered: 0, chainBroken: 0, undeclaredLoss: 0 };
   const violations: string[] = [];
 
   if (only.includes('lane')) {
-    const lane = await runLaneWorld({ seed, passages: rounds, onProgress: (done) => progress('lane', done, rounds) });
-    result.passages += lane.passages;
-    result.unsafeMovements += lane.unsafeMovements;
-    result.miscounted += lane.miscounted;
+    const lane = await runLaneCampaign({ seed, passages: rounds, onProgress: (done) => progress('lane', done, rounds) });
+    world.passages += lane.passages;
+    world.unsafeMovements += lane.unsafeMovements;
+    world.miscounted += lane.miscounted;
     addFaults(lane.faults);
-    violations.push(...lane.violations);
+    violations.push(...lane.failures.map(describeFailure), ...lane.neverExercised.map((kind) => `${kind} never happened in a whole campaign`));
   }
   if (only.includes('journal')) {
     const journal = await runJournalRounds({ rounds, seed, onProgress: (done) => progress('journal', done, rounds) });
-    result.lost += journal.lost;
-    result.doubled += journal.doubled;
-    result.reordered += journal.reordered;
-    result.chainBroken += journal.chainBroken;
-    result.undeclaredLoss += journal.undeclaredLoss;
+    record.lost += journal.lost;
+    record.doubled += journal.doubled;
+    record.reordered += journal.reordered;
+    record.chainBroken += journal.chainBroken;
+    record.undeclaredLoss += journal.undeclaredLoss;
     addFaults(journal.faults);
   }
   if (only.includes('journal') || only.includes('daemon')) {
     const daemonRounds = only.includes('daemon') && !only.includes('journal') ? rounds : Math.max(1, Math.round(rounds / daemonShare));
     const daemon = await runDaemonRounds({ rounds: daemonRounds, seed, onProgress: (done) => progress('daemon', done, daemonRounds) });
-    result.passages += daemon.passages;
-    result.unsafeMovements += daemon.unsafeMovements;
-    result.lost += daemon.lost;
-    result.doubled += daemon.doubled;
-    result.reordered += daemon.reordered;
-    result.chainBroken += daemon.chainBroken;
-    result.undeclaredLoss += daemon.undeclaredLoss;
+    world.passages += daemon.passages;
+    world.unsafeMovements += daemon.unsafeMovements;
+    record.lost += daemon.lost;
+    record.doubled += daemon.doubled;
+    record.reordered += daemon.reordered;
+    record.chainBroken += daemon.chainBroken;
+    record.undeclaredLoss += daemon.undeclaredLoss;
     addFaults(daemon.faults);
     violations.push(...daemon.violations);
   }
 
-  const report = { ...result, faults, seconds: Math.round((performance.now() - startedMs) / 100) / 10 };
-  const bad = result.unsafeMovements + result.miscounted + result.lost + result.doubled + result.reordered + result.chainBroken + result.undeclaredLoss;
+  const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
+  // The lane keeps no record of its own: a campaign of lanes alone says nothing about one.
+  const recorded = only.some((part) => part !== 'lane') ? record : {};
+  const report = { seed, rounds, ...world, ...recorded, faults, seconds };
+  const bad = world.unsafeMovements + world.miscounted + Object.values(record).reduce((sum, count) => sum + count, 0);
   if (json) {
     process.stdout.write(`${JSON.stringify(report)}\n`);
   } else {
@@ -98,6 +103,15 @@ async function main(): Promise<void> {
   }
   for (const violation of violations.slice(0, 20)) process.stderr.write(`violation: ${violation}\n`);
   process.exitCode = bad + violations.length > 0 ? 1 : 0;
+}
+
+function describeFailure({ seed, path, violations, minimalPath, minimalPlan, minimalViolations }: LaneFailure): string {
+  const lines = [
+    `world seed ${seed} path ${path}: ${violations.join(' | ')}`,
+    `  smallest that fails: path ${minimalPath}: ${minimalViolations.join(' | ')}`,
+    `  ${JSON.stringify(minimalPlan)}`,
+  ];
+  return lines.join('\n');
 }
 
 await main();

@@ -145,11 +145,17 @@ export class SimDevice implements Device {
     }
   }
 
+  /** The bus answers again, or the board of the outputs has power again. */
+  reconnect(what: 'lost' | 'relay-lost'): void {
+    if (what === 'lost') this.#setLost(false);
+    else this.#setRelayLost(false);
+  }
+
   /** Repairs one line, or everything. */
   repair(line?: string): void {
     if (line === undefined) {
-      this.#setRelayLost(false);
-      this.#setLost(false);
+      this.reconnect('relay-lost');
+      this.reconnect('lost');
     }
     for (const [name, input] of this.#inputs) {
       if (line !== undefined && line !== name) continue;
@@ -251,6 +257,7 @@ class SimInput implements DigitalInput {
   #changes = 0;
   #frozen = false;
   #edgesLost: Timer | undefined;
+  #arrivesMs = 0;
   lateMs = 0;
 
   constructor(ref: LineRef, detector: Detector, safety: boolean, world: World, clock: Clock) {
@@ -320,7 +327,9 @@ class SimInput implements DigitalInput {
       this.#tell(state);
       return;
     }
-    const timer = this.#clock.after(this.lateMs, () => {
+    // A bus that gets faster does not let a later change overtake an earlier one.
+    this.#arrivesMs = Math.max(this.#arrivesMs, this.#clock.monoMs() + this.lateMs);
+    const timer = this.#clock.after(this.#arrivesMs - this.#clock.monoMs(), () => {
       this.#pending = this.#pending.filter((other) => other !== timer);
       this.#tell(state);
     });

@@ -216,7 +216,8 @@ export class SimLane {
     }
     this.boom.setContact(name, energised, nowMs);
     for (const listener of this.#contactListeners) listener(name, energised);
-    if (this.boom.contact('open') && this.boom.contact('close')) this.#broken('S2', 'open and close contacts on together');
+    const welded = this.#deaf('open') || this.#deaf('close');
+    if (this.boom.contact('open') && this.boom.contact('close') && !welded) this.#broken('S2', 'open and close contacts on together');
   }
 
   step(dtMs: number, nowMs: number): void {
