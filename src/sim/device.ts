@@ -193,6 +193,7 @@ export class SimDevice implements Device {
       if (lost) output.losePower();
       if (this.#health.state === 'ok') output.connect(!lost);
     }
+    if (this.#health.state === 'ok') this.#setHealth(lost ? { state: 'ok', detail: 'the board of the outputs has no power; repair it' } : { state: 'ok' });
   }
 
   #setLost(lost: boolean): void {

@@ -210,7 +210,7 @@ export function breakLane(stage: Stage, fault: PlannedFault): boolean {
       return true;
     case 'clock-step':
       // Back to 1970 as after a flat battery, or a year on as after a wrong answer of a time server.
-      stage.clock.stepWall(forOtherwise ? -stage.clock.wallMs() : 365 * dayMs);
+      stage.clock.stepWall(forOtherwise ? -stage.clock.wallMs() : 365 * dayMs + between(0, dayMs, fault.which));
       return true;
     case 'fire':
       stage.press('fire', true);

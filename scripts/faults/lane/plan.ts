@@ -26,6 +26,8 @@ export interface PlannedLane {
   readonly softwareDeath: 'release' | 'open';
   readonly inputsLost: 'stay' | 'open';
   readonly relayLost: 'release' | 'open';
+  /** Held open by the schedule from before the world begins until its third minute, by the wall clock. */
+  readonly schedule: boolean;
   /** The relay board ends pulses by itself; else the driver does, as on bare GPIO. */
   readonly timesPulses: boolean;
   /** True run time of the motor by the configured one. */
@@ -100,8 +102,8 @@ const laneArbitrary: fc.Arbitrary<PlannedLane> = fc
   .record({
     direction: fc.constantFrom('entry', 'exit'),
     closing: weighted([7, 'gateway-closes'], [3, 'barrier-closes']),
-    drive: weighted<PlannedLane['drive']>([3, 'pulse']),
-    antiTailgate: weighted<PlannedLane['antiTailgate']>([4, 0]),
+    drive: weighted([3, 'pulse'], [1, 'hold-to-open']),
+    antiTailgate: weighted([4, 0], [1, 1], [1, 2], [1, 3], [1, 4]),
     closeContact: fc.boolean(),
     stopContact: fc.boolean(),
     lamps: fc.boolean(),
@@ -115,20 +117,23 @@ const laneArbitrary: fc.Arbitrary<PlannedLane> = fc
     autoCloseMs: fc.constantFrom(8_000, 15_000),
     earlyDecision: weighted([7, true], [3, false]),
     learnRunTimes: weighted([7, true], [3, false]),
-    powerUp: weighted<PlannedLane['powerUp']>([4, 'close'], [1, 'stay'], [1, 'open']),
-    softwareDeath: weighted<PlannedLane['softwareDeath']>([3, 'release'], [1, 'open']),
-    inputsLost: weighted<PlannedLane['inputsLost']>([3, 'stay'], [1, 'open']),
-    relayLost: weighted<PlannedLane['relayLost']>([3, 'release'], [1, 'open']),
+    powerUp: weighted([4, 'close'], [1, 'stay'], [1, 'open']),
+    softwareDeath: weighted([3, 'release'], [1, 'open']),
+    inputsLost: weighted([3, 'stay'], [1, 'open']),
+    relayLost: weighted([3, 'release'], [1, 'open']),
+    schedule: weighted([9, false], [1, true]),
     timesPulses: weighted([7, true], [3, false]),
     motor: hundredths(-1, 1),
   })
-  .map(({ limits, slowerDownMs, motor, ...lane }): PlannedLane => {
+  .map(({ limits, slowerDownMs, motor, closeContact, antiTailgate, ...lane }): PlannedLane => {
     const openLimit = limits === 'both' || limits === 'open';
     const closedLimit = limits === 'both' || limits === 'closed';
-    const pulsedByGateway = lane.closing === 'gateway-closes' && lane.drive === 'pulse';
+    const pulses = lane.drive === 'pulse';
     return {
       ...lane,
-      closeContact: pulsedByGateway || lane.closeContact,
+      // As the check of the wiring asks for.
+      closeContact: pulses && (lane.closing === 'gateway-closes' || closeContact),
+      antiTailgate: antiTailgate === 4 && (!pulses || !lane.stopContact) ? 3 : antiTailgate,
       openLimit,
       closedLimit,
       closeTimeMs: lane.openTimeMs + slowerDownMs,

@@ -1,6 +1,7 @@
-import type { Decision } from '../../../src/access/index.js';
-import { GateError, ManualClock, silentLog, type Log } from '../../../src/base/index.js';
-import { LaneRunner, laneSettings, type CommandTarget, type EndedPassage, type LaneEvent, type LaneSettings } from '../../../src/lane/index.js';
+import { withinWindows, type Decision } from '../../../src/access/index.js';
+import { GateError, LocalTime, ManualClock, silentLog, type Log } from '../../../src/base/index.js';
+import { LaneRunner, laneSettings, type CommandTarget, type EndedPassage, type LaneEvent, type LaneSettings, type LearnedRunTimes, type OutputName, type RelayWatch } from '../../../src/lane/index.js';
+import type { DigitalOutput } from '../../../src/device/index.js';
 import { tryParsePlate, type PlateRead } from '../../../src/plate/index.js';
 import { drawPlate, Random, SimDevice, World, type SimLane, type SimPlate } from '../../../src/sim/index.js';
 import { breakLane, type Neighbours, type Stage } from './breakage.js';
@@ -33,15 +34,31 @@ const pictureMs = 150;
 const guardLooksMs = 500;
 /** Long enough for the last opening to end and for a boom that was forgotten to be noticed. */
 const afterLastMs = 45_000;
+/** Rounds of questions and answers that one moment may take; a lane that needs more would never let go of the processor. */
+const mostRounds = 500;
+
+class Spinning extends Error {}
+
 /** Turns of the microtask queue until the answers of all ports have arrived. */
 const settleTurns = 12;
+/** 2026-01-01, eight in the morning by this clock. */
 const startWallMs = 1_767_225_600_000;
+const localTime = new LocalTime('Asia/Shanghai');
+const scheduleWindow = { from: 7 * 60, to: 8 * 60 + 3 };
+const scheduleLooksMs = 1_000;
 
 function settingsOf(plan: PlannedLane): LaneSettings {
   const wired = { device: 'sim', line: '' };
   const when = (present: boolean): typeof wired | undefined => (present ? wired : undefined);
+  const { closing, drive, antiTailgate, learnRunTimes, powerUp, softwareDeath, inputsLost, relayLost } = plan;
   const barrier = {
-    closing: plan.closing,
+    closing,
+    drive,
+    antiTailgate,
+    learnRunTimes,
+    failState: { powerUp, softwareDeath, inputsLost, relayLost },
+    greenLight: when(plan.lamps),
+    redLight: when(plan.lamps),
     close: when(plan.closeContact),
     stop: when(plan.stopContact),
     pulseMs: plan.pulseMs,
@@ -97,6 +114,9 @@ class Player implements Stage {
   #commands = 0;
   #busy = false;
   #arrived = 0;
+  #learned: LearnedRunTimes | undefined;
+  #heldByPerson = false;
+  #heldBySchedule = false;
 
   constructor(plan: LanePlan, log: Log) {
     this.#plan = plan;
@@ -135,6 +155,16 @@ class Player implements Stage {
   }
 
   async run(): Promise<LaneWorldReport> {
+    try {
+      await this.#play();
+    } catch (error) {
+      if (!(error instanceof Spinning)) throw error;
+      this.#process.kill();
+    }
+    return this.#report();
+  }
+
+  async #play(): Promise<void> {
     await this.device.start();
     this.#startRunner([]);
     const { vehicles, walkers, faults } = this.#plan;
@@ -168,12 +198,12 @@ class Player implements Stage {
       this.#runLater(nowMs);
       await this.#step();
       if (nowMs % pictureMs === 0) this.recogniser.look(this.lane);
+      if (this.plan.schedule && nowMs % scheduleLooksMs === 0) this.#followSchedule();
       if (nowMs % guardLooksMs === 0) this.#watch.look(this.#runner.view());
       if (arriving || this.lane.vehicles.length > 0 || this.#later.length > 0) clearSinceMs = nowMs;
       else if (nowMs - clearSinceMs > afterLastMs) break;
     }
     await this.#end();
-    return this.#report();
   }
 
   async #end(): Promise<void> {
@@ -187,7 +217,8 @@ class Player implements Stage {
     const { truth } = this.#world;
     for (const { kind, atMs, vehicle, boomPosition } of truth.unsafeMovements) this.#watch.break(`unsafe: ${kind} on ${vehicle}, boom ${boomPosition.toFixed(2)}`, atMs);
     for (const { law, atMs, detail } of truth.lawsBroken) this.#watch.break(`${law}: ${detail}`, atMs);
-    const counted = this.#plan.faults.every((fault) => touches(fault.kind) === 'nothing');
+    // Whoever passes while the boom is held for everybody is let through, whatever the lists say.
+    const counted = !this.plan.schedule && this.#plan.faults.every((fault) => touches(fault.kind) === 'nothing');
     const wrong = counted ? miscounts(truth.passages, this.#ended, (plate) => this.#entitled.has(plate)) : [];
     for (const line of wrong) this.#watch.break(line);
     return {
@@ -232,8 +263,12 @@ class Player implements Stage {
     this.clock.advance(stepMs);
     this.#world.step(stepMs);
     // Promises of ports settle only where something was asked of them: most steps need no turn of the microtask queue.
-    while (this.#busy) {
+    for (let round = 1; this.#busy; round += 1) {
       this.#busy = false;
+      if (round > mostRounds) {
+        this.#watch.break('the lane asks its ports for ever within one moment');
+        throw new Spinning();
+      }
       for (let turn = 0; turn < settleTurns; turn += 1) await Promise.resolve();
     }
   }
@@ -275,7 +310,7 @@ class Player implements Stage {
       log: this.#log,
       ports: {
         inputs: Object.fromEntries(sensors.map((sensor) => [sensor, process.input(this.device.input(line(sensor)))])),
-        outputs: Object.fromEntries(outputs.map((output) => [output, process.output(this.device.output(line(output === 'stop' ? 'stopRelay' : output)))])),
+        outputs: Object.fromEntries(outputs.map((output) => [output, process.output(this.#output(output))])),
         journal: { append: (event) => process.settled(this.#append(event)) },
         decide: ({ plate }) => this.#decide(plate, process),
         photograph: () => undefined,
@@ -285,14 +320,46 @@ class Player implements Stage {
           this.#busy = true;
         },
         onPassageEnd: (ended) => this.#ended.push(ended),
+        relays: this.#relays(process),
+        onLearned: (times) => {
+          this.#learned = times;
+        },
       },
     });
   }
 
+  #relays(process: GatewayProcess): RelayWatch {
+    const { outputs } = this.settings;
+    return {
+      available: () => outputs.every((output) => this.#output(output).state() !== 'unknown'),
+      detail: () => 'a simulated loss',
+      onChange: (listener) => this.device.onHealth(() => process.run(listener)),
+    };
+  }
+
+  #output(output: OutputName): DigitalOutput {
+    return this.device.output({ device: 'sim', line: `lane.${output === 'stop' ? 'stopRelay' : output}` });
+  }
+
   #startRunner(unfinished: readonly string[]): void {
     this.#busy = true;
-    this.#runner.start(unfinished);
+    this.#runner.start(unfinished, this.#learned);
     this.#runner.visionAvailable(this.recogniser.up);
+    this.#followSchedule();
+  }
+
+  /** As the house does once a second, by the wall clock. */
+  #followSchedule(): void {
+    if (!this.plan.schedule) return;
+    const runner = this.#runner;
+    const hold = withinWindows(localTime.at(this.clock.wallMs()), [scheduleWindow]);
+    this.#process.run(() => runner.schedule(hold));
+    this.#heldBySchedule = hold;
+    this.#orderHeld();
+  }
+
+  #orderHeld(): void {
+    this.lane.orderHeld(this.#heldByPerson || this.#heldBySchedule);
   }
 
   #append(event: LaneEvent): Promise<unknown> {
@@ -347,8 +414,8 @@ class Player implements Stage {
       });
     }
     this.#watch.ordered(target);
-    if (target === 'hold') this.lane.orderHeld(true);
-    if (target === 'release') this.lane.orderHeld(false);
+    if (target === 'hold' || target === 'release') this.#heldByPerson = target === 'hold';
+    this.#orderHeld();
   }
 
   press(name: 'fire' | 'stop' | 'button', pressed: boolean): void {
@@ -393,13 +460,14 @@ class Player implements Stage {
     void this.device.stop();
     void this.device.start();
     if (!lowering && this.plan.softwareDeath === 'release') return;
-    const open = this.device.output({ device: 'sim', line: 'lane.open' });
+    const open = this.#output('open');
     const order = this.plan.drive === 'hold-to-open' ? open.hold() : open.pulse(this.plan.pulseMs);
     order.catch(() => undefined);
   }
 
   #reboot(): void {
-    this.lane.orderHeld(false);
+    this.#heldByPerson = false;
+    this.#orderHeld();
     this.#watch.ordered('release');
     this.device.freeze(false);
     this.#process = new GatewayProcess(this.clock);

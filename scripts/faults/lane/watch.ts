@@ -4,7 +4,7 @@ import { touches } from './kinds.js';
 import type { PlannedFault } from './plan.js';
 
 /** What needs a person to look, and to send the boom where it belongs. */
-const callsForPerson: ReadonlySet<string> = new Set(['second-obstruction', 'boom-fault', 'power-up', 'tailgater']);
+const callsForPerson: ReadonlySet<string> = new Set(['second-obstruction', 'boom-fault', 'fail-state', 'tailgater']);
 const personAnswersMs = 8_000;
 /** How long after a fault its consequences may last. */
 const aftermathMs = 6_000;
@@ -80,7 +80,7 @@ export class Watch {
   #leftOpen(view: LaneView): void {
     const { nowMs, settings, lane, plan } = this.#stage;
     const { fire, stop } = lane.sensors;
-    if (!this.#quiet() || nowMs < this.#upsetUntilMs || fire.raw || stop.raw || stop.reported !== 'off' || view.held) this.#emptySinceMs = nowMs;
+    if (!this.#quiet() || nowMs < this.#upsetUntilMs || fire.raw || stop.raw || stop.reported !== 'off' || view.held || view.heldBySchedule || lane.boom.position <= 0.02) this.#emptySinceMs = nowMs;
     const patienceMs = settings.autoCloseMs + (settings.closeTimeMs + settings.openTimeMs) * plan.motor + 2 * personAnswersMs + boardTakesMs;
     if (nowMs - this.#emptySinceMs > patienceMs && lane.boom.position > 0.02 && !this.#reportedOpen) {
       this.#reportedOpen = true;
