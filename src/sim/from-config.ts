@@ -14,6 +14,7 @@ export function simLaneSpec(lane: LaneConfig): SimLaneSpec {
     closeTimeMs: barrier.closeTimeMs,
     deadTimeMs: barrier.deadTimeMs,
     beam: inputs.beam !== undefined,
+    openLimit: inputs.openLimit !== undefined,
     longestEnergisedMs: barrier.pulseMs + 300,
   };
 }

@@ -29,6 +29,8 @@ export interface SimLaneSpec {
    */
   readonly longestEnergisedMs: number;
   readonly geometry?: LaneGeometry;
+  /** Whether the gateway sees by a switch that the arm leaves its upper end; true where omitted. */
+  readonly openLimit?: boolean;
   /** Pause of a `barrier-closes` board after its loop cleared, and after an opening nobody used. */
   readonly boardCloseDelayMs?: number;
   readonly boardAutoCloseMs?: number;
@@ -495,7 +497,12 @@ export class SimLane {
       return;
     }
     const { boom } = this;
-    const wrong: Record<LampFault, boolean> = { both: redLight, down: boom.target !== 'open' && boom.position < upForDriversM };
+    const { openLimit, closedLimit } = this.sensors;
+    // Where the board lowers by itself only a switch tells that it does.
+    const seen = this.spec.closing === 'gateway-closes' || (this.spec.openLimit ?? true);
+    const lied = openLimit.fault !== undefined || closedLimit.fault !== undefined;
+    const down = boom.target !== 'open' && boom.position < upForDriversM && seen && !lied;
+    const wrong: Record<LampFault, boolean> = { both: redLight, down };
     for (const fault of lampFaults) {
       const since = wrong[fault] ? (this.#lampWrongSince[fault] ?? nowMs) : undefined;
       const deaf = this.#deaf('greenLight') || this.#deaf('redLight') || this.#deaf('open') || this.#hardwareFailures.has('motor');

@@ -2,7 +2,7 @@ import { withinWindows, type Decision } from '../../../src/access/index.js';
 import { GateError, LocalTime, ManualClock, silentLog, type Log } from '../../../src/base/index.js';
 import { LaneRunner, laneSettings, type CommandTarget, type EndedPassage, type LaneEvent, type LaneSettings, type LearnedRunTimes, type OutputName, type RelayWatch } from '../../../src/lane/index.js';
 import type { DigitalOutput } from '../../../src/device/index.js';
-import { tryParsePlate, type PlateRead } from '../../../src/plate/index.js';
+import type { PlateRead } from '../../../src/plate/index.js';
 import { drawPlate, Random, SimDevice, World, type SimLane, type SimPlate } from '../../../src/sim/index.js';
 import { breakLane, type Neighbours, type Stage } from './breakage.js';
 import { miscounts, usedLane } from './counts.js';
@@ -137,6 +137,7 @@ class Player implements Stage {
           closeTimeMs: lane.closeTimeMs,
           deadTimeMs: lane.deadTimeMs,
           beam: lane.beam,
+          openLimit: lane.openLimit,
           longestEnergisedMs: lane.pulseMs + 300,
           boardAutoCloseMs: lane.autoCloseMs + 2_000,
         },
