@@ -186,7 +186,7 @@ class Player implements Stage {
         this.#arrive(vehicle);
         nextArrivalMs = nowMs + (vehicles[this.#arrived]?.gapMs ?? 0);
       }
-      if (arriving) {
+      if (arriving || this.lane.vehicles.length > 0) {
         for (let fault = comingFaults[0]; fault !== undefined && nowMs >= fault.atMs; fault = comingFaults[0]) {
           comingFaults.shift();
           this.#break(fault);
