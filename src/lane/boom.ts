@@ -1,7 +1,7 @@
 import type { SignalState } from '../base/index.js';
 import type { LaneInput } from './input.js';
 import type { Urgency } from './effect.js';
-import { clearSinceMs, firstClaim, followed, gatewayCloses, heldOpen, holdDrive, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, positionAt, runTimes, sensorState, stopInForce, upReason, wired } from './facts.js';
+import { clearSinceMs, firstClaim, followed, gatewayCloses, heldOpen, holdDrive, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, owedPulse, positionAt, runTimes, sensorState, stopInForce, upReason, wired } from './facts.js';
 import { closingContactGuards, closingGuards, firstBlocking, openingContactGuards, openingGuards } from './guards.js';
 import type { Contact, Movement, PendingMovement } from './state.js';
 import { journal, latch, patch, patchBoom, patchPassage, takeSerial, unlatch, type Step } from './step.js';
@@ -408,7 +408,9 @@ function carryOut(step: Step): void {
 
 function raise(step: Step, pending: PendingMovement): void {
   energise(step, 'open', holdsContact(step.state) ? 'hold' : 'pulse', pending.cause, pending.urgency, pending.passage);
-  if (pending.passage !== null) patchPassage(step, pending.passage, { pulsed: true });
+  // Whatever the pulse was given for, the board has it: a vehicle that was owed one must not be given another at once.
+  const served = pending.passage ?? owedPulse(step.state)?.key ?? null;
+  if (served !== null) patchPassage(step, served, { pulsed: true });
   const { state, movement } = step.state.boom;
   if (state !== 'open' && (state !== 'opening' || movement?.origin === 'seen')) beginMovement(step, 'up', 'ordered');
 }
