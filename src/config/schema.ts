@@ -21,41 +21,142 @@ export const secretSchema = z
   ])
   .meta({ title: 'secret by reference: {file: PATH} or {env: NAME}', examples: [{ file: 'secrets/password' }] });
 
+const registerValue = z.number().int().min(0).max(65_535);
+
 export const lineRefSchema = z
   .strictObject({
   device: identifier.meta({ description: 'id of an entry under devices', examples: ['relays'] }),
-  line: z.union([z.number().int().min(0).max(65_535), z.string().min(1)]).meta({ description: 'GPIO offset, Modbus address, or name of a simulated line such as entry.approach', examples: [17] }),
+  line: z.union([z.number().int().min(0).max(65_535), z.string().min(1)]).meta({ description: 'GPIO offset, Modbus address, name that a device on a serial line sends, or name of a simulated line such as entry.approach', examples: [17] }),
   chip: z.string().min(1).optional().meta({ description: 'GPIO chip label as gpiodetect shows it; only for onoff', examples: ['pinctrl-rp1'] }),
-  unit: z.number().int().min(1).max(254).optional().describe('Modbus unit address, listed under the units of the device; only for modbus'),
+  unit: z.number().int().min(1).max(255).optional().describe('Modbus unit address, listed under the units of the device; only for modbus'),
   table: z.enum(['coil', 'discrete', 'holding', 'input']).optional().describe('Modbus table; inputs default to discrete, outputs are coils'),
   bit: z.number().int().min(0).max(15).optional().describe('bit of a Modbus register, 0 the lowest; only with table holding or input'),
+  equals: z.array(registerValue).min(1).optional().describe('values of a Modbus register that mean on, all others off; only with table holding or input'),
+  faultValues: z.array(registerValue).min(1).optional().describe('values of a Modbus register that mean fault; only with equals'),
+  write: z
+    .strictObject({
+      on: registerValue.describe('written to switch on'),
+      off: registerValue.describe('written to switch off'),
+      readOn: registerValue.optional().describe('read back while it is on; as on where omitted'),
+      readOff: registerValue.optional().describe('read back while it is off; as off where omitted'),
+    })
+    .optional()
+    .meta({ description: 'output behind a Modbus holding register: values for on and off', examples: [{ on: 1, off: 0 }] }),
+  frequency: z
+    .strictObject({
+      table: z.enum(['holding', 'input']).describe('Modbus table'),
+      line: z.number().int().min(0).max(65_535).meta({ description: 'Modbus address of the register', examples: [10] }),
+      words: z.union([z.literal(1), z.literal(2)]).default(1).describe('registers the number takes'),
+      lowWordFirst: z.boolean().default(false).describe('true where the first of two registers is the low word'),
+      scaleHz: z.number().positive().default(1).describe('hertz of one step'),
+    })
+    .optional()
+    .meta({ description: 'register in which a loop detector on Modbus tells the frequency of this loop; drift is watched with it', examples: [{ table: 'input', line: 10 }] }),
   pull: z.enum(['up', 'down', 'off']).optional().describe('pull resistor of a GPIO input; as the board has it where omitted'),
   activeLow: z.boolean().optional().describe('true where 0 means occupied, pressed or energised'),
   debounceMs: durationMs(0, 2_000).optional().describe('a change must last this long to count'),
   })
   .meta({ title: 'line of a device', examples: [{ device: 'relays', line: 17 }] });
 
+/** A serial port; the keys are those of every driver on one. */
+const serialPort = {
+  path: z.string().min(1).meta({ description: 'serial port, best by id so that it survives replugging', examples: ['/dev/serial/by-id/usb-FTDI_USB-RS485-if00-port0'] }),
+  baudRate: z.number().int().min(1_200).max(921_600).default(9_600).describe('bits per second, as set on the boards'),
+  parity: z.enum(['none', 'even', 'odd']).default('none').describe('as set on the boards'),
+  stopBits: z.union([z.literal(1), z.literal(2)]).default(1).describe('as set on the boards'),
+};
+
+/** What a device on a line of text may send or be sent: printable ASCII. */
+const lineText = z.string().regex(/^[\x20-\x7e]{1,64}$/u, 'printable ASCII, at most 64 characters');
+const linePatterns = (description: string, example: string): z.ZodOptional<z.ZodArray<typeof lineText>> =>
+  z.array(lineText).min(1).optional().meta({ description, examples: [[example]] });
+const lineName = z.string().regex(/^[A-Za-z0-9_.-]{1,32}$/u, 'letters, digits, _, . and -, at most 32').meta({ title: 'name of a line', examples: ['L1'] });
+
+const lineDeviceSchema = z.strictObject({
+  id: identifier.describe('name of this device, used by the lines of the lanes'),
+  driver: z.literal('line').describe('a simple detector or relay board on a serial port that speaks lines of text'),
+  ...serialPort,
+  dataBits: z.union([z.literal(7), z.literal(8)]).default(8).describe('as set on the device'),
+  lineEnd: z.enum(['lf', 'cr', 'crlf']).default('crlf').describe('what ends a line that is sent; any of them ends one that is received'),
+  checksum: z.enum(['none', 'xor', 'sum']).default('none').describe('two hexadecimal digits after a * at the end of every line, both ways: xor as NMEA 0183, or sum of the characters; lines without it are dropped'),
+  silenceMs: durationMs(200, 60_000).default(3_000).describe('what the device said about an input holds so long, then the input is unknown; it has to repeat itself more often, or be polled'),
+  timeoutMs: durationMs(20, 5_000).default(300).describe('time for an answer'),
+  poll: z
+    .strictObject({ send: lineText.meta({ description: 'text that asks for the state', examples: ['STATUS?'] }), everyMs: durationMs(20, 10_000).default(100).describe('time between two questions') })
+    .optional()
+    .meta({ description: 'for a device that has to be asked; absent where it sends by itself', examples: [{ send: 'STATUS?' }] }),
+  heartbeat: lineText.optional().meta({ description: 'line that says only that the device lives and nothing has changed', examples: ['ALIVE*'] }),
+  inputs: z
+    .array(
+      z.strictObject({
+        name: lineName.describe('name used by the lines of the lanes'),
+        on: linePatterns('texts that mean on; ? stands for one character, * for any number', 'L1=1'),
+        off: linePatterns('texts that mean off', 'L1=0'),
+        fault: linePatterns('texts that mean fault', 'L1=ERR*'),
+        hex: z
+          .strictObject({ after: lineText.describe('text before the number'), bit: z.number().int().min(0).max(31).describe('bit of the number, 0 the lowest') })
+          .optional()
+          .meta({ description: 'the input is a bit of a hexadecimal number', examples: [{ after: 'IN=', bit: 0 }] }),
+        frequency: z
+          .strictObject({ after: lineText.describe('text before the number'), scaleHz: z.number().positive().default(1).describe('hertz of one step') })
+          .optional()
+          .meta({ description: 'frequency of the loop as a decimal number', examples: [{ after: 'F1=' }] }),
+      }),
+    )
+    .default([])
+    .describe('what the device says about its inputs; an input not listed is NAME=1, NAME=0, or NAME=F or NAME=E for a fault'),
+  outputs: z
+    .array(
+      z.strictObject({
+        name: lineName.describe('name used by the lines of the lanes'),
+        on: lineText.meta({ description: 'text that switches on', examples: ['R1=1'] }),
+        off: lineText.meta({ description: 'text that switches off', examples: ['R1=0'] }),
+        pulse: lineText.optional().meta({ description: 'text for a board that ends pulses itself, with {ms}, {ds} (100 ms) or {s} for the time', examples: ['R1P{ms}'] }),
+        answer: z
+          .strictObject({ on: lineText.describe('line that confirms on'), off: lineText.describe('line that confirms off') })
+          .optional()
+          .meta({ description: 'lines by which the device confirms; without them an order counts as done when it is sent', examples: [{ on: 'R1=1', off: 'R1=0' }] }),
+      }),
+    )
+    .default([])
+    .describe('texts for outputs'),
+});
+
 export const deviceSchema = z.discriminatedUnion('driver', [
   z.strictObject({ id: identifier.describe('name of this device, used by the lines of the lanes'), driver: z.literal('onoff').describe('GPIO lines of this box') }),
   z.strictObject({
     id: identifier.describe('name of this device, used by the lines of the lanes'),
     driver: z.literal('modbus').describe('Modbus RTU boards and loop detectors on one serial bus'),
-    path: z.string().min(1).meta({ description: 'serial port, best by id so that it survives replugging', examples: ['/dev/serial/by-id/usb-FTDI_USB-RS485-if00-port0'] }),
-    baudRate: z.number().int().min(1_200).max(921_600).default(9_600).describe('bits per second, as set on the boards'),
-    parity: z.enum(['none', 'even', 'odd']).default('none').describe('as set on the boards'),
-    stopBits: z.union([z.literal(1), z.literal(2)]).default(1).describe('as set on the boards'),
+    ...serialPort,
     pollMs: durationMs(10, 5_000).default(50).describe('time between two rounds of reading the inputs'),
     timeoutMs: durationMs(20, 5_000).default(200).describe('a unit that does not answer within this counts as lost'),
     units: z
       .array(
         z.strictObject({
-          unit: z.number().int().min(1).max(254).describe('address set on the board'),
-          profile: z.enum(['generic', 'waveshare-relay', 'procon-ld120']).default('generic').describe('make of the board; decides about hardware pulses and fault inputs'),
+          unit: z.number().int().min(1).max(255).describe('address set on the board'),
+          profile: z
+            .enum(['generic', 'waveshare-relay', 'procon-ld120', 'lc-modbus-8r'])
+            .default('generic')
+            .describe('make of the board; decides about hardware pulses, fault inputs and checks at start'),
+          pollMs: durationMs(10, 60_000).optional().describe('in place of that of the bus'),
+          timeoutMs: durationMs(20, 5_000).optional().describe('in place of that of the bus'),
+          pulses: z
+            .enum(['board', 'gateway'])
+            .optional()
+            .describe('who ends a pulse; a board does it even if this box dies. waveshare-relay: board where omitted; lc-modbus-8r: gateway, as its makers describe the mode in several ways'),
+          setup: z
+            .array(z.strictObject({ address: z.number().int().min(0).max(65_535).describe('holding register'), value: registerValue.describe('value it shall hold') }))
+            .optional()
+            .meta({
+              description: 'holding registers set whenever the board is first heard, e.g. the communication watchdog that releases its relays when the bus goes silent, where it has one',
+              examples: [[{ address: 8, value: 10 }]],
+            }),
         }),
       )
       .min(1)
       .meta({ description: 'boards on this bus', examples: [[{ unit: 1, profile: 'waveshare-relay' }]] }),
   }),
+  lineDeviceSchema,
   z.strictObject({
     id: identifier.describe('name of this device, used by the lines of the lanes'),
     driver: z.literal('sim').describe('a simulated estate: vehicles, loops and booms as physics'),

@@ -14,10 +14,35 @@ export interface LineRef {
   readonly table?: 'coil' | 'discrete' | 'holding' | 'input' | undefined;
   /** Bit of a Modbus register, 0 the lowest. */
   readonly bit?: number | undefined;
+  /** Values of a Modbus register that mean on; all others mean off. */
+  readonly equals?: readonly number[] | undefined;
+  /** Values of a Modbus register that mean fault. */
+  readonly faultValues?: readonly number[] | undefined;
+  /** Values written to a holding register that drives an output, and read back where they differ. */
+  readonly write?: RegisterWrite | undefined;
+  /** Where a detector on Modbus tells the frequency of this loop. */
+  readonly frequency?: FrequencyRef | undefined;
   /** Pull resistor of a GPIO input. */
   readonly pull?: 'up' | 'down' | 'off' | undefined;
   readonly activeLow?: boolean | undefined;
   readonly debounceMs?: number | undefined;
+}
+
+export interface RegisterWrite {
+  readonly on: number;
+  readonly off: number;
+  readonly readOn?: number | undefined;
+  readonly readOff?: number | undefined;
+}
+
+/** One or two registers that hold a frequency, the high word first where nothing else is said. */
+export interface FrequencyRef {
+  readonly table: 'holding' | 'input';
+  readonly line: number;
+  readonly words?: 1 | 2 | undefined;
+  readonly lowWordFirst?: boolean | undefined;
+  /** Hertz of one step. */
+  readonly scaleHz?: number | undefined;
 }
 
 export interface SignalChange {

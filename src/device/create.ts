@@ -1,10 +1,14 @@
 import type { Clock, Log } from '../base/index.js';
 import type { Device } from './contract.js';
+import { LineDevice, type LineOptions } from './line/index.js';
 import { ModbusDevice, type ModbusOptions } from './modbus/index.js';
 import { OnoffDevice, type OnoffOptions } from './onoff/index.js';
 
 /** What a driver needs to know; an entry under `devices` of the configuration fits it. */
-export type DeviceOptions = ({ readonly driver: 'onoff' } & OnoffOptions) | ({ readonly driver: 'modbus' } & ModbusOptions);
+export type DeviceOptions =
+  | ({ readonly driver: 'onoff' } & OnoffOptions)
+  | ({ readonly driver: 'modbus' } & ModbusOptions)
+  | ({ readonly driver: 'line' } & LineOptions);
 
 /**
  * Makes the driver for a device, not started. Lines are claimed on it, then it is started.
@@ -16,5 +20,7 @@ export function createDevice(options: DeviceOptions, clock: Clock, log: Log): De
       return new OnoffDevice(options, clock, log);
     case 'modbus':
       return new ModbusDevice(options, clock, log);
+    case 'line':
+      return new LineDevice(options, clock, log);
   }
 }

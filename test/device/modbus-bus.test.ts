@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { GateError, ManualClock, silentLog, type SignalState } from '../../src/base/index.js';
 import { ModbusDevice } from '../../src/device/modbus/device.js';
-import type { BitClient } from '../../src/device/modbus/client.js';
+import type { ModbusClient } from '../../src/device/modbus/client.js';
 
 /** A bus where a request takes 30 ms, as at 9600 baud with a USB adapter; dead units take the whole time-out. */
-class SlowBus implements BitClient {
+class SlowBus implements ModbusClient {
   readonly dead = new Set<number>();
   readonly log: { readonly unit: number; readonly what: 'read' | 'write' | 'pulse'; readonly atMs: number }[] = [];
   readonly coils = new Set<string>();
@@ -25,9 +25,17 @@ class SlowBus implements BitClient {
     return Promise.resolve();
   }
 
-  async readBits(unit: number, table: string, address: number, count: number, timeoutMs: number): Promise<readonly boolean[]> {
+  async read(unit: number, table: string, address: number, count: number, timeoutMs: number): Promise<readonly number[]> {
     await this.#request(unit, 'read', timeoutMs);
-    return Array.from({ length: count }, (_, index) => table === 'coil' && this.coils.has(`${unit}/${address + index}`));
+    return Array.from({ length: count }, (_, index) => Number(table === 'coil' && this.coils.has(`${unit}/${address + index}`)));
+  }
+
+  writeRegister(unit: number, _address: number, _value: number, timeoutMs: number): Promise<void> {
+    return this.#request(unit, 'write', timeoutMs);
+  }
+
+  writeRegisters(unit: number, _address: number, _values: readonly number[], timeoutMs: number): Promise<void> {
+    return this.#request(unit, 'write', timeoutMs);
   }
 
   async writeCoil(unit: number, address: number, on: boolean, timeoutMs: number): Promise<void> {

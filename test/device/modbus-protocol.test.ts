@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { groupBits } from '../../src/device/modbus/groups.js';
-import { profileOf, pulseUnits } from '../../src/device/modbus/profiles.js';
+import { groupAddresses } from '../../src/device/modbus/groups.js';
+import { figureValue, profileOf } from '../../src/device/modbus/profiles.js';
 import { crc16, encodeFrame, exceptionText, findReply, hasValidCrc, silenceMs } from '../../src/device/modbus/rtu.js';
+import { pulseUnits } from '../../src/device/serial/index.js';
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 const hex = (data: Uint8Array | undefined): string | undefined => (data === undefined ? undefined : Buffer.from(data).toString('hex'));
@@ -52,6 +53,21 @@ describe('the answer in the noise', () => {
     expect(hex(findReply(request, received))).toBe(hex(reply));
   });
 
+  const readRegisters = encodeFrame(1, [0x03, 0x00, 0x05, 0x00, 0x02]);
+  const registers = encodeFrame(1, [0x03, 0x04, 0x12, 0x34, 0x56, 0x78]);
+  const registerCases: { what: string; request: Uint8Array; received: Uint8Array; reply: Uint8Array | undefined }[] = [
+    { what: 'registers', request: readRegisters, received: registers, reply: registers },
+    { what: 'registers behind noise', request: readRegisters, received: Uint8Array.from([1, 3, 4, 0, ...registers]), reply: registers },
+    { what: 'registers of the other table', request: encodeFrame(1, [0x04, 0x00, 0x05, 0x00, 0x02]), received: registers, reply: undefined },
+    { what: 'more registers than asked', request: encodeFrame(1, [0x03, 0x00, 0x05, 0x00, 0x01]), received: registers, reply: undefined },
+    { what: 'a register written', request: encodeFrame(1, [0x06, 0x00, 0x08, 0x00, 0x0a]), received: encodeFrame(1, [0x06, 0x00, 0x08, 0x00, 0x0a]), reply: encodeFrame(1, [0x06, 0x00, 0x08, 0x00, 0x0a]) },
+    { what: 'another value written', request: encodeFrame(1, [0x06, 0x00, 0x08, 0x00, 0x0a]), received: encodeFrame(1, [0x06, 0x00, 0x08, 0x00, 0x0b]), reply: undefined },
+    { what: 'several registers written', request: encodeFrame(1, [0x10, 0x00, 0x03, 0x00, 0x02, 4, 0, 4, 0, 20]), received: encodeFrame(1, [0x10, 0x00, 0x03, 0x00, 0x02]), reply: encodeFrame(1, [0x10, 0x00, 0x03, 0x00, 0x02]) },
+  ];
+  it.each(registerCases)('$what', ({ request, received, reply }) => {
+    expect(hex(findReply(request, received))).toBe(hex(reply));
+  });
+
   it('says what an exception means', () => {
     expect(exceptionText(2)).toContain('no such address');
     for (const code of [1, 3, 4, 6, 11]) expect(exceptionText(code).length).toBeGreaterThan(5);
@@ -61,21 +77,65 @@ describe('the answer in the noise', () => {
 describe('profiles', () => {
   it('a fault of an LD120 loop wins over its detection', () => {
     const map = profileOf('procon-ld120').input({ device: 'bus', unit: 3, line: 'loop' });
-    expect(map).toMatchObject({ table: 'discrete', addresses: [0, 1] });
-    expect(map.decode([false, false])).toBe('off');
-    expect(map.decode([false, true])).toBe('on');
-    expect(map.decode([true, false])).toBe('fault');
-    expect(map.decode([true, true])).toBe('fault');
+    expect(map).toMatchObject({ table: 'discrete', addresses: [0, 1, 4, 5] });
+    expect(map.decode([0, 0, 0, 0])).toBe('off');
+    expect(map.decode([0, 1, 0, 0])).toBe('on');
+    expect(map.decode([1, 0, 0, 0])).toBe('fault');
+    expect(map.decode([1, 1, 1, 0])).toBe('fault');
     expect(map.decode([])).toBe('unknown');
   });
 
-  it('a Waveshare board times pulses itself, unless the contact is wired the other way round', () => {
+  it('an LD120 says what is wrong with its loop', () => {
+    const map = profileOf('procon-ld120').input({ device: 'bus', unit: 3, line: 'loop' });
+    expect(map.trouble?.([0, 1, 0, 0])).toBeUndefined();
+    expect(map.trouble?.([1, 0, 1, 0])).toContain('open circuit');
+    expect(map.trouble?.([1, 0, 0, 1])).toContain('short circuit');
+    expect(map.trouble?.([1, 0, 0, 0])).toContain('loop fault');
+    expect(map.raw([1, 0, 1, 0])).toBe('fault 1, detect 0, open 1, short 0');
+  });
+
+  it('an LD120 is told from other boards by its module type', () => {
+    const [check] = profileOf('procon-ld120').checks([]);
+    expect(check).toMatchObject({ table: 'input', address: 0, required: true });
+    expect(check?.judge([0x1e22], 11)).toEqual({ kind: 'ok' });
+    expect(check?.judge([0x1e23], 11)).toMatchObject({ kind: 'wrong' });
+  });
+
+  it('a Waveshare board times pulses itself, unless the contact is wired the other way round or it is told not to', () => {
     const profile = profileOf('waveshare-relay');
-    expect(profile.output({ device: 'bus', line: 3 })).toEqual({ coil: 3, timedPulse: { address: 0x0203, unitMs: 100, mostUnits: 0x7fff } });
-    expect(profile.output({ device: 'bus', line: 3, activeLow: true })).toEqual({ coil: 3 });
-    expect(profile.input({ device: 'bus', line: 2 }).decode([true])).toBe('on');
-    expect(profile.input({ device: 'bus', line: 2, activeLow: true }).decode([true])).toBe('off');
+    expect(profile.output({ device: 'bus', line: 3 }, 'board').timedPulse).toBeDefined();
+    expect(profile.output({ device: 'bus', line: 3 }, 'gateway').timedPulse).toBeUndefined();
+    expect(profile.output({ device: 'bus', line: 3, activeLow: true }, 'board').timedPulse).toBeUndefined();
+    expect(profile.input({ device: 'bus', line: 2 }).decode([1])).toBe('on');
+    expect(profile.input({ device: 'bus', line: 2, activeLow: true }).decode([1])).toBe('off');
     expect(profile.input({ device: 'bus', line: 2, table: 'coil' }).table).toBe('coil');
+  });
+
+  it('a Waveshare board whose inputs drive relays in use is named, with what to set', () => {
+    const [check] = profileOf('waveshare-relay').checks([1, 3]);
+    expect(check).toMatchObject({ table: 'holding', address: 0x1001, count: 3, required: false });
+    expect(check?.judge([0, 1, 0], 1)).toEqual({ kind: 'ok' });
+    const verdict = check?.judge([0, 0, 1], 1);
+    expect(verdict).toMatchObject({ kind: 'warning' });
+    expect(verdict?.kind === 'warning' ? verdict.text : '').toContain('setup: [{address: 4099, value: 0}]');
+  });
+
+  it('a register is on by a bit, or by its value; other values mean off or fault', () => {
+    const { input } = profileOf('generic');
+    const bit = input({ device: 'bus', line: 1, table: 'input', bit: 4, activeLow: true });
+    expect([bit.decode([0x0010]), bit.decode([0xffef]), bit.decode([undefined])]).toEqual(['off', 'on', 'unknown']);
+    expect(bit.raw([0x13])).toBe('0x0013');
+    // A radar: 0 nobody, 1 person, 2 vehicle, 255 failed.
+    const radar = input({ device: 'bus', line: 1, table: 'holding', equals: [1, 2], faultValues: [255] });
+    expect([0, 1, 2, 3, 255].map((value) => radar.decode([value]))).toEqual(['off', 'on', 'on', 'off', 'fault']);
+  });
+
+  it('a frequency of two registers is put together in either order', () => {
+    const figure = { kind: 'frequency', table: 'input', address: 0, words: 2, scale: 0.5 } as const;
+    expect(figureValue({ ...figure, lowWordFirst: false }, [1, 2])).toBe(32_769);
+    expect(figureValue({ ...figure, lowWordFirst: true }, [2, 1])).toBe(32_769);
+    expect(figureValue({ ...figure, words: 1, lowWordFirst: false, scale: 10 }, [4_321])).toBe(43_210);
+    expect(figureValue({ ...figure, lowWordFirst: false }, [1])).toBeUndefined();
   });
 
   it.each([
@@ -89,11 +149,18 @@ describe('profiles', () => {
   });
 
   it.each([
-    { what: 'an output on an LD120', run: () => profileOf('procon-ld120').output({ device: 'bus', line: 8 }) },
+    { what: 'an output on an LD120', run: () => profileOf('procon-ld120').output({ device: 'bus', line: 8 }, 'gateway') },
     { what: 'a second loop of an LD120', run: () => profileOf('procon-ld120').input({ device: 'bus', line: 2 }) },
-    { what: 'relay 32 of a Waveshare board', run: () => profileOf('waveshare-relay').output({ device: 'bus', line: 32 }) },
+    { what: 'relay 32 of a Waveshare board', run: () => profileOf('waveshare-relay').output({ device: 'bus', line: 32 }, 'board') },
     { what: 'a name for a Modbus address', run: () => profileOf('generic').input({ device: 'bus', line: 'open' }) },
-    { what: 'a discrete input as output', run: () => profileOf('generic').output({ device: 'bus', line: 1, table: 'discrete' }) },
+    { what: 'a discrete input as output', run: () => profileOf('generic').output({ device: 'bus', line: 1, table: 'discrete' }, 'gateway') },
+    { what: 'relay 8 of an LC-Modbus-8R', run: () => profileOf('lc-modbus-8r').output({ device: 'bus', line: 8 }, 'gateway') },
+    { what: 'a register without bit or values', run: () => profileOf('generic').input({ device: 'bus', line: 1, table: 'holding' }) },
+    { what: 'a register with both', run: () => profileOf('generic').input({ device: 'bus', line: 1, table: 'holding', bit: 0, equals: [1] }) },
+    { what: 'a bit of a coil', run: () => profileOf('generic').input({ device: 'bus', line: 1, table: 'coil', bit: 0 }) },
+    { what: 'a register of a relay board', run: () => profileOf('waveshare-relay').input({ device: 'bus', line: 1, table: 'holding', bit: 0 }) },
+    { what: 'an output register without values', run: () => profileOf('generic').output({ device: 'bus', line: 1, table: 'holding' }, 'gateway') },
+    { what: 'an output register that is on and off at one value', run: () => profileOf('generic').output({ device: 'bus', line: 1, table: 'holding', write: { on: 1, off: 1 } }, 'gateway') },
   ])('refuses $what', ({ run }) => {
     expect(run).toThrow('DEVICE_LINE_INVALID');
   });
@@ -106,6 +173,17 @@ describe('reading several lines with one request', () => {
     { wanted: [[0], [100]], spans: [{ address: 0, count: 1 }, { address: 100, count: 1 }] },
     { wanted: [], spans: [] },
   ])('$wanted', ({ wanted, spans }) => {
-    expect(groupBits(wanted)).toEqual(spans);
+    expect(groupAddresses(wanted, { most: 2_000 })).toEqual(spans);
+  });
+
+  it('never asks for more than the unit takes', () => {
+    const wanted = Array.from({ length: 20 }, (_, index) => [index]);
+    const spans = groupAddresses(wanted, { most: 8 });
+    expect(spans.map(({ count }) => count)).toEqual([8, 8, 4]);
+  });
+
+  it('asks a board for its whole block where it answers nothing else', () => {
+    expect(groupAddresses([[2], [5]], { most: 2_000, block: 8 })).toEqual([{ address: 0, count: 8 }]);
+    expect(groupAddresses([[7], [8]], { most: 2_000, block: 8 })).toEqual([{ address: 0, count: 8 }, { address: 8, count: 8 }]);
   });
 });

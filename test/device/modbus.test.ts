@@ -23,7 +23,7 @@ describe('Modbus RTU over a pty pair, against units written from the specificati
     bus = new ModbusTestBus();
     bus.addUnit(1, { timer: true });
     bus.addUnit(2);
-    bus.addUnit(3, { inputs: 8, coils: 10 });
+    bus.addLd120(3);
     await bus.plug();
   });
 

@@ -8,10 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { until } from './until.js';
 
+const reportSchema = z.object({ coils: z.array(z.number()), holding: z.record(z.string(), z.number()), reads: z.number(), requests: z.number() });
+type UnitWitness = z.output<typeof reportSchema>;
+
 const messageSchema = z.union([
   z.object({ ready: z.literal(true) }),
   z.object({ coil: z.tuple([z.number(), z.number(), z.number()]), at: z.number(), by: z.enum(['write', 'timer', 'hand']) }),
-  z.object({ report: z.record(z.string(), z.object({ coils: z.array(z.number()), reads: z.number(), requests: z.number() })) }),
+  z.object({ register: z.tuple([z.number(), z.number(), z.number()]), at: z.number() }),
+  z.object({ report: z.record(z.string(), reportSchema) }),
 ]);
 
 /** A coil that changed or was written, as the board saw it. `atS`: monotonic seconds of the board. */
@@ -42,11 +46,13 @@ export class ModbusTestBus {
   /** The gate's end. */
   readonly path = join(this.folder, 'gate');
   readonly events: CoilEvent[] = [];
+  /** Registers that were written, in order. */
+  readonly registerEvents: { readonly unit: number; readonly address: number; readonly value: number }[] = [];
   readonly #units: object[] = [];
   #cable: ChildProcessWithoutNullStreams | undefined;
   #peer: ChildProcessWithoutNullStreams | undefined;
   #ready = false;
-  #report: Readonly<Record<string, { coils: number[]; reads: number; requests: number }>> | undefined;
+  #report: Readonly<Record<string, UnitWitness>> | undefined;
 
   /** Plugs the cable in: the port appears and the units listen. */
   async plug(): Promise<void> {
@@ -79,9 +85,21 @@ export class ModbusTestBus {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  addUnit(unit: number, more: { coils?: number; inputs?: number; timer?: boolean } = {}): void {
-    this.#units.push({ unit, ...more });
-    if (this.#peer !== undefined) this.#send({ unit, ...more });
+  addUnit(unit: number, more: { coils?: number; inputs?: number; timer?: boolean; block?: number } = {}): void {
+    this.#keep({ unit, ...more });
+  }
+
+  /** A loop detector that names itself as an LD120, or as another module. */
+  addLd120(unit: number, moduleType = 34): void {
+    this.addUnit(unit, { inputs: 8, coils: 10 });
+    this.setRegister(unit, 'input', 0, 0x1e00 | moduleType);
+    this.setRegister(unit, 'holding', 9, 0);
+    this.setRegister(unit, 'holding', 10, 0);
+  }
+
+  /** Gives a register a value; before that the unit lacks it. */
+  setRegister(unit: number, table: 'holding' | 'input', address: number, value: number): void {
+    this.#keep({ register: [unit, table, address, value] });
   }
 
   setInput(unit: number, address: number, on: boolean): void {
@@ -96,13 +114,19 @@ export class ModbusTestBus {
     this.#send({ fault: { unit, ...fault } });
   }
 
-  async report(unit: number): Promise<{ coils: number[]; reads: number; requests: number }> {
+  async report(unit: number): Promise<UnitWitness> {
     this.#report = undefined;
     this.#send({ report: true });
     const report = await until(() => this.#report, { what: 'the report of the units' });
     const own = report[String(unit)];
     if (own === undefined) throw new Error(`there is no unit ${unit}`);
     return own;
+  }
+
+  /** Sends what makes a unit, now and after every plugging in. */
+  #keep(message: object): void {
+    this.#units.push(message);
+    this.#send(message);
   }
 
   #send(message: object): void {
@@ -113,6 +137,10 @@ export class ModbusTestBus {
     const message = messageSchema.parse(JSON.parse(line));
     if ('ready' in message) this.#ready = true;
     else if ('report' in message) this.#report = message.report;
+    else if ('register' in message) {
+      const [unit, address, value] = message.register;
+      this.registerEvents.push({ unit, address, value });
+    }
     else {
       const [unit, coil, level] = message.coil;
       this.events.push({ unit, coil, level, atS: message.at, by: message.by });

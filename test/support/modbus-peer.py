@@ -4,13 +4,16 @@
     modbus-peer.py PORT [--baud 9600]
 
 Commands come as JSON lines on stdin, answers and events go as JSON lines to stdout:
-    {"unit": 1, "kind": "relay", "coils": 8, "inputs": 8, "timer": true}   adds a unit; timer: FC05 at 0x0200+n pulses
+    {"unit": 1, "kind": "relay", "coils": 8, "inputs": 8, "timer": true}   adds a unit; timer: FC05 at 0x0200+n pulses;
+        "block": 8 makes a unit that answers only readings of that many bits
     {"input": [UNIT, ADDRESS, 0|1]}     level of a discrete input
     {"coil": [UNIT, ADDRESS, 0|1]}      coil changed by hand
+    {"register": [UNIT, "holding"|"input", ADDRESS, VALUE]}      a register, there from then on
     {"fault": {"unit": U, "delay": s, "drop": n, "crc": n, "noise": n, "deaf": bool, "exception": code, "lose": n}}
         the next n answers are dropped / sent with a broken checksum / sent behind noise; lose: acted on, answer dropped
     {"report": true}                    {"report": {unit: {"coils": [...], "reads": n, "requests": n}}}
-Events: {"coil": [UNIT, ADDRESS, 0|1], "at": s, "by": "write"|"timer"|"hand"}, {"ready": true}
+Events: {"coil": [UNIT, ADDRESS, 0|1], "at": s, "by": "write"|"timer"|"hand"}, {"register": [UNIT, ADDRESS, VALUE], "at": s},
+    {"ready": true}
 """
 import json
 import os
@@ -44,11 +47,13 @@ def crc(data):
 
 
 class Unit:
-    def __init__(self, number, coils, inputs, timer):
+    def __init__(self, number, coils, inputs, timer, block):
         self.number = number
         self.coils = [0] * coils
         self.inputs = [0] * inputs
         self.timer = timer
+        self.block = block
+        self.registers = {'holding': {}, 'input': {}}
         self.off_at = {}
         self.reads = 0
         self.requests = 0
@@ -78,6 +83,8 @@ class Unit:
             return bytes((self.number, code | 0x80, self.fault['exception']))
         if code in (1, 2):
             bits = self.coils if code == 1 else self.inputs
+            if self.block and value != self.block:
+                return None
             if value < 1 or address + value > len(bits):
                 return bytes((self.number, code | 0x80, 2))
             self.reads += 1
@@ -98,7 +105,29 @@ class Unit:
             self.off_at.pop(address, None)
             self.set_coil(address, int(value == 0xFF00), 'write')
             return frame[:6]
+        if code in (3, 4):
+            table = self.registers['holding' if code == 3 else 'input']
+            if any(address + index not in table for index in range(value)):
+                return bytes((self.number, code | 0x80, 2))
+            self.reads += 1
+            values = b''.join(table[address + index].to_bytes(2, 'big') for index in range(value))
+            return bytes((self.number, code, len(values))) + values
+        if code == 6:
+            if address not in self.registers['holding']:
+                return bytes((self.number, code | 0x80, 2))
+            self.write_register(address, value)
+            return frame[:6]
+        if code == 16:
+            if any(address + index not in self.registers['holding'] for index in range(value)):
+                return bytes((self.number, code | 0x80, 2))
+            for index in range(value):
+                self.write_register(address + index, int.from_bytes(frame[7 + 2 * index:9 + 2 * index], 'big'))
+            return frame[:6]
         return bytes((self.number, code | 0x80, 1))
+
+    def write_register(self, address, value):
+        self.registers['holding'][address] = value
+        say({'register': [self.number, address, value], 'at': time.monotonic()})
 
 
 def main():
@@ -124,13 +153,16 @@ def main():
                 buffer += os.read(port, 4096)
             except OSError:
                 return
-            # Requests used here are all eight bytes long; anything that is none is skipped byte by byte.
+            # Anything that is no request is skipped byte by byte.
             while len(buffer) >= 8:
-                frame = buffer[:8]
-                if crc(frame[:6]) != frame[6:]:
+                length = 9 + buffer[6] if buffer[1] == 16 else 8
+                if len(buffer) < length:
+                    break
+                frame = buffer[:length]
+                if crc(frame[:-2]) != frame[-2:]:
                     buffer = buffer[1:]
                     continue
-                buffer = buffer[8:]
+                buffer = buffer[length:]
                 unit = units.get(frame[0])
                 if unit is not None:
                     reply(port, unit, frame)
@@ -140,7 +172,7 @@ def reply(port, unit, frame):
     if unit.fault.get('deaf') or unit.take('drop'):
         return
     answer = unit.answer(frame)
-    if unit.take('lose'):
+    if answer is None or unit.take('lose'):
         return
     time.sleep(unit.fault.get('delay', 0))
     checksum = crc(answer)
@@ -154,17 +186,20 @@ def reply(port, unit, frame):
 
 def command(units, message):
     if 'unit' in message:
-        units[message['unit']] = Unit(message['unit'], message.get('coils', 8), message.get('inputs', 8), message.get('timer', False))
+        units[message['unit']] = Unit(message['unit'], message.get('coils', 8), message.get('inputs', 8), message.get('timer', False), message.get('block', 0))
     if 'input' in message:
         number, address, level = message['input']
         units[number].inputs[address] = level
     if 'coil' in message:
         number, address, level = message['coil']
         units[number].set_coil(address, level, 'hand')
+    if 'register' in message:
+        number, table, address, value = message['register']
+        units[number].registers[table][address] = value
     if 'fault' in message:
         units[message['fault'].pop('unit')].fault = message['fault']
     if 'report' in message:
-        say({'report': {unit.number: {'coils': unit.coils, 'reads': unit.reads, 'requests': unit.requests} for unit in units.values()}})
+        say({'report': {unit.number: {'coils': unit.coils, 'holding': unit.registers['holding'], 'reads': unit.reads, 'requests': unit.requests} for unit in units.values()}})
 
 
 main()

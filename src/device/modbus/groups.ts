@@ -1,19 +1,24 @@
-import { mostBits } from './rtu.js';
-
-/** A run of bits to read with one request. */
-export interface BitSpan {
+/** A run of bits or registers to read with one request. */
+export interface Span {
   readonly address: number;
   readonly count: number;
 }
 
-/** Bits further apart than this are read apart: boards tend to have nothing in between and refuse the whole request. */
+export interface SpanLimits {
+  /** Most that one request may ask for. */
+  readonly most: number;
+  /** Boards that answer only requests for exactly so many, from a multiple of it. */
+  readonly block?: number;
+}
+
+/** What lies further apart than this is read apart: boards tend to have nothing in between and refuse the whole request. */
 const widestGap = 8;
 
 /**
- * Packs bits into as few requests as make sense. Bits of one input stay together.
+ * Packs addresses into as few requests as make sense. Addresses of one line stay together.
  * @param wanted addresses of each line, ascending
  */
-export function groupBits(wanted: readonly (readonly number[])[]): readonly BitSpan[] {
+export function groupAddresses(wanted: readonly (readonly number[])[], { most, block }: SpanLimits): readonly Span[] {
   const ranges = wanted
     .flatMap((addresses) => {
       const first = addresses[0];
@@ -21,10 +26,14 @@ export function groupBits(wanted: readonly (readonly number[])[]): readonly BitS
       return first === undefined || last === undefined ? [] : [{ first, last }];
     })
     .sort((one, other) => one.first - other.first);
+  if (block !== undefined) {
+    const starts = new Set(ranges.flatMap(({ first, last }) => [first, last]).map((address) => address - (address % block)));
+    return [...starts].sort((one, other) => one - other).map((address) => ({ address, count: block }));
+  }
   const spans: { first: number; last: number }[] = [];
   for (const range of ranges) {
     const span = spans.at(-1);
-    const joins = span !== undefined && range.first - span.last <= widestGap && range.last - span.first < mostBits;
+    const joins = span !== undefined && range.first - span.last <= widestGap && range.last - span.first < most;
     if (joins) span.last = Math.max(span.last, range.last);
     else spans.push({ ...range });
   }

@@ -3,13 +3,28 @@
  * V1.02 (modbus.org).
  */
 
-export type BitTable = 'coil' | 'discrete';
+/** Coils and discrete inputs hold bits, holding and input registers 16-bit values. */
+export type Table = 'coil' | 'discrete' | 'holding' | 'input';
 
 /** Function codes used here. */
-export const functionCode = { readCoils: 0x01, readDiscreteInputs: 0x02, writeCoil: 0x05 } as const;
+export const functionCode = {
+  readCoils: 0x01,
+  readDiscreteInputs: 0x02,
+  readHoldingRegisters: 0x03,
+  readInputRegisters: 0x04,
+  writeCoil: 0x05,
+  writeRegister: 0x06,
+  writeRegisters: 0x10,
+} as const;
 
 /** Most bits one read may ask for (Application Protocol 6.1). */
 export const mostBits = 2_000;
+/** Most registers one read may ask for (Application Protocol 6.3). */
+export const mostRegisters = 125;
+
+export function isRegister(table: Table): boolean {
+  return table === 'holding' || table === 'input';
+}
 
 /** CRC-16/MODBUS: polynomial 0xA001 (reflected), start 0xFFFF; sent low byte first. */
 export function crc16(bytes: Uint8Array): number {
@@ -60,12 +75,20 @@ function replyLength(request: Uint8Array, from: Uint8Array): number | undefined 
   const code = request[1] ?? 0;
   if (from[1] === (code | 0x80)) return 5;
   if (from[1] !== code) return undefined;
-  if (code === functionCode.readCoils || code === functionCode.readDiscreteInputs) {
-    const count = ((request[4] ?? 0) << 8) | (request[5] ?? 0);
-    const bytes = Math.ceil(count / 8);
-    return from[2] === bytes ? 3 + bytes + 2 : undefined;
+  const count = ((request[4] ?? 0) << 8) | (request[5] ?? 0);
+  switch (code) {
+    case functionCode.readCoils:
+    case functionCode.readDiscreteInputs: {
+      const bytes = Math.ceil(count / 8);
+      return from[2] === bytes ? 3 + bytes + 2 : undefined;
+    }
+    case functionCode.readHoldingRegisters:
+    case functionCode.readInputRegisters:
+      return from[2] === 2 * count ? 3 + 2 * count + 2 : undefined;
+    default:
+      break;
   }
-  // FC05 is answered by its own repetition.
+  // FC05 and FC06 are answered by their own repetition, FC16 by its address and count.
   for (let index = 2; index < 6 && index < from.length; index += 1) {
     if (from[index] !== request[index]) return undefined;
   }
@@ -78,6 +101,11 @@ function replyLength(request: Uint8Array, from: Uint8Array): number | undefined 
  */
 export function silenceMs(baudRate: number): number {
   return baudRate > 19_200 ? 1.75 : (3.5 * 11 * 1_000) / baudRate;
+}
+
+/** True where the line repeats what is sent: some RS-485 adapters hear themselves. */
+export function isEcho(request: Uint8Array, received: Uint8Array): boolean {
+  return received.length >= request.length && request.every((byte, index) => received[index] === byte);
 }
 
 /** What an exception code of an answer means, and what to do (Application Protocol 7). */

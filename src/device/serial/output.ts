@@ -2,8 +2,26 @@ import { GateError, type Clock, type Log, type SignalState, type Timer } from '.
 import type { DigitalOutput, LineRef, LineReport } from '../contract.js';
 import { OutputRecord } from '../output-record.js';
 import { checkPulse, describeLine } from '../pulse-limit.js';
-import type { ModbusBus, WriteOrder } from './bus.js';
-import { pulseUnits, type OutputMap } from './profiles.js';
+import type { SharedBus, WriteOrder } from './bus.js';
+
+/** How a driver moves one contact. Both calls settle as the unit confirms, and reject with a `GateError`. */
+export interface OutputDrive {
+  readonly unit: number;
+  /** How long the unit may take to answer, ms. */
+  readonly timeoutMs: number;
+  /** Energises or releases; `activeLow` is the drive's business. */
+  set(active: boolean, timeoutMs: number): Promise<void>;
+  /** Where the board times pulses itself, in units of its own. */
+  readonly timedPulse?: TimedPulse;
+  /** Reads the contact back soon; absent where it cannot be read. */
+  readBackSoon?(): void;
+}
+
+export interface TimedPulse {
+  readonly unitMs: number;
+  readonly mostUnits: number;
+  send(units: number, timeoutMs: number): Promise<void>;
+}
 
 interface Caller {
   readonly resolve: () => void;
@@ -20,73 +38,73 @@ interface Pending {
 const onAttempts = 3;
 /** A board's own pulse may end a little after its time before it counts as stuck. */
 const boardGraceMs = 500;
+/** A repeated order has to reach the board so long before the first one's pulse ends. */
+const retryMarginMs = 50;
+
+/** Units of a board's timer for a pulse: rounded up, because a contact too short may not move the boom. */
+export function pulseUnits(durationMs: number, unitMs: number, mostUnits: number): number {
+  return Math.min(mostUnits, Math.max(1, Math.ceil(durationMs / unitMs)));
+}
 
 /**
- * A coil as an output. Switching on is tried a few times and then refused, never done late; switching off is tried until
- * the unit confirms it, over every loss of the bus. What the coil reads back as is compared with what it should be.
+ * A contact on a bus as an output. Switching on is tried a few times and then refused, never done late; switching off is
+ * tried until the unit confirms it, over every loss of the bus. What the contact reads back as is compared with what it
+ * should be.
  */
-export class ModbusOutput implements DigitalOutput {
+export class BusOutput implements DigitalOutput {
   readonly ref: LineRef;
   readonly timesPulses: boolean;
-  readonly unit: number;
-  readonly map: OutputMap;
-  readonly #bus: ModbusBus;
-  readonly #timeoutMs: number;
+  readonly #drive: OutputDrive;
+  readonly #bus: SharedBus;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #activeLow: boolean;
   readonly #record: OutputRecord;
+  #raw: string | null = null;
   #held = false;
-  /** Until then the coil may be on: a pulse runs. */
+  /** Until then it may be on: a pulse runs. */
   #pulseEndMs = 0;
   #end: Timer | undefined;
   /** The order on its way that switches the coil on. */
   #pending: Pending | undefined;
-  /** The order that switches the coil off, until the unit confirmed it, and who waits for that. */
+  /** The order that switches it off, until the unit confirmed it, and who waits for that. */
   #off: { readonly order: WriteOrder; callers: Caller[] } | undefined;
 
-  constructor(ref: LineRef, unit: number, map: OutputMap, bus: ModbusBus, timeoutMs: number, clock: Clock, log: Log) {
+  constructor(ref: LineRef, drive: OutputDrive, bus: SharedBus, clock: Clock, log: Log) {
     this.ref = ref;
-    this.unit = unit;
-    this.map = map;
-    this.timesPulses = map.timedPulse !== undefined;
+    this.timesPulses = drive.timedPulse !== undefined;
+    this.#drive = drive;
     this.#bus = bus;
-    this.#timeoutMs = timeoutMs;
     this.#clock = clock;
     this.#log = log;
-    this.#activeLow = ref.activeLow ?? false;
     this.#record = new OutputRecord(ref, clock);
   }
 
   async pulse(durationMs: number): Promise<void> {
     checkPulse(this.ref, durationMs);
-    // A hold keeps the coil on anyway; a pulse must neither end nor shorten it.
+    // A hold keeps it on anyway; a pulse must neither end nor shorten it.
     if (this.#pending?.holds === true) await this.#pending.settled;
     if (this.#held) return;
     const wantedMs = Math.max(durationMs, this.#pulseEndMs - this.#clock.monoMs());
-    const timed = this.map.timedPulse;
+    const timed = this.#drive.timedPulse;
     if (timed === undefined) {
-      await this.#switchOn(false, this.#coilOrder(true), () => {
+      await this.#switchOn(this.#setOrder(true), {}, () => {
         this.#pulseEndMs = this.#clock.monoMs() + wantedMs;
         this.#armEnd(wantedMs, () => this.#switchOff());
       });
       return;
     }
     const units = pulseUnits(wantedMs, timed.unitMs, timed.mostUnits);
-    await this.#switchOn(
-      false,
-      (client, timeoutMs) => client.writeCoilValue(this.unit, timed.address, units, timeoutMs),
-      () => {
-        const boardMs = units * timed.unitMs;
-        this.#pulseEndMs = this.#clock.monoMs() + boardMs;
-        // The board ends it; this only looks whether it did.
-        this.#armEnd(boardMs + 50, () => this.#bus.readSoon(this.unit, 'coil'));
-      },
-    );
+    const boardMs = units * timed.unitMs;
+    // Sent again after the board's time, an order the board had obeyed without an answer would move the boom twice.
+    await this.#switchOn((timeoutMs) => timed.send(units, timeoutMs), { retryWithinMs: Math.max(0, boardMs - retryMarginMs) }, () => {
+      this.#pulseEndMs = this.#clock.monoMs() + boardMs;
+      // The board ends it; this only looks whether it did.
+      this.#armEnd(boardMs + 50, () => this.#drive.readBackSoon?.());
+    });
   }
 
   async hold(): Promise<void> {
-    await this.#switchOn(true, this.#coilOrder(true), () => {
+    await this.#switchOn(this.#setOrder(true), { holds: true }, () => {
       this.#held = true;
       this.#end?.cancel();
       this.#end = undefined;
@@ -102,13 +120,21 @@ export class ModbusOutput implements DigitalOutput {
   }
 
   lineReport(): LineReport {
-    return this.#record.report();
+    const report = this.#record.report();
+    return { ...report, raw: this.#raw ?? report.raw };
   }
 
-  /** What the coil was read as. A coil that is on for no reason is switched off, a hold that was lost is restored. */
-  onReadBack(coil: boolean | undefined): void {
-    if (coil === undefined) return;
-    const active = coil !== this.#activeLow;
+  /**
+   * What the contact was read as. One that is on for no reason is switched off, a hold that was lost is restored.
+   * @param active undefined where the answer makes no sense
+   * @param raw what the unit said, for a technician
+   */
+  onReadBack(active: boolean | undefined, raw: string): void {
+    this.#raw = raw;
+    if (active === undefined) {
+      this.#record.set('unknown');
+      return;
+    }
     this.#record.set(active ? 'on' : 'off');
     if (!this.#bus.settled || this.#pending !== undefined || this.#off !== undefined) return;
     const mayBeOn = this.#held || this.#clock.monoMs() < this.#pulseEndMs + (this.timesPulses ? boardGraceMs : 0);
@@ -122,7 +148,14 @@ export class ModbusOutput implements DigitalOutput {
   }
 
   onUnknown(): void {
+    this.#raw = null;
     this.#record.set('unknown');
+  }
+
+  /** The bus is back. A contact that cannot be read back is told again what it should be. */
+  onConnected(): void {
+    if (this.#drive.readBackSoon !== undefined || !this.#held || this.#pending !== undefined) return;
+    this.hold().catch(() => this.#log.error({ line: this.ref }, 'a held output could not be switched on again'));
   }
 
   /** Switches off once more and gives up after a short time; for stopping. Resolves in any case. */
@@ -139,20 +172,21 @@ export class ModbusOutput implements DigitalOutput {
     this.#off = undefined;
   }
 
-  #coilOrder(active: boolean): WriteOrder['send'] {
-    return (client, timeoutMs) => client.writeCoil(this.unit, this.map.coil, active !== this.#activeLow, timeoutMs);
+  #setOrder(active: boolean): WriteOrder['send'] {
+    return (timeoutMs) => this.#drive.set(active, timeoutMs);
   }
 
-  async #switchOn(holds: boolean, send: WriteOrder['send'], confirmed: () => void): Promise<void> {
+  async #switchOn(send: WriteOrder['send'], { holds = false, ...more }: { holds?: boolean; retryWithinMs?: number }, confirmed: () => void): Promise<void> {
     if (!this.#bus.connected) throw new GateError('DEVICE_LOST', `The bus of ${describeLine(this.ref)} is lost; the order was not kept.`, { line: this.ref });
     this.#withdrawPending('a later order took its place');
     this.#withdrawOff();
     const { promise, resolve, reject } = withResolvers();
     const order: WriteOrder = {
-      unit: this.unit,
+      ...more,
+      unit: this.#drive.unit,
       send,
       attempts: onAttempts,
-      deadlineMs: this.#clock.monoMs() + 4 * this.#timeoutMs,
+      deadlineMs: this.#clock.monoMs() + 4 * this.#drive.timeoutMs,
       done: () => {
         if (this.#pending?.order !== order) return;
         this.#pending = undefined;
@@ -190,8 +224,8 @@ export class ModbusOutput implements DigitalOutput {
       return;
     }
     const order: WriteOrder = {
-      unit: this.unit,
-      send: this.#coilOrder(false),
+      unit: this.#drive.unit,
+      send: this.#setOrder(false),
       attempts: Number.POSITIVE_INFINITY,
       done: () => {
         if (this.#off?.order !== order) return;
