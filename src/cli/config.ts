@@ -2,11 +2,14 @@ import { GateError } from '../base/index.js';
 import { exitStatus } from './context.js';
 import { print } from './output.js';
 
-/** `gatectl config check FILE`: every fault with its place, what was expected and an example. */
+/** `gatectl config check FILE`: every fault with its place, what was expected and an example; then hints. */
 export async function checkConfigFile(path: string, json: boolean): Promise<number> {
-  const { checkConfig, formatFaults, readConfigText } = await import('../config/index.js');
-  const faults = checkConfig(await readConfigText(path));
-  print(json ? JSON.stringify({ file: path, ok: faults.length === 0, faults }) : formatFaults(faults, path));
+  const { checkConfig, configHints, formatFaults, formatHints, readConfigText } = await import('../config/index.js');
+  const text = await readConfigText(path);
+  const faults = checkConfig(text);
+  const hints = configHints(text);
+  if (json) print(JSON.stringify({ file: path, ok: faults.length === 0, faults, hints }));
+  else print([formatFaults(faults, path), formatHints(hints, path)].filter((part) => part !== '').join('\n\n'));
   return faults.length === 0 ? exitStatus.ok : exitStatus.failed;
 }
 

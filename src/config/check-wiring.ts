@@ -1,5 +1,6 @@
 import type { RawFault } from './faults.js';
 import { field, isRecord, listOf, numberOf, textOf, type RawPath } from './raw.js';
+import { lineDeviceFaults, registerFaults, setupFaults } from './check-serial.js';
 import { showFound } from './redact.js';
 
 /** A line as a lane uses it. */
@@ -15,6 +16,12 @@ const OUTPUTS = ['open', 'close', 'stop', 'greenLight', 'redLight'];
 const INPUTS = ['approach', 'closing', 'beam', 'openLimit', 'closedLimit', 'fire', 'stop', 'button'];
 /** One contact may serve every lane. */
 const SHARED_ROLES = ['fire', 'stop'];
+
+/** Keys that mean something only on Modbus. */
+const registerKeys = ['table', 'bit', 'equals', 'faultValues', 'write', 'frequency'];
+/** Highest address of boards that have only so many lines. */
+const mostAddress: Readonly<Record<string, number>> = { 'waveshare-relay': 31, 'lc-modbus-8r': 7 };
+const SERIAL_DRIVERS: readonly unknown[] = ['modbus', 'line'];
 
 function wiredLines(root: unknown): readonly WiredLine[] {
   return listOf(field(root, 'lanes')).flatMap((lane, index) => {
@@ -41,11 +48,18 @@ function driverFaults(root: unknown, { path, ref, output }: WiredLine): readonly
   switch (field(device, 'driver')) {
     case 'onoff':
       if (typeof line === 'string') faults.push({ path: [...path, 'line'], found: JSON.stringify(line), expected: 'the offset of the line on its GPIO chip, a whole number', example: 'line: 17' });
-      notFor('onoff', 'unit', 'table');
+      notFor('onoff', 'unit', ...registerKeys);
       break;
     case 'sim':
       if (typeof line === 'number') faults.push({ path: [...path, 'line'], found: String(line), expected: 'the name of a simulated line: lane and part', example: `line: entry.${output ? 'open' : 'approach'}` });
-      notFor('sim', 'chip', 'unit', 'table');
+      notFor('sim', 'chip', 'unit', ...registerKeys);
+      break;
+    case 'line':
+      if (typeof line === 'number') faults.push({ path: [...path, 'line'], found: String(line), expected: 'the name of the line as the device sends it', example: 'line: L1' });
+      if (output && typeof line === 'string' && !listOf(field(device, 'outputs')).some((one) => field(one, 'name') === line)) {
+        faults.push({ path: [...path, 'line'], found: JSON.stringify(line), expected: `the name of an entry under outputs of device ${String(field(ref, 'device'))}, with the texts for on and off`, example: `outputs: [{name: ${line}, on: ${line}=1, off: ${line}=0}]` });
+      }
+      notFor('line', 'chip', 'unit', 'pull', ...registerKeys);
       break;
     case 'modbus': {
       const known = listOf(field(device, 'units')).flatMap((one) => numberOf(field(one, 'unit')) ?? []);
@@ -58,10 +72,15 @@ function driverFaults(root: unknown, { path, ref, output }: WiredLine): readonly
       if (typeof line === 'string' && !(profile === 'procon-ld120' && line === 'loop')) {
         faults.push({ path: [...path, 'line'], found: JSON.stringify(line), expected: 'the address of the coil or input on the board, a whole number from 0', example: 'line: 0' });
       }
-      if (output && field(ref, 'table') === 'discrete') {
-        faults.push({ path: [...path, 'table'], found: 'discrete', expected: 'coil: discrete inputs cannot be driven', example: 'table: coil' });
+      faults.push(...registerFaults(path, ref, output, textOf(profile) ?? 'generic'));
+      const most = mostAddress[textOf(profile) ?? 'generic'];
+      if (typeof line === 'number' && most !== undefined && line > most) {
+        faults.push({ path: [...path, 'line'], found: String(line), expected: `a line of a ${String(profile)} board: 0 to ${most}`, example: 'line: 0' });
       }
-      notFor('modbus', 'chip');
+      if (output && profile === 'procon-ld120') {
+        faults.push({ path: [...path, 'unit'], found: `unit ${String(unit)}, a procon-ld120`, expected: 'a board with relays; those of an LD120 belong to the detector' });
+      }
+      notFor('modbus', 'chip', 'pull');
       break;
     }
     default:
@@ -72,8 +91,9 @@ function driverFaults(root: unknown, { path, ref, output }: WiredLine): readonly
 
 /** The physical line, so that two ways of writing one line are found to be one. */
 function physical({ ref, output }: WiredLine): string {
-  const table = output ? 'coil' : (field(ref, 'table') ?? 'discrete');
-  const parts = field(ref, 'unit') === undefined ? [field(ref, 'chip') ?? ''] : [field(ref, 'unit'), table];
+  const table = field(ref, 'table') ?? (output ? 'coil' : 'discrete');
+  const part = [field(ref, 'bit') ?? '', field(ref, 'equals') ?? ''];
+  const parts = field(ref, 'unit') === undefined ? [field(ref, 'chip') ?? ''] : [field(ref, 'unit'), table, ...part];
   return JSON.stringify([field(ref, 'device'), ...parts, field(ref, 'line')]);
 }
 
@@ -140,9 +160,12 @@ export function wiringFaults(root: unknown): readonly RawFault[] {
 
   for (const [index, device] of devices.entries()) {
     const before = devices.slice(0, index);
-    if (field(device, 'driver') === 'modbus' && field(device, 'path') !== undefined && before.some((one) => field(one, 'path') === field(device, 'path'))) {
-      faults.push({ path: ['devices', index, 'path'], found: showFound([], field(device, 'path')), expected: 'one entry for each serial port; put all boards of a bus under its units' });
+    const path = field(device, 'path');
+    const shared = before.some((one) => SERIAL_DRIVERS.includes(field(one, 'driver')) && field(one, 'path') === path);
+    if (SERIAL_DRIVERS.includes(field(device, 'driver')) && path !== undefined && shared) {
+      faults.push({ path: ['devices', index, 'path'], found: showFound([], path), expected: 'one entry for each serial port; put all boards of a bus under its units' });
     }
+    faults.push(...lineDeviceFaults(device, index), ...setupFaults(device, index));
     const units = listOf(field(device, 'units')).map((one) => numberOf(field(one, 'unit')));
     for (const [at, unit] of units.entries()) {
       if (unit !== undefined && units.indexOf(unit) < at) faults.push({ path: ['devices', index, 'units', at, 'unit'], found: `${unit} a second time`, expected: 'an address once per bus' });

@@ -1,4 +1,5 @@
 import { LineCounter, isMap, isNode, isScalar, parseDocument, visit, type Document, type ErrorCode } from 'yaml';
+import { wiringHints } from './check-serial.js';
 import { crossCheck } from './cross-check.js';
 import type { ConfigFault, RawFault } from './faults.js';
 import { pathText, type RawPath } from './raw.js';
@@ -41,6 +42,8 @@ function offsetOf(document: Document, path: RawPath, atKey: boolean): number | u
 
 interface Checked {
   readonly faults: readonly ConfigFault[];
+  /** What works but is not wise, in the form of faults. */
+  readonly hints: readonly ConfigFault[];
   /** Set when there are no faults. */
   readonly config: GateConfig | undefined;
 }
@@ -58,7 +61,7 @@ export function readConfig(text: string): Checked {
     return { path: '', ...place(error.pos[0]), found, expected, example: example ?? null, nearest: null };
   });
   // A doubled key leaves the rest readable; anything else makes what follows a guess.
-  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { faults: syntax, config: undefined };
+  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { faults: syntax, hints: [], config: undefined };
 
   const loose: ConfigFault[] = [];
   visit(document, {
@@ -67,13 +70,13 @@ export function readConfig(text: string): Checked {
       loose.push({ path: '', ...place(alias.range?.[0]), found: 'an alias (*) for which there is no anchor (&) above', expected: 'quotes around text that starts with *', example: 'name: "*home"', nearest: null });
     },
   });
-  if (loose.length > 0) return { faults: [...syntax, ...loose], config: undefined };
+  if (loose.length > 0) return { faults: [...syntax, ...loose], hints: [], config: undefined };
 
   let root: unknown;
   try {
     root = document.toJS({ maxAliasCount: 100 });
   } catch {
-    return { faults: [{ path: '', line: null, column: null, found: 'aliases (*) that multiply', expected: 'values written out', example: null, nearest: null }], config: undefined };
+    return { faults: [{ path: '', line: null, column: null, found: 'aliases (*) that multiply', expected: 'values written out', example: null, nearest: null }], hints: [], config: undefined };
   }
   const placed = (fault: RawFault): ConfigFault => ({
     path: pathText(fault.path),
@@ -85,10 +88,15 @@ export function readConfig(text: string): Checked {
   });
   const faults = [...syntax, ...[...schemaFaults(root), ...crossCheck(root)].map(placed)].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
   const parsed = faults.length === 0 ? configSchema.safeParse(root) : undefined;
-  return { faults, config: parsed?.data };
+  return { faults, hints: wiringHints(root).map(placed), config: parsed?.data };
 }
 
 /** Every fault of a configuration file, in the order of the file; none when it is right. Never throws. */
 export function checkConfig(text: string): ConfigFault[] {
   return [...readConfig(text).faults];
+}
+
+/** What works in a configuration file but is not wise, in the order of the file. Never throws. */
+export function configHints(text: string): ConfigFault[] {
+  return [...readConfig(text).hints];
 }

@@ -32,12 +32,20 @@ export interface RawFault {
  */
 export function formatFaults(faults: readonly ConfigFault[], file: string): string {
   if (faults.length === 0) return `${file}: no faults`;
-  const blocks = faults.map((fault) => {
-    const place = fault.line === null ? file : `${file}:${fault.line}:${fault.column ?? 1}`;
-    const lines = [`${place}  ${fault.path}`.trimEnd(), `  found     ${fault.found}`, `  expected  ${fault.expected}`];
-    if (fault.nearest !== null) lines.push(`  perhaps   ${fault.nearest}`);
-    if (fault.example !== null) lines.push(`  example   ${fault.example}`);
-    return lines.join('\n');
-  });
+  const blocks = faults.map((fault) => block(fault, file, 'expected'));
   return `${file}: ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}\n\n${blocks.join('\n\n')}`;
+}
+
+/** Hints for a terminal, below the faults; empty where there are none. */
+export function formatHints(hints: readonly ConfigFault[], file: string): string {
+  if (hints.length === 0) return '';
+  return `${file}: ${hints.length} ${hints.length === 1 ? 'hint' : 'hints'}\n\n${hints.map((hint) => block(hint, file, 'better')).join('\n\n')}`;
+}
+
+function block(fault: ConfigFault, file: string, label: 'expected' | 'better'): string {
+  const place = fault.line === null ? file : `${file}:${fault.line}:${fault.column ?? 1}`;
+  const lines = [`${place}  ${fault.path}`.trimEnd(), `  found     ${fault.found}`, `  ${label.padEnd(8)}  ${fault.expected}`];
+  if (fault.nearest !== null) lines.push(`  perhaps   ${fault.nearest}`);
+  if (fault.example !== null) lines.push(`  example   ${fault.example}`);
+  return lines.join('\n');
 }

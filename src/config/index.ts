@@ -1,9 +1,9 @@
 export { configSchema } from './schema.js';
 export type { AccessConfig, CameraConfig, DeviceConfig, GateConfig, LaneConfig, SecretRef, UplinkConfig } from './schema.js';
-export { checkConfig } from './check.js';
+export { checkConfig, configHints } from './check.js';
 export { crossCheck } from './cross-check.js';
 export { configKeys, explainConfig, type ConfigKey } from './explain.js';
-export { formatFaults, type ConfigFault, type RawFault } from './faults.js';
+export { formatFaults, formatHints, type ConfigFault, type RawFault } from './faults.js';
 export { loadConfig, readConfigText } from './load.js';
 export { resolvePaths } from './paths.js';
 export { maskText, redact } from './redact.js';

@@ -2,13 +2,14 @@ import { readFileSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { checkConfig, formatFaults } from '../../src/config/index.js';
+import { checkConfig, configHints, formatFaults, formatHints } from '../../src/config/index.js';
 
 const EXAMPLES = new URL('../../src/config/examples/', import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, EXAMPLES), 'utf8');
 const SIMULATION = read('simulation.yaml');
 const PI = read('raspberry-pi-one-lane.yaml');
 const MODBUS = read('two-lanes-modbus.yaml');
+const DETECTORS = read('detectors-serial.yaml');
 
 /** The text with one piece replaced; fails where the piece is not there. */
 function broken(text: string, ...changes: readonly (readonly [from: string | RegExp, to: string])[]): string {
@@ -25,7 +26,7 @@ describe('the examples', () => {
   });
 
   it('there is one for each way to start', () => {
-    expect(readdirSync(EXAMPLES).sort()).toEqual(['raspberry-pi-one-lane.yaml', 'simulation.yaml', 'two-lanes-modbus.yaml']);
+    expect(readdirSync(EXAMPLES).sort()).toEqual(['detectors-serial.yaml', 'raspberry-pi-one-lane.yaml', 'simulation.yaml', 'two-lanes-modbus.yaml']);
   });
 });
 
@@ -76,7 +77,7 @@ gate.yaml:1:42  site.timezone
 
 gate.yaml:8:23  devices[1].driver
   found     "modbuss"
-  expected  one of onoff, modbus, sim
+  expected  one of onoff, modbus, line, sim
   example   driver: onoff
 
 gate.yaml:12:16  lanes[0].direction
@@ -192,6 +193,30 @@ describe('what no single key shows', () => {
     ['a named Modbus line', MODBUS, [['beam: {device: bus, unit: 1, line: 1}', 'beam: {device: bus, unit: 1, line: beam}']], 'lanes[0].inputs.beam.line', '"beam"'],
     ['an output among the inputs', MODBUS, [['open: {device: bus, unit: 1, line: 0}', 'open: {device: bus, unit: 1, line: 0, table: discrete}']], 'lanes[0].barrier.open.table', 'discrete'],
     ['a chip on a bus', MODBUS, [['beam: {device: bus, unit: 1, line: 1}', 'beam: {device: bus, unit: 1, line: 1, chip: x}']], 'lanes[0].inputs.beam.chip', 'chip on a line of driver modbus'],
+    ['a bit of a coil', MODBUS, [['beam: {device: bus, unit: 1, line: 1}', 'beam: {device: bus, unit: 1, line: 1, bit: 3}']], 'lanes[0].inputs.beam.bit', 'bit without a register'],
+    ['a register of a relay board', MODBUS, [['beam: {device: bus, unit: 1, line: 1}', 'beam: {device: bus, unit: 1, line: 1, table: input, bit: 3}']], 'lanes[0].inputs.beam.table', 'input on a waveshare-relay'],
+    ['a relay the board does not have', MODBUS, [['open: {device: bus, unit: 1, line: 0}', 'open: {device: bus, unit: 1, line: 32}']], 'lanes[0].barrier.open.line', '32'],
+    ['a relay of a loop detector', MODBUS, [['open: {device: bus, unit: 1, line: 0}', 'open: {device: bus, unit: 11, line: 8}']], 'lanes[0].barrier.open.unit', 'a procon-ld120'],
+    ['a pull resistor on a bus', MODBUS, [['beam: {device: bus, unit: 1, line: 1}', 'beam: {device: bus, unit: 1, line: 1, pull: up}']], 'lanes[0].inputs.beam.pull', 'pull on a line of driver modbus'],
+    ['a register with neither bit nor values', DETECTORS, [[', equals: [2]', '']], 'lanes[0].inputs.approach.equals', 'neither equals nor bit'],
+    ['a register with bit and values', DETECTORS, [[', equals: [2]', ', equals: [2], bit: 1']], 'lanes[0].inputs.approach.equals', 'equals and bit'],
+    ['a value that means on and fault', DETECTORS, [['faultValues: [255]', 'faultValues: [2]']], 'lanes[0].inputs.approach.faultValues', '2, which equals has too'],
+    ['an input that is written', DETECTORS, [[', equals: [2]', ', equals: [2], write: {on: 1, off: 0}']], 'lanes[0].inputs.approach.write', 'write on an input'],
+    ['an output in an input register', DETECTORS, [['table: holding, line: 1, write', 'table: input, line: 1, write']], 'lanes[0].barrier.open.table', 'input'],
+    ['an output that is compared', DETECTORS, [['write: {on: 0x0100, off: 0x0200, readOn: 1, readOff: 0}', 'write: {on: 1, off: 0}, equals: [1]']], 'lanes[0].barrier.open.equals', 'equals on an output'],
+    ['an output that is on and off at one value', DETECTORS, [['off: 0x0200, readOn: 1, readOff: 0', 'off: 0x0100']], 'lanes[0].barrier.open.write', 'one value for on and off'],
+    ['a register set to two values', DETECTORS, [['setup: [{address: 8, value: 10}]', 'setup: [{address: 8, value: 10}, {address: 8, value: 20}]']], 'devices[0].units[0].setup[1].address', '8 a second time'],
+    ['a number on a line of text', DETECTORS, [['closing: {device: detector, line: L1}', 'closing: {device: detector, line: 1}']], 'lanes[0].inputs.closing.line', '1'],
+    ['a unit on a line of text', DETECTORS, [['closing: {device: detector, line: L1}', 'closing: {device: detector, line: L1, unit: 1}']], 'lanes[0].inputs.closing.unit', 'unit on a line of driver line'],
+    ['an output without texts', DETECTORS, [['device: detector, line: lamp-green', 'device: detector, line: lamp-blue']], 'lanes[0].barrier.greenLight.line', '"lamp-blue"'],
+    ['a name twice', DETECTORS, [['- name: lamp-red', '- name: lamp-green']], 'devices[1].outputs[1].name', '"lamp-green" a second time'],
+    ['one text for on and off', DETECTORS, [['off: "LAMP G0"', 'off: "LAMP G1"']], 'devices[1].outputs[0].off', 'the text of on'],
+    ['one answer for on and off', DETECTORS, [['answer: {on: "G=1", off: "G=0"}', 'answer: {on: "G=1", off: "G=1"}']], 'devices[1].outputs[0].answer.off', 'the answer of on'],
+    ['a pulse without its time', DETECTORS, [['off: "LAMP G0"', 'off: "LAMP G0"\n        pulse: "LAMP GP"']], 'devices[1].outputs[0].pulse', '"LAMP GP"'],
+    ['an input that is never off', DETECTORS, [['        off: ["B1=CLEAR"]\n', '']], 'devices[1].inputs[0].off', 'nothing'],
+    ['a text with two meanings', DETECTORS, [['off: ["B1=CLEAR"]', 'off: ["B1=CUT"]']], 'devices[1].inputs[0].off', '"B1=CUT" a second time'],
+    ['silence before the next question', DETECTORS, [['silenceMs: 2000', 'silenceMs: 2000\n    poll: {send: "S?", everyMs: 1500}']], 'devices[1].silenceMs', '2000'],
+    ['a bus and a line of text on one port', DETECTORS, [['/dev/serial/by-id/usb-Arduino__www.arduino.cc__0043_95036303235351F0A1B2-if00', '/dev/serial/by-id/usb-1a86_USB_Serial-if00-port0']], 'devices[1].path', 'usb-1a86'],
     ['two boards of one address', MODBUS, [['{unit: 12, profile', '{unit: 11, profile']], 'devices[0].units[2].unit', '11 a second time'],
     ['two buses on one port', MODBUS, [['cameras:\n', '  - id: more\n    driver: modbus\n    path: /dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A50285BI-if00-port0\n    units: [{unit: 1}]\ncameras:\n']], 'devices[1].path', 'usb-FTDI'],
     ['a unit on a GPIO line', PI, [['line: 17, activeLow: true}', 'line: 17, unit: 1}']], 'lanes[0].barrier.open.unit', 'unit on a line of driver onoff'],
@@ -225,6 +250,17 @@ describe('what no single key shows', () => {
     expect(checkConfig(broken(PI, ['  visitors:\n', `  visitors:\n${pass}`]))).toEqual([]);
     expect(MODBUS.match(/fire: \{device: bus, unit: 1, line: 7\}/gu)).toHaveLength(2);
     expect(checkConfig(MODBUS)).toEqual([]);
+  });
+});
+
+describe('hints', () => {
+  it('a port by a name that may go to another adapter is no fault, but named', () => {
+    const text = broken(MODBUS, [/path: .*\n/u, 'path: /dev/ttyUSB0\n']);
+    expect(checkConfig(text)).toEqual([]);
+    expect(configHints(text)).toMatchObject([{ path: 'devices[0].path', found: '/dev/ttyUSB0' }]);
+    expect(formatHints(configHints(text), 'gate.yaml')).toContain('ls /dev/serial/by-id');
+    expect(configHints(MODBUS)).toEqual([]);
+    expect(formatHints([], 'gate.yaml')).toBe('');
   });
 });
 

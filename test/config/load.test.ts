@@ -148,7 +148,7 @@ describe('explaining', () => {
       expect(key.type, key.path).not.toBe('');
     }
     expect(keys).toContainEqual({ path: 'lanes[].barrier.pulseMs', type: 'whole number, 100 to 2000', required: false, default: '400', description: 'length of the open, close and stop contact', example: null });
-    expect(keys).toContainEqual(expect.objectContaining({ path: 'devices[driver=modbus].units[].profile', type: 'one of generic, waveshare-relay, procon-ld120', default: 'generic' }));
+    expect(keys).toContainEqual(expect.objectContaining({ path: 'devices[driver=modbus].units[].profile', type: 'one of generic, waveshare-relay, procon-ld120, lc-modbus-8r', default: 'generic' }));
     expect(keys).toContainEqual(expect.objectContaining({ path: 'access.outside[policy=admit-for-hours].hours', type: 'number, 0.25 to 72', required: true, example: '2' }));
     expect(keys).toContainEqual(expect.objectContaining({ path: 'uplink.broker.url', required: true }));
     expect(keys).toContainEqual(expect.objectContaining({ path: 'site.timezone', default: 'Asia/Shanghai', required: false }));

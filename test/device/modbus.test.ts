@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { symlinkSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog, type SignalState } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
-import { createDevice, releaseAll, type Device, type ModbusUnitOptions } from '../../src/device/index.js';
+import { createDevice, releaseAll, type Device, type ModbusUnitOptions, type Traffic } from '../../src/device/index.js';
 import { deviceContract } from '../support/device-contract.js';
 import { ModbusTestBus, type CoilEvent } from '../support/modbus-bus.js';
 import { until } from '../support/until.js';
@@ -32,9 +34,9 @@ describe('Modbus RTU over a pty pair, against units written from the specificati
     await bus.close();
   });
 
-  function make(): Device {
+  function make(boards = units, path = bus.path): Device {
     const device = createDevice(
-      { id: 'bus', driver: 'modbus', path: bus.path, baudRate: 9_600, parity: 'none', stopBits: 1, pollMs: 20, timeoutMs: 100, units },
+      { id: 'bus', driver: 'modbus', path, baudRate: 9_600, parity: 'none', stopBits: 1, pollMs: 20, timeoutMs: 100, units: boards },
       systemClock,
       silentLog,
     );
@@ -56,7 +58,7 @@ describe('Modbus RTU over a pty pair, against units written from the specificati
     const open = device.output({ device: 'bus', unit: 2, line: 0 });
     await device.start();
     expect([beam.state(), button.state(), loop.state(), open.state()]).toEqual(['on', 'on', 'fault', 'off']);
-    expect(device.health()).toEqual({ state: 'ok' });
+    expect(device.health()).toMatchObject({ state: 'ok', detail: expect.stringContaining('loop fault') });
     expect(bus.events).toEqual([]);
   });
 
@@ -165,13 +167,21 @@ describe('Modbus RTU over a pty pair, against units written from the specificati
     await device.start();
     bus.fault(1, { deaf: true });
     await until(() => beam.state() === 'unknown', { what: 'the silence to be noticed' });
-    await until(() => device.health().state === 'lost', { what: 'the health' });
+    await until(() => device.health().detail !== undefined, { what: 'the health' });
+    // One dead board is no dead bus: the detail says which.
+    expect(device.health().state).toBe('ok');
     expect(device.health().detail).toContain('Unit 1');
+    expect(device.health().detail).not.toContain('Unit 3');
+    expect((device.units?.() ?? []).map(({ unit, state }) => [unit, state])).toEqual([[1, 'lost'], [2, 'starting'], [3, 'ok']]);
     await expect(open.pulse(400)).rejects.toThrow('DEVICE_TIMEOUT');
     bus.setInput(3, 1, true);
     await until(() => loop.state() === 'on', { timeoutMs: 1_000, what: 'the other unit' });
     bus.fault(1, {});
-    await until(() => beam.state() === 'off' && device.health().state === 'ok', { what: 'the recovery' });
+    await until(() => beam.state() === 'off' && device.health().detail === undefined, { what: 'the recovery' });
+    const [relays] = device.units?.() ?? [];
+    expect(relays).toMatchObject({ unit: 1, profile: 'waveshare-relay', state: 'ok' });
+    expect(relays?.failed).toBeGreaterThanOrEqual(2);
+    expect(relays?.roundTripMs).toBeGreaterThan(0);
     // The pulse was refused, so it must not come late.
     expect(levels(1, 0)).not.toContain(1);
   });
@@ -239,6 +249,7 @@ describe('Modbus RTU over a pty pair, against units written from the specificati
     expect(loop.state()).toBe('unknown');
     await bus.plug();
     await until(() => loop.state() === 'off', { timeoutMs: 10_000, what: 'the adapter' });
+    await until(() => device.health().state === 'ok', { what: 'the health' });
     expect(device.health()).toEqual({ state: 'ok' });
   });
 
@@ -248,6 +259,162 @@ describe('Modbus RTU over a pty pair, against units written from the specificati
     await device.start();
     expect(far.state()).toBe('unknown');
     expect(device.health().detail).toContain('no such address');
+  });
+
+  it('tells a technician what an LD120 says of its loop, and how many vehicles it counted', async () => {
+    bus.setRegister(3, 'holding', 9, 1);
+    bus.setRegister(3, 'holding', 10, 5);
+    const device = make();
+    const loop = device.input({ device: 'bus', unit: 3, line: 'loop' });
+    await device.start();
+    await until(() => device.lines()[0]?.raw === 'fault 0, detect 0, open 0, short 0, count 65541', { what: 'the count' });
+    bus.setInput(3, 0, true);
+    bus.setInput(3, 4, true);
+    await until(() => loop.state() === 'fault', { what: 'the fault' });
+    expect(device.health()).toMatchObject({ state: 'ok' });
+    expect(device.health().detail).toContain('open circuit');
+    expect(device.units?.()[2]?.detail).toContain('open circuit');
+    expect(device.lines()[0]?.raw).toContain('fault 1, detect 0, open 1');
+    bus.setInput(3, 0, false);
+    bus.setInput(3, 4, false);
+    await until(() => loop.state() === 'off' && device.health().detail === undefined, { what: 'the repair' });
+  });
+
+  it('believes nothing of a board that is no LD120 although the configuration says so', async () => {
+    bus.addLd120(3, 17);
+    bus.setInput(3, 1, true);
+    const device = make();
+    const loop = device.input({ device: 'bus', unit: 3, line: 'loop' });
+    const beam = device.input({ device: 'bus', unit: 1, line: 0 });
+    await device.start();
+    expect([loop.state(), beam.state()]).toEqual(['unknown', 'off']);
+    expect(device.units?.()[2]).toMatchObject({ state: 'lost' });
+    expect(device.health().detail).toContain('no LD120');
+    // Whoever puts the right one in has not to start anything anew.
+    bus.fault(3, { deaf: true });
+    await until(() => device.health().detail?.includes('did not answer') === true, { what: 'the loss' });
+    bus.addLd120(3);
+    await until(() => loop.state() === 'off' && device.health().detail === undefined, { what: 'the right board' });
+  });
+
+  it('reads bits and values of registers, and the frequency of a loop', async () => {
+    bus.setRegister(2, 'input', 5, 0b0100);
+    bus.setRegister(2, 'holding', 20, 0);
+    bus.setRegister(2, 'input', 30, 1);
+    bus.setRegister(2, 'input', 31, 4_464);
+    const device = make();
+    const contact = device.input({ device: 'bus', unit: 2, table: 'input', line: 5, bit: 2, frequency: { table: 'input', line: 30, words: 2, scaleHz: 0.5 } });
+    const person = device.input({ device: 'bus', unit: 2, table: 'holding', line: 20, equals: [1], faultValues: [255] });
+    const vehicle = device.input({ device: 'bus', unit: 2, table: 'holding', line: 20, equals: [2], faultValues: [255] });
+    await device.start();
+    expect([contact.state(), person.state(), vehicle.state()]).toEqual(['on', 'off', 'off']);
+    await until(() => contact.frequencyHz?.() === 35_000, { what: 'the frequency' });
+    expect(device.lines()[0]).toMatchObject({ raw: '0x0004', frequencyHz: 35_000 });
+    bus.setRegister(2, 'holding', 20, 2);
+    await until(() => vehicle.state() === 'on', { what: 'the vehicle' });
+    expect(person.state()).toBe('off');
+    bus.setRegister(2, 'holding', 20, 255);
+    await until(() => person.state() === 'fault' && vehicle.state() === 'fault', { what: 'the fault of the radar' });
+  });
+
+  it('moves contacts that are bits or values of holding registers', async () => {
+    bus.setRegister(2, 'holding', 1, 0x0200);
+    bus.setRegister(2, 'holding', 2, 0b0101_0000);
+    const device = make();
+    const open = device.output({ device: 'bus', unit: 2, table: 'holding', line: 1, write: { on: 0x0100, off: 0x0200 } });
+    const light = device.output({ device: 'bus', unit: 2, table: 'holding', line: 2, bit: 1 });
+    await device.start();
+    expect([open.state(), light.state()]).toEqual(['off', 'off']);
+    await open.pulse(150);
+    await light.hold();
+    await until(() => open.state() === 'off', { what: 'the end of the pulse' });
+    await light.release();
+    expect(bus.registerEvents.filter(({ address }) => address === 1).map(({ value }) => value)).toEqual([0x0100, 0x0200]);
+    // The neighbours of a bit stay as they are.
+    expect(bus.registerEvents.filter(({ address }) => address === 2).map(({ value }) => value)).toEqual([0b0101_0010, 0b0101_0000]);
+  });
+
+  it('says which relays a Waveshare board moves by itself, and sets what the configuration asks for', async () => {
+    for (const mode of [0, 1, 2]) bus.setRegister(1, 'holding', 0x1000 + mode, mode === 2 ? 1 : 0);
+    bus.setRegister(2, 'holding', 8, 0);
+    const device = make([{ unit: 1, profile: 'waveshare-relay' }, { unit: 2, profile: 'generic', setup: [{ address: 8, value: 10 }] }]);
+    device.output({ device: 'bus', unit: 1, line: 0 });
+    device.output({ device: 'bus', unit: 1, line: 2 });
+    device.input({ device: 'bus', unit: 2, line: 0 });
+    await device.start();
+    expect(device.health().state).toBe('ok');
+    expect(device.health().detail).toContain('drive relay 2');
+    await until(() => bus.registerEvents.length > 0, { what: 'the setting' });
+    await until(async () => (await bus.report(2)).reads > 5, { what: 'more readings' });
+    // Once is enough: such registers live in a memory that wears out.
+    expect(bus.registerEvents).toEqual([{ unit: 2, address: 8, value: 10 }]);
+    // A board that was without power is set again.
+    bus.fault(2, { deaf: true });
+    await until(() => device.units?.()[1]?.state === 'lost', { what: 'the loss' });
+    bus.setRegister(2, 'holding', 8, 0);
+    bus.fault(2, {});
+    await until(() => bus.registerEvents.length === 2, { what: 'the setting again' });
+  });
+
+  it('asks an LC-Modbus board for all of its lines, and lets it time a pulse where told to', async () => {
+    bus.addUnit(4, { block: 8 });
+    for (const register of [13, 14]) bus.setRegister(4, 'holding', register, 0);
+    const device = make([{ unit: 4, profile: 'lc-modbus-8r', pulses: 'board' }]);
+    const loop = device.input({ device: 'bus', line: 3 });
+    const open = device.output({ device: 'bus', line: 2 });
+    await device.start();
+    expect([loop.state(), open.state(), open.timesPulses]).toEqual(['off', 'off', true]);
+    bus.setInput(4, 3, true);
+    await until(() => loop.state() === 'on', { what: 'the loop' });
+    await open.pulse(450);
+    expect(bus.registerEvents).toEqual([{ unit: 4, address: 13, value: 4 }, { unit: 4, address: 14, value: 5 }]);
+  });
+
+  it('hands raw traffic to whoever asks, with times, and only as long', async () => {
+    const device = make();
+    device.input({ device: 'bus', unit: 2, line: 0 });
+    const traffic: Traffic[] = [];
+    const stopListening = device.onTraffic?.((bytes) => traffic.push(bytes));
+    await device.start();
+    await until(() => traffic.length > 4, { what: 'the traffic' });
+    stopListening?.();
+    const heard = traffic.length;
+    const { reads } = await bus.report(2);
+    await until(async () => (await bus.report(2)).reads > reads + 3, { what: 'more readings' });
+    expect(traffic.length).toBe(heard);
+    expect(traffic[0]).toMatchObject({ direction: 'sent' });
+    // Read discrete input 0 of unit 2, as the specification writes it.
+    expect(Buffer.from(traffic[0]?.bytes ?? []).toString('hex')).toBe('020200000001b9f9');
+    expect(traffic.some(({ direction }) => direction === 'received')).toBe(true);
+    const times = traffic.map(({ atMs }) => atMs);
+    expect([...times].sort((one, other) => one - other)).toEqual(times);
+  });
+
+  it('follows its path to another adapter, even where the old one says nothing of having been pulled', async () => {
+    const other = new ModbusTestBus();
+    other.addUnit(2);
+    other.setInput(2, 0, true);
+    await other.plug();
+    const byId = join(bus.folder, 'by-id');
+    symlinkSync(bus.path, byId);
+    const device = make([{ unit: 2, profile: 'generic' }], byId);
+    const beam = device.input({ device: 'bus', line: 0 });
+    const open = device.output({ device: 'bus', line: 0 });
+    await device.start();
+    expect(beam.state()).toBe('off');
+    other.setInput(2, 0, true);
+    const seen: SignalState[] = [];
+    beam.onChange((change) => seen.push(change.state));
+    unlinkSync(byId);
+    await until(() => device.health().state === 'lost', { what: 'the loss' });
+    expect(device.health().detail).toContain('unplugged');
+    await expect(open.pulse(400)).rejects.toThrow('DEVICE_LOST');
+    symlinkSync(other.path, byId);
+    await until(() => beam.state() === 'on', { timeoutMs: 10_000, what: 'the other adapter' });
+    expect(seen).toEqual(['unknown', 'on']);
+    expect(other.events).toEqual([]);
+    await device.stop();
+    await other.close();
   });
 
   it('refuses lines that cannot be, before anything starts', () => {

@@ -165,9 +165,9 @@ export class SharedBus {
     return this.#portFault;
   }
 
-  /** True once everything was read, or found unreadable, since the port was opened. */
+  /** True once everything that lines hang on was read, or found unreadable, since the port was opened. */
   get settled(): boolean {
-    return this.#polls.every((poll) => poll.tried);
+    return this.#polls.every((poll) => poll.tried || !poll.group.required);
   }
 
   /** @throws GateError `DEVICE_LINE_INVALID` where there is no such unit */
@@ -232,7 +232,7 @@ export class SharedBus {
       const polls = this.#polls.filter((poll) => poll.unit === unit);
       const faults = [...new Set(polls.flatMap((poll) => (poll.fault === undefined || !poll.group.told ? [] : [poll.fault])))];
       const lost = unit.lost || (this.#portFault !== undefined && this.#running);
-      const starting = !polls.every((poll) => poll.tried) || unit.answered === 0 || !this.#running;
+      const starting = !polls.every((poll) => poll.tried || !poll.group.required) || unit.answered === 0 || !this.#running;
       const { answered, failed, roundTripMs } = unit;
       return { unit: unit.unit, state: lost ? 'lost' : starting ? 'starting' : 'ok', faults, answered, failed, roundTripMs };
     });
