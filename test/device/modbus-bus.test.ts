@@ -6,7 +6,7 @@ import type { ModbusClient } from '../../src/device/modbus/client.js';
 /** A bus where a request takes 30 ms, as at 9600 baud with a USB adapter; dead units take the whole time-out. */
 class SlowBus implements ModbusClient {
   readonly dead = new Set<number>();
-  readonly log: { readonly unit: number; readonly what: 'read' | 'write' | 'pulse'; readonly atMs: number }[] = [];
+  readonly log: { readonly unit: number; readonly what: 'read' | 'write' | 'pulse'; readonly atMs: number; readonly address?: number }[] = [];
   readonly coils = new Set<string>();
   lose: (reason: string) => void = () => undefined;
   readonly #clock: ManualClock;
@@ -26,7 +26,7 @@ class SlowBus implements ModbusClient {
   }
 
   async read(unit: number, table: string, address: number, count: number, timeoutMs: number): Promise<readonly number[]> {
-    await this.#request(unit, 'read', timeoutMs);
+    await this.#request(unit, 'read', timeoutMs, address);
     return Array.from({ length: count }, (_, index) => Number(table === 'coil' && this.coils.has(`${unit}/${address + index}`)));
   }
 
@@ -48,10 +48,10 @@ class SlowBus implements ModbusClient {
     return this.#request(unit, 'pulse', timeoutMs);
   }
 
-  async #request(unit: number, what: 'read' | 'write' | 'pulse', timeoutMs: number): Promise<void> {
+  async #request(unit: number, what: 'read' | 'write' | 'pulse', timeoutMs: number, address = 0): Promise<void> {
     if (this.#busy) throw new Error('two requests at once on a half-duplex bus');
     this.#busy = true;
-    this.log.push({ unit, what, atMs: this.#clock.monoMs() });
+    this.log.push({ unit, what, address, atMs: this.#clock.monoMs() });
     const dead = this.dead.has(unit);
     await new Promise<void>((resolve) => {
       this.#clock.after(dead ? timeoutMs : 30, resolve);
@@ -61,10 +61,10 @@ class SlowBus implements ModbusClient {
   }
 }
 
-function make(pollMs = 50): { clock: ManualClock; bus: SlowBus; device: ModbusDevice } {
+function make(pollMs = 50, profile: 'generic' | 'waveshare-relay' = 'generic'): { clock: ManualClock; bus: SlowBus; device: ModbusDevice } {
   const clock = new ManualClock();
   const bus = new SlowBus(clock);
-  const units = [1, 2, 3, 4].map((unit) => ({ unit, profile: 'generic' }) as const);
+  const units = [1, 2, 3, 4].map((unit) => ({ unit, profile }));
   const options = { id: 'bus', path: '/dev/none', baudRate: 9_600, parity: 'none', stopBits: 1, pollMs, timeoutMs: 200, units } as const;
   return { clock, bus, device: new ModbusDevice(options, clock, silentLog, bus) };
 }
@@ -112,6 +112,68 @@ describe('sharing a slow bus', () => {
     await clock.advanceAsync(2_500);
     expect(inputs[2]?.state()).toBe('off');
     expect(device.health()).toEqual({ state: 'ok' });
+  });
+
+  it('a dead relay board with everything on it costs three living units little, and none of them looks lost', async () => {
+    // 9600 baud: a reading takes 30 ms, so three units with one group each are read about 11 times a second at best.
+    const rate = async (dead: boolean): Promise<number> => {
+      const { clock, bus, device } = make(50);
+      for (const unit of [1, 2, 3]) device.input({ device: 'bus', unit, line: 0 });
+      for (const line of [0, 100]) device.input({ device: 'bus', unit: 4, line });
+      device.input({ device: 'bus', unit: 4, line: 0, table: 'holding', bit: 0 });
+      const outputs = [0, 1, 2, 3, 40].map((line) => device.output({ device: 'bus', unit: 4, line }));
+      await start(device, clock);
+      const seen: SignalState[] = [];
+      const living = device.units().slice(0, 3).map(({ unit }) => unit);
+      if (dead) {
+        bus.dead.add(4);
+        // Every output of the dead board waits to be switched off.
+        for (const output of outputs) output.release().catch(() => undefined);
+        await clock.advanceAsync(5_000);
+        device.onHealth(({ state }) => seen.push(state === 'lost' ? 'fault' : 'on'));
+        expect(device.units().map(({ state }) => state)).toEqual(['ok', 'ok', 'ok', 'lost']);
+        expect(device.health()).toMatchObject({ state: 'ok', detail: 'DEVICE_TIMEOUT: Unit 4 did not answer.' });
+      }
+      bus.log.splice(0);
+      await clock.advanceAsync(20_000);
+      expect(seen).not.toContain('fault');
+      const counts = living.map((unit) => bus.log.filter((entry) => entry.unit === unit && entry.what === 'read').length);
+      expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+      return Math.min(...counts);
+    };
+    const [undisturbed, beside] = [await rate(false), await rate(true)];
+    expect(beside).toBeGreaterThan(0.85 * undisturbed);
+  });
+
+  it('never takes a late answer to one question for the answer to another', async () => {
+    const { clock, bus, device } = make();
+    device.input({ device: 'bus', unit: 1, line: 0 });
+    device.input({ device: 'bus', unit: 1, line: 100 });
+    await start(device, clock);
+    bus.dead.add(1);
+    await clock.advanceAsync(250);
+    bus.dead.delete(1);
+    const missed = bus.log.findLast((entry) => entry.unit === 1);
+    bus.log.splice(0);
+    await clock.advanceAsync(3_000);
+    const next = bus.log.find((entry) => entry.address !== missed?.address);
+    const before = bus.log.filter((entry) => entry.atMs < (next?.atMs ?? 0)).at(-1) ?? missed;
+    // Whatever still comes for the first has come before the other is asked for.
+    expect((next?.atMs ?? 0) - (before?.atMs ?? Infinity)).toBeGreaterThanOrEqual(2 * 200);
+  });
+
+  it('does not repeat a pulse the board may have timed already', async () => {
+    const { clock, bus, device } = make(50, 'waveshare-relay');
+    const open = device.output({ device: 'bus', unit: 1, line: 0 });
+    await start(device, clock);
+    bus.dead.add(1);
+    bus.log.splice(0);
+    const order = open.pulse(200);
+    const outcome = Promise.allSettled([order]);
+    await clock.advanceAsync(3_000);
+    expect((await outcome)[0].status).toBe('rejected');
+    const pulses = bus.log.filter((entry) => entry.what === 'pulse');
+    expect((pulses.at(-1)?.atMs ?? 0) - (pulses[0]?.atMs ?? 0)).toBeLessThan(200);
   });
 
   it('sends an order before any waiting reading, at most one request late', async () => {

@@ -1,11 +1,9 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { PtyPair } from './pty-pair.js';
 import { until } from './until.js';
 
 const reportSchema = z.object({ coils: z.array(z.number()), holding: z.record(z.string(), z.number()), reads: z.number(), requests: z.number() });
@@ -42,24 +40,22 @@ export interface UnitFault {
 
 /** A serial bus of two pseudo terminals with independent Modbus units at the far end. */
 export class ModbusTestBus {
-  readonly folder = mkdtempSync(join(tmpdir(), 'laurel-modbus-'));
+  readonly #pair = new PtyPair();
+  readonly folder = this.#pair.folder;
   /** The gate's end. */
-  readonly path = join(this.folder, 'gate');
+  readonly path = this.#pair.near;
   readonly events: CoilEvent[] = [];
   /** Registers that were written, in order. */
   readonly registerEvents: { readonly unit: number; readonly address: number; readonly value: number }[] = [];
   readonly #units: object[] = [];
-  #cable: ChildProcessWithoutNullStreams | undefined;
   #peer: ChildProcessWithoutNullStreams | undefined;
   #ready = false;
   #report: Readonly<Record<string, UnitWitness>> | undefined;
 
   /** Plugs the cable in: the port appears and the units listen. */
   async plug(): Promise<void> {
-    const far = join(this.folder, 'board');
-    this.#cable = spawn('socat', [`PTY,link=${this.path},raw,echo=0`, `PTY,link=${far},raw,echo=0`]);
-    await until(() => existsSync(this.path) && existsSync(far), { what: 'the pty pair' });
-    this.#peer = spawn('/usr/bin/python3', [fileURLToPath(new URL('./modbus-peer.py', import.meta.url)), far]);
+    await this.#pair.plug();
+    this.#peer = spawn('/usr/bin/python3', [fileURLToPath(new URL('./modbus-peer.py', import.meta.url)), this.#pair.far]);
     this.#peer.stderr.on('data', (chunk: Buffer) => console.error(chunk.toString()));
     this.#ready = false;
     createInterface(this.#peer.stdout).on('line', (line) => this.#take(line));
@@ -69,20 +65,18 @@ export class ModbusTestBus {
 
   /** Pulls the adapter: the port vanishes. */
   async unplug(): Promise<void> {
-    const cable = this.#cable;
     const peer = this.#peer;
-    this.#cable = undefined;
     this.#peer = undefined;
-    for (const child of [peer, cable]) {
-      if (child === undefined || child.exitCode !== null) continue;
-      child.kill('SIGTERM');
-      await once(child, 'exit');
+    if (peer !== undefined && peer.exitCode === null) {
+      peer.kill('SIGTERM');
+      await once(peer, 'exit');
     }
+    await this.#pair.unplug();
   }
 
   async close(): Promise<void> {
     await this.unplug();
-    rmSync(this.folder, { recursive: true, force: true });
+    await this.#pair.close();
   }
 
   addUnit(unit: number, more: { coils?: number; inputs?: number; timer?: boolean; block?: number } = {}): void {

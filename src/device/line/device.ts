@@ -105,10 +105,13 @@ export class LineDevice implements Device {
     this.#polled = true;
     const ready = new Promise<void>((resolve) => (this.#ready = resolve));
     this.#armSilence();
+    // An input the device never speaks of must not hold up the rest.
+    const limit = this.#clock.after(this.#options.silenceMs, () => this.#settle());
     await this.#bus.start();
     this.#follow();
-    if (!this.#expects) this.#settle();
+    if (!this.#expects || !this.#bus.connected) this.#settle();
     await ready;
+    limit.cancel();
     this.#tellHealth();
   }
 
