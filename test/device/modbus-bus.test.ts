@@ -115,13 +115,12 @@ describe('sharing a slow bus', () => {
   });
 
   it('a dead relay board with everything on it costs three living units little, and none of them looks lost', async () => {
-    // 9600 baud: a reading takes 30 ms, so three units with one group each are read about 11 times a second at best.
     const rate = async (dead: boolean): Promise<number> => {
       const { clock, bus, device } = make(50);
       for (const unit of [1, 2, 3]) device.input({ device: 'bus', unit, line: 0 });
-      for (const line of [0, 100]) device.input({ device: 'bus', unit: 4, line });
-      device.input({ device: 'bus', unit: 4, line: 0, table: 'holding', bit: 0 });
-      const outputs = [0, 1, 2, 3, 40].map((line) => device.output({ device: 'bus', unit: 4, line }));
+      if (dead) for (const line of [0, 100]) device.input({ device: 'bus', unit: 4, line });
+      if (dead) device.input({ device: 'bus', unit: 4, line: 0, table: 'holding', bit: 0 });
+      const outputs = (dead ? [0, 1, 2, 3, 40] : []).map((line) => device.output({ device: 'bus', unit: 4, line }));
       await start(device, clock);
       const seen: SignalState[] = [];
       const living = device.units().slice(0, 3).map(({ unit }) => unit);

@@ -58,7 +58,8 @@ describe('Modbus RTU over a pty pair, against units written from the specificati
     const open = device.output({ device: 'bus', unit: 2, line: 0 });
     await device.start();
     expect([beam.state(), button.state(), loop.state(), open.state()]).toEqual(['on', 'on', 'fault', 'off']);
-    expect(device.health()).toMatchObject({ state: 'ok', detail: expect.stringContaining('loop fault') });
+    expect(device.health().state).toBe('ok');
+    expect(device.health().detail).toContain('loop fault');
     expect(bus.events).toEqual([]);
   });
 

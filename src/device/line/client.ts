@@ -59,9 +59,10 @@ export class LineClient implements BusPort {
    * @throws GateError `DEVICE_LOST`
    */
   async say(text: string): Promise<void> {
-    if (this.#connection === undefined) throw portLost(this.#wire.path, 'it is not open');
-    await this.#connection.writeOut(Buffer.from(`${withChecksum(text, this.#wire.checksum)}${ends[this.#wire.lineEnd]}`, 'latin1'));
-    if (this.#connection === undefined) throw portLost(this.#wire.path, 'it was lost');
+    const connection = this.#connection;
+    if (connection === undefined) throw portLost(this.#wire.path, 'it is not open');
+    await connection.writeOut(Buffer.from(`${withChecksum(text, this.#wire.checksum)}${ends[this.#wire.lineEnd]}`, 'latin1'));
+    if (!connection.isOpen) throw portLost(this.#wire.path, 'it was lost');
   }
 
   /**

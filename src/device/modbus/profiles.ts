@@ -13,9 +13,9 @@ export interface InputMap {
   /** Protocol addresses (0 for the first), ascending. */
   readonly addresses: readonly number[];
   /** Values in the order of `addresses`, bits as 0 and 1; one that is missing is not known. */
-  decode(values: readonly (number | undefined)[]): SignalState;
+  readonly decode: (values: readonly (number | undefined)[]) => SignalState;
   /** The same for a technician. */
-  raw(values: readonly (number | undefined)[]): string;
+  readonly raw: (values: readonly (number | undefined)[]) => string;
   /** Trouble the values tell of, and what to do. */
   trouble?(values: readonly (number | undefined)[]): string | undefined;
   /** Figures beside the level, read now and then. */
@@ -43,7 +43,7 @@ export interface OutputMap {
   /** What it reads back as; undefined where the value is neither. */
   active(value: number): boolean | undefined;
   /** Where the board times pulses itself. */
-  timedPulse?(client: ModbusClient, unit: number): TimedPulse;
+  readonly timedPulse?: (client: ModbusClient, unit: number) => TimedPulse;
 }
 
 /** Something a unit is asked when it is first heard, to find out what it is and how it is set. */
@@ -67,9 +67,9 @@ export interface ModbusProfile {
   /** Who times pulses where the configuration says nothing. */
   readonly pulses: 'board' | 'gateway';
   /** @throws GateError `DEVICE_LINE_INVALID` */
-  input(ref: LineRef): InputMap;
+  readonly input: (ref: LineRef) => InputMap;
   /** @throws GateError `DEVICE_LINE_INVALID` */
-  output(ref: LineRef, pulses: 'board' | 'gateway'): OutputMap;
+  readonly output: (ref: LineRef, pulses: 'board' | 'gateway') => OutputMap;
   /** @param outputs addresses of the outputs in use */
   checks(outputs: readonly number[]): readonly UnitCheck[];
 }
