@@ -161,6 +161,22 @@ describe('sharing a slow bus', () => {
     expect((next?.atMs ?? 0) - (before?.atMs ?? Infinity)).toBeGreaterThanOrEqual(2 * 200);
   });
 
+  it('one missed answer leaves no line of the unit unread, however much else is read of it', async () => {
+    const { clock, bus, device } = make(20);
+    const inputs = [0, 100, 200].map((line) => device.input({ device: 'bus', unit: 1, line }));
+    for (const line of [0, 100]) device.input({ device: 'bus', unit: 1, line, table: 'holding', bit: 0 });
+    device.output({ device: 'bus', unit: 1, line: 0 });
+    await start(device, clock);
+    bus.dead.add(1);
+    await clock.advanceAsync(600);
+    bus.dead.delete(1);
+    await clock.advanceAsync(4_000);
+    expect(inputs.map((input) => input.state())).toEqual(['off', 'off', 'off']);
+    bus.log.splice(0);
+    await clock.advanceAsync(4_000);
+    for (const address of [0, 100, 200]) expect(bus.log.filter((entry) => entry.what === 'read' && entry.address === address).length).toBeGreaterThan(10);
+  });
+
   it('does not repeat a pulse the board may have timed already', async () => {
     const { clock, bus, device } = make(50, 'waveshare-relay');
     const open = device.output({ device: 'bus', unit: 1, line: 0 });

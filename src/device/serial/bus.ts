@@ -74,6 +74,11 @@ interface Unit extends BusUnit {
   notBeforeMs: number;
   /** Of a lost unit's next slot: an order that must come true goes first, next time a reading. */
   ordersTurn: boolean;
+  readonly kinds: Map<string, Kind>;
+}
+
+/** Readings of one unit whose answers look alike. */
+interface Kind {
   /** The group whose answer is overdue and may still come. */
   suspect: Poll | undefined;
   lastReadMs: number;
@@ -82,6 +87,7 @@ interface Unit extends BusUnit {
 interface Poll {
   readonly group: PollGroup;
   readonly unit: Unit;
+  readonly kind: Kind;
   dueMs: number;
   failures: number;
   tried: boolean;
@@ -150,8 +156,7 @@ export class SharedBus {
         lost: false,
         notBeforeMs: 0,
         ordersTurn: true,
-        suspect: undefined,
-        lastReadMs: Number.NEGATIVE_INFINITY,
+        kinds: new Map(),
       });
     }
   }
@@ -172,7 +177,10 @@ export class SharedBus {
 
   /** @throws GateError `DEVICE_LINE_INVALID` where there is no such unit */
   addGroup(group: PollGroup): void {
-    this.#polls.push({ group, unit: this.#unit(group.unit), dueMs: 0, failures: 0, tried: false, known: false, fault: undefined, stale: undefined });
+    const unit = this.#unit(group.unit);
+    const kind = unit.kinds.get(group.kind) ?? { suspect: undefined, lastReadMs: Number.NEGATIVE_INFINITY };
+    unit.kinds.set(group.kind, kind);
+    this.#polls.push({ group, unit, kind, dueMs: 0, failures: 0, tried: false, known: false, fault: undefined, stale: undefined });
   }
 
   /** Resolves once every group was read or is known to be unreadable, or the port does not open. */
@@ -205,7 +213,8 @@ export class SharedBus {
   /** Reads the groups of a unit and kind soon, e.g. after a board's own timer ran out; also those read only once. */
   readSoon(unit: number, kind: string): void {
     for (const poll of this.#polls) {
-      if (poll.group.unit === unit && poll.group.kind === kind) poll.dueMs = Math.min(poll.dueMs, this.#clock.monoMs());
+      const suspected = poll.kind.suspect === poll;
+      if (poll.group.unit === unit && poll.group.kind === kind && !suspected) poll.dueMs = Math.min(poll.dueMs, this.#clock.monoMs());
     }
     this.#wakeUp();
   }
@@ -280,7 +289,10 @@ export class SharedBus {
     this.#connected = true;
     this.#portFault = undefined;
     this.#heardMs = nowMs;
-    for (const unit of this.#units.values()) Object.assign(unit, { silent: 0, lost: false, notBeforeMs: 0, suspect: undefined });
+    for (const unit of this.#units.values()) {
+      Object.assign(unit, { silent: 0, lost: false, notBeforeMs: 0 });
+      for (const kind of unit.kinds.values()) kind.suspect = undefined;
+    }
     for (const poll of this.#polls) Object.assign(poll, { dueMs: nowMs, failures: 0, tried: false });
     this.#events.onConnected();
     this.#events.onChange();
@@ -310,13 +322,13 @@ export class SharedBus {
 
   /**
    * An answer that is overdue may still come and pass for another's that looks alike. So only the same question is asked
-   * again at once; others of its kind wait until the unit had a rest.
+   * again at once; others of its kind wait until nothing of the kind was asked for a while.
    */
-  #pollDueMs({ group, unit, dueMs }: Poll): number {
+  #pollDueMs(poll: Poll): number {
+    const { group, unit, kind, dueMs } = poll;
     if (unit.lost && !group.required) return Number.MAX_SAFE_INTEGER;
-    const suspect = unit.suspect;
-    const held = suspect !== undefined && suspect.group !== group && suspect.group.kind === group.kind;
-    return Math.max(dueMs, unit.lost ? unit.notBeforeMs : 0, held ? unit.lastReadMs + restMs(unit) : 0);
+    const held = kind.suspect !== undefined && kind.suspect !== poll;
+    return Math.max(dueMs, unit.lost ? unit.notBeforeMs : 0, held ? kind.lastReadMs + restMs(unit) : 0);
   }
 
   #mostOverdue(): Poll | undefined {
@@ -370,10 +382,10 @@ export class SharedBus {
   }
 
   async #read(poll: Poll): Promise<void> {
-    const { group, unit } = poll;
+    const { group, unit, kind } = poll;
     const askedMs = this.#clock.monoMs();
-    if (unit.suspect !== undefined && askedMs - unit.lastReadMs >= restMs(unit)) unit.suspect = undefined;
-    unit.lastReadMs = askedMs;
+    if (kind.suspect !== undefined && askedMs - kind.lastReadMs >= restMs(unit)) kind.suspect = undefined;
+    kind.lastReadMs = askedMs;
     try {
       await group.read(unit.timeoutMs);
       const nowMs = this.#clock.monoMs();
@@ -381,15 +393,16 @@ export class SharedBus {
       poll.dueMs = group.everyMs === 'once' ? Number.MAX_SAFE_INTEGER : Math.max(nowMs, poll.dueMs + group.everyMs);
       Object.assign(poll, { failures: 0, tried: true, known: true, fault: undefined });
       this.#armStale(poll);
-      if (unit.suspect === poll) {
-        if (this.#hasAlike(poll)) poll.dueMs = Math.max(poll.dueMs, unit.lastReadMs + restMs(unit) + 1);
-        else unit.suspect = undefined;
+      if (kind.suspect === poll) {
+        // Its neighbours wait for the rest, so it must not keep on asking.
+        if (this.#polls.some((other) => other !== poll && other.kind === kind)) poll.dueMs = Math.max(poll.dueMs, kind.lastReadMs + restMs(unit) + 1);
+        else kind.suspect = undefined;
       }
     } catch (error) {
       if (!this.#isConnected()) return;
       const failure = asGateError(error);
       const nowMs = this.#clock.monoMs();
-      if (failure.code === 'DEVICE_TIMEOUT') unit.suspect = poll;
+      if (failure.code === 'DEVICE_TIMEOUT') kind.suspect = poll;
       poll.failures += 1;
       poll.dueMs = nowMs + (poll.failures < believedFailures ? 0 : backoffMs(poll.failures - believedFailures) * (group.required ? 1 : sideBackoff));
       this.#noAnswer(unit, failure, askedMs, group.required);
@@ -401,10 +414,6 @@ export class SharedBus {
       }
     }
     this.#events.onChange();
-  }
-
-  #hasAlike(poll: Poll): boolean {
-    return this.#polls.some((other) => other !== poll && other.unit === poll.unit && other.group.kind === poll.group.kind);
   }
 
   #answer(unit: Unit, askedMs: number): void {
