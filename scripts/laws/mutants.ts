@@ -72,7 +72,7 @@ async function test(directory: string): Promise<Omit<MutantResult, 'guard'>> {
   const report = join(directory, 'report.json');
   await rm(report, { force: true });
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const child = spawn(process.execPath, [vitest, 'run', 'test/lane', '--root', directory, '--bail', '1', '--reporter=json', `--outputFile=${report}`, '--maxWorkers', '1'], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [vitest, 'run', 'test/lane', '--root', directory, '--bail', '1', '--reporter=json', `--outputFile=${report}`, '--maxWorkers', '1', '--testTimeout', '600000'], { stdio: 'ignore' });
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', () => resolve());

@@ -188,7 +188,10 @@ export function inferBoard(step: Step, loopCleared: boolean): void {
     if (boom.closeCause !== null) journal(step, 'boom.closing', { cause: { ...boom.closeCause }, by: 'barrier' });
     beginMovement(step, 'down', 'inferred');
   } else if (boom.state === 'unknown' && limits(state).closed === null && step.nowMs >= sinceMs + settings.closeTimeMs + settings.settleMs) {
+    // Only a guess: it is no reason to order again at once what an output has just refused.
+    const { tries, retryAtMs } = boom;
     reached(step, 'closed');
+    patchBoom(step, { tries, retryAtMs });
   }
 }
 
@@ -228,14 +231,14 @@ export function outputFault(step: Step, input: Extract<LaneInput, { kind: 'outpu
   }
   patchBoom(step, { retryAtMs: again, tries: step.state.boom.tries + 1 });
   const { movement } = step.state.boom;
-  if (output === 'open' && action !== 'release' && movement?.direction === 'up') {
+  const key = output === 'open' && action !== 'release' ? (upReason(step.state)?.passage ?? firstClaim(step.state)?.key ?? null) : null;
+  if (key !== null) patchPassage(step, key, { pulsed: false });
+  if (output === 'open' && action !== 'release' && (movement?.direction === 'up' || holdDrive(step.state))) {
     // Not known to rise; where it was falling before, it may fall still. The order may have got through all the same, so the
     // dead time counts from the end of its pulse.
     patchContact(step, 'open', { mode: 'off', offSinceMs: Math.max(step.nowMs, step.state.boom.contacts.open.untilMs) });
     if (step.state.boom.reversal === null) rest(step, 'unknown');
     else mayFall(step);
-    const key = upReason(step.state)?.passage ?? null;
-    if (key !== null) patchPassage(step, key, { pulsed: false });
   }
   if (output === 'stop' && step.state.boom.state === 'stopped') mayFall(step);
   // A closing order may have got through all the same: watched as falling, but not believed closed.

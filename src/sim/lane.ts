@@ -213,12 +213,12 @@ export class SimLane {
     this.#overLong.delete(name);
     const lowers = name === 'close' ? energised : name === 'open' && !energised && this.spec.drive === 'hold-to-open' && this.spec.closing === 'gateway-closes';
     // A little slack: an edge that arrives in the same breath as the order cannot be acted on.
-    if (lowers && nowMs - this.#toldSince() > 60 && this.boom.position > 0.02 && !this.#hardwareFailures.has('gateway')) {
+    if (lowers && nowMs - this.#toldSince() > 60 && this.boom.position > 0.02 && !this.#hardwareFailures.has('gateway') && !this.#hardwareFailures.has('bus')) {
       this.#broken('S1', `boom ordered down (${name} contact) while a safety sensor was not clear`);
     }
     this.boom.setContact(name, energised, nowMs);
     for (const listener of this.#contactListeners) listener(name, energised);
-    const welded = this.#deaf('open') || this.#deaf('close');
+    const welded = this.#hardwareFailures.has('open') || this.#hardwareFailures.has('close');
     if (this.boom.contact('open') && this.boom.contact('close') && !welded) this.#broken('S2', 'open and close contacts on together');
   }
 
@@ -438,7 +438,8 @@ export class SimLane {
     if (!boom.movingDown || boom.movedBy !== 'gateway') return;
     const told = this.#toldSince();
     const knownForMs = nowMs - Math.max(told, this.#downRunStartMs, this.#hardwareWellSinceMs);
-    const late = told !== Number.POSITIVE_INFINITY && knownForMs > this.spec.deadTimeMs + reversalGraceMs;
+    // An arm that has been told to rise still sinks for a moment by its own weight.
+    const late = boom.target === 'closed' && told !== Number.POSITIVE_INFINITY && knownForMs > this.spec.deadTimeMs + reversalGraceMs;
     if (late && this.#hardwareFailures.size === 0 && !this.#toldInRun.has('S1')) {
       this.#toldInRun.add('S1');
       this.#broken('S1', 'kept closing although a safety sensor was not clear');
@@ -446,7 +447,7 @@ export class SimLane {
     const body = this.#bodyUnderArm();
     if (body === undefined) return;
     const toldBeforeRun = told < this.#downRunStartMs - 60;
-    if (this.#startedOver) this.#unsafe('started-down', body.id, nowMs, toldBeforeRun ? undefined : this.#excuse(knownForMs));
+    if (this.#startedOver) this.#unsafe('started-down', body.id, nowMs, toldBeforeRun && !this.#hardwareFailures.has('bus') ? undefined : this.#excuse(knownForMs));
     if (late) this.#unsafe('kept-closing', body.id, nowMs, this.#hardwareFailures.size > 0 ? 'hardware' : undefined);
     if (armHeightM(this.geometry, boom.position, body.acrossM) < body.heightM) {
       this.#unsafe('contact', body.id, nowMs, late ? (this.#hardwareFailures.size > 0 ? 'hardware' : undefined) : this.#excuse(knownForMs));

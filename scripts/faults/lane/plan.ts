@@ -132,6 +132,7 @@ const laneArbitrary: fc.Arbitrary<PlannedLane> = fc
     return {
       ...lane,
       // As the check of the wiring asks for.
+      softwareDeath: !pulses && lane.closing === 'gateway-closes' ? 'open' : lane.softwareDeath,
       closeContact: pulses && (lane.closing === 'gateway-closes' || closeContact),
       antiTailgate: antiTailgate === 4 && (!pulses || !lane.stopContact) ? 3 : antiTailgate,
       openLimit,

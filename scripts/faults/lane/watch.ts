@@ -64,7 +64,8 @@ export class Watch {
     if (lane.sensors.stop.seen !== 'off') this.#stopOrdered = true;
     const up = lane.boom.position > 0.02;
     const lost = view.boom === 'stopped' || view.boom === 'fault' || view.boom === 'unknown' || (this.#stopOrdered && lane.sensors.stop.seen === 'off');
-    const called = view.attention.some((code) => callsForPerson.has(code)) || (up && lost);
+    const waits = view.attention.includes('stopped') && lane.sensors.stop.seen === 'off';
+    const called = waits || view.attention.some((code) => callsForPerson.has(code)) || (up && lost);
     if (!called || !this.#quiet() || nowMs - this.#askedMs <= personAnswersMs) return;
     const gatewayCloses = settings.closing === 'gateway-closes';
     // A board that closes by itself is given the time to do so, and is then made to by an opening.
