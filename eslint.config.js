@@ -15,6 +15,7 @@ const arrows = {
   camera: ['base', 'config'],
   vision: ['base', 'plate', 'config', 'camera'],
   journal: ['base'],
+  supervisor: ['base', 'config', 'device', 'ops'],
   uplink: ['base', 'config', 'journal'],
   ops: ['base'],
   sim: ['base', 'plate', 'device', 'config'],
@@ -25,13 +26,13 @@ const rooms = Object.keys(arrows);
 /** Rooms without clock, randomness, files or network: time and identifiers come in as arguments. */
 const pureRooms = ['plate', 'access', 'lane', 'base'];
 /** The impure files of the pure rooms: the runner, the repository, the system clock, the finder of entry files. */
-const impureFiles = ['src/lane/runner.ts', 'src/access/repository.ts', 'src/base/system-clock.ts', 'src/base/entry.ts'];
+const impureFiles = ['src/lane/runner.ts', 'src/access/repository.ts', 'src/base/system-clock.ts', 'src/base/entry.ts', 'src/base/private-socket.ts'];
 
 /** What a file `depth` folders inside a room must not import: rooms it may not know, and the wiring. */
 const forbidden = (room, depth) => {
   const known = [room, ...arrows[room]];
   const strangers = [...rooms.filter((other) => !known.includes(other)), 'daemon', 'cli'];
-  const files = ['main', 'cli', 'demo'];
+  const files = ['main', 'cli', 'demo', 'supervisor'];
   return {
     regex: `^${'\\.\\./'.repeat(depth)}(?:(?:${strangers.join('|')})/|(?:${files.join('|')})\\.js$)`,
     message: `src/${room} may only know: ${known.join(', ')}.`,

@@ -11,9 +11,10 @@ import { systemClock } from './base/system-clock.js';
 import { loadConfig } from './config/index.js';
 import { Gate, packageVersion, readSecrets } from './daemon/index.js';
 import { Watchdog } from './ops/index.js';
+import { supervisorSocketPath } from './supervisor/index.js';
 
 const defaultConfig = '/etc/laurel-gate/gate.yaml';
-/** A stop that hangs (a dead bus, a full disk) must not keep the service manager waiting: outputs were released first. */
+/** A stop that hangs (a dead bus, a full disk) must not keep the service manager waiting: outputs came first. */
 const stopLimitMs = 10_000;
 
 /**
@@ -31,12 +32,13 @@ export async function runDaemon(configPath: string, log: Log = pino({ level: pro
     log,
     version: packageVersion(),
     random: Math.random,
+    supervisorSocket: supervisorSocketPath(config.gate.dataDirectory),
     printCode: (code) => process.stderr.write(`\n  Sign-in code for the gate's page: ${code}\n\n`),
   });
   const watchdog = new Watchdog({ clock: systemClock, log, check: () => gate.stuck() });
   const ended = new Promise<{ reason: string; status: number }>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve({ reason: signal, status: 0 }));
-    // A failure nobody handled leaves unknown state behind: outputs are released and the service manager starts afresh.
+    // A failure nobody handled leaves unknown state behind: last wills are carried out and the service manager starts afresh.
     for (const failure of ['uncaughtException', 'unhandledRejection'] as const) {
       process.once(failure, (error: unknown) => {
         log.error({ failure, error: errorText(error), stack: error instanceof Error ? error.stack : undefined }, 'stopping after a failure nobody handled');

@@ -3,27 +3,32 @@
  * against ledgers that live outside of them.
  *
  *   npm run faults -- [--only lane,journal,daemon] [--rounds N] [--seed S] [--json]
+ *   npm run faults -- --only deaths [--json]
  *
- * `rounds` counts passages for `lane` and kills for `journal` and `daemon`. Exit status 1 when anything was violated; a
+ * `rounds` counts passages for `lane` and kills for `journal` and `daemon`. `deaths` goes through every way to die in every
+ * state of the lane and prints what the relays and the boom did. Exit status 1 when anything was violated; a
  * violated world is printed on stderr as the smallest plan that still fails, with the seed and path of fast-check.
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { GateError } from '../../src/base/index.js';
+import { deathsTable, runDeaths, type DeathReport } from './deaths.js';
 import { runDaemonRounds } from './daemon-rounds.js';
 import { runJournalRounds } from './journal-rounds.js';
 import { runLaneCampaign, type LaneFailure } from './lane/index.js';
 
-const parts = ['lane', 'journal', 'daemon'] as const;
+const parts = ['lane', 'journal', 'daemon', 'deaths'] as const;
+/** What runs where nothing is named; the deaths take half an hour and are asked for by name. */
+const usualParts: readonly Part[] = ['lane', 'journal', 'daemon'];
 type Part = (typeof parts)[number];
 const isPart = (text: string): text is Part => parts.some((part) => part === text);
 
-const usage = 'npm run faults -- [--only lane,journal,daemon] [--rounds N] [--seed S] [--json]';
+const usage = 'npm run faults -- [--only lane,journal,daemon,deaths] [--rounds N] [--seed S] [--json]';
 
 function readArguments(): { only: readonly Part[]; rounds: number; seed: number; json: boolean } {
   const { values } = parseArgs({
     options: {
-      only: { type: 'string', default: parts.join(',') },
+      only: { type: 'string', default: usualParts.join(',') },
       rounds: { type: 'string', default: '100' },
       seed: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
@@ -90,16 +95,28 @@ async function main(): Promise<void> {
     violations.push(...daemon.violations);
   }
 
+  let deaths: readonly DeathReport[] = [];
+  if (only.includes('deaths')) {
+    deaths = await runDeaths({ seed, onReport: (_, done, of) => progress('deaths', done, of) });
+    for (const { way, state, verdict, violations: found } of deaths) {
+      addFaults({ [`death-by-${way}`]: 1 });
+      if (verdict !== 'unsafe') continue;
+      world.unsafeMovements += 1;
+      violations.push(`${way} while ${state}: ${found.join('; ')}`);
+    }
+    if (!json) process.stdout.write(`${deathsTable(deaths)}\n\n`);
+  }
+
   const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
   // The lane keeps no record of its own: a campaign of lanes alone says nothing about one.
-  const recorded = only.some((part) => part !== 'lane') ? record : {};
-  const report = { seed, rounds, ...world, ...recorded, faults, seconds };
+  const recorded = only.some((part) => part !== 'lane' && part !== 'deaths') ? record : {};
+  const report = { seed, rounds, ...world, ...recorded, faults, ...(deaths.length === 0 ? {} : { deaths }), seconds };
   const bad = world.unsafeMovements + world.miscounted + Object.values(record).reduce((sum, count) => sum + count, 0);
   if (json) {
     process.stdout.write(`${JSON.stringify(report)}\n`);
   } else {
     process.stderr.write('\n');
-    for (const [name, value] of Object.entries(report)) process.stdout.write(`${name.padEnd(18)} ${typeof value === 'object' ? JSON.stringify(value) : value}\n`);
+    for (const [name, value] of Object.entries(report)) if (name !== 'deaths') process.stdout.write(`${name.padEnd(18)} ${typeof value === 'object' ? JSON.stringify(value) : value}\n`);
   }
   for (const violation of violations.slice(0, 20)) process.stderr.write(`violation: ${violation}\n`);
   process.exitCode = bad + violations.length > 0 ? 1 : 0;

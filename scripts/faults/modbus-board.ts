@@ -42,6 +42,9 @@ export class RelayBoard {
   #received: Buffer = Buffer.alloc(0);
   /** Requests answered; a ledger of life on the bus. */
   answered = 0;
+  /** False: its inputs are not answered for, as if they were on a board of their own that is gone. */
+  inputsAnswer = true;
+  #powered = true;
 
   constructor(options: RelayBoardOptions) {
     this.#options = options;
@@ -62,11 +65,23 @@ export class RelayBoard {
 
   async stop(): Promise<void> {
     for (const timer of this.#timers.values()) timer.cancel();
+    await this.disconnect();
+  }
+
+  /** The cable is pulled: relays and their timers go on. */
+  async disconnect(): Promise<void> {
     const port = this.#port;
     if (port?.isOpen === true) await new Promise<void>((resolve) => port.close(() => resolve()));
   }
 
+  /** Without power every relay drops and nothing is answered. */
+  setPower(on: boolean): void {
+    this.#powered = on;
+    if (!on) this.#relays.forEach((_, index) => this.#set(index, false));
+  }
+
   #take(chunk: Buffer): void {
+    if (!this.#powered) return;
     this.#received = Buffer.concat([this.#received, chunk]);
     for (;;) {
       const bytes = this.#received;
@@ -89,6 +104,7 @@ export class RelayBoard {
     const code = frame[1] ?? 0;
     const address = frame.readUInt16BE(2);
     const value = frame.readUInt16BE(4);
+    if (code === 0x02 && !this.inputsAnswer) return;
     this.answered += 1;
     if (code === 0x01 || code === 0x02) {
       const states = code === 0x01 ? this.#relays : this.#options.inputs();

@@ -12,6 +12,12 @@ export type JsonObject = Readonly<Record<string, JsonValue>>;
  */
 export type SignalState = 'on' | 'off' | 'unknown' | 'fault';
 
+/**
+ * What has to be done with a lane's contacts when nobody watches it any more. `release`: all of them off. `raise`: all
+ * off, then the boom is raised. `hold`: the OPEN contact is energised and stays so, all others off.
+ */
+export type LastWill = 'release' | 'raise' | 'hold';
+
 /** A point in a picture, pixels, x to the right, y down. */
 export type Point = readonly [number, number];
 /** Plate corners as read: top left, top right, bottom right, bottom left. */

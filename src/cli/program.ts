@@ -181,9 +181,9 @@ function buildProgram(end: (status: number) => void): Command {
 
   program
     .command('safe-state')
-    .description('release every output of the configuration, without a running gate')
+    .description('put every output in the fail state of the configuration, without a running gate')
     .option(json, jsonHelp)
-    .addHelpText('after', '\nFor the service manager after a crash, and for a technician: nothing stays energised.\nExample:\n  gatectl safe-state --config /etc/laurel-gate/gate.yaml')
+    .addHelpText('after', '\nFor the service manager after a crash, and for a technician: contacts are released, booms raised or held open as\nbarrier.failState says. Where a supervisor runs it has done so already, and its report is shown.\nExample:\n  gatectl safe-state --config /etc/laurel-gate/gate.yaml')
     .action(
       act(async (globals, command) => {
         const { safeState } = await import('./safe-state.js');
@@ -194,11 +194,11 @@ function buildProgram(end: (status: number) => void): Command {
   program
     .command('run')
     .description('run the gate in this terminal until Ctrl+C')
-    .addHelpText('after', '\nExample:\n  gatectl run --config gate.yaml')
+    .addHelpText('after', '\nWith hardware a supervisor is started beside it, where none runs: it puts the outputs in their fail state if the gate dies.\nExample:\n  gatectl run --config gate.yaml')
     .action(
       act(async (globals) => {
-        const { runDaemon } = await import('../main.js');
-        return runDaemon(configPath(globals));
+        const { runByHand } = await import('./run.js');
+        return runByHand(configPath(globals));
       }),
     );
   return program;

@@ -48,6 +48,7 @@ export function statusText(status: StatusData, words: Words): string {
       rows.push([`  ${camera.camera ?? camera.lane}`, `${camera.state}${camera.framesPerSecond === undefined ? '' : `, ${camera.framesPerSecond.toFixed(1)} pictures/s`}`]);
     }
   }
+  if (status.guard !== undefined && status.guard.supervisor !== 'off') rows.push(['Supervisor', [status.guard.supervisor, status.guard.detail].filter((part) => part !== undefined).join(': ')]);
   for (const device of status.devices ?? []) rows.push([`Device ${device.id}`, [device.state, device.detail].filter((part) => part !== undefined && part !== '').join(': ')]);
   lines.push(table(rows));
   return lines.join('\n');

@@ -136,6 +136,14 @@ function barrierFaults(barrier: unknown, path: RawPath): readonly RawFault[] {
   if (holds && barrier['close'] !== undefined) {
     faults.push({ path: [...path, 'close'], found: 'a CLOSE contact, although drive is hold-to-open', expected: 'no close: the release of OPEN lowers the boom' });
   }
+  if (holds && barrier['closing'] === 'gateway-closes' && field(barrier, 'failState', 'softwareDeath') !== 'open') {
+    faults.push({
+      path: [...path, 'failState', 'softwareDeath'],
+      found: `${textOf(field(barrier, 'failState', 'softwareDeath')) ?? 'nothing, which means release'}, although the boom comes down as soon as OPEN is released`,
+      expected: 'open: nobody would watch the boom come down; or closing: barrier-closes where the barrier has a loop of its own',
+      example: 'failState: {softwareDeath: open}',
+    });
+  }
   if (barrier['antiTailgate'] === 4 && (holds || barrier['stop'] === undefined)) {
     faults.push(
       holds

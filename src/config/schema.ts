@@ -463,6 +463,14 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('the page at the gate'),
+  supervisor: z
+    .strictObject({
+      lowering: durationMs(200, 60_000).default(500).describe('silence of this program, while it lowers a boom, after which the supervisor kills it and raises the boom, ms'),
+      urgent: durationMs(200, 60_000).default(1_000).describe('the same while it drives a contact, or its death would raise or hold a boom, ms'),
+      idle: durationMs(200, 300_000).default(15_000).describe('the same while no contact is driven and nothing would have to be done, ms'),
+    })
+    .prefault({})
+    .describe('the process that outlives this one and puts the outputs in their fail state when it dies'),
   retention: z
     .strictObject({
       eventsDays: z.number().int().min(1).max(3_650).default(365).describe('GA/T 1742-2020 asks for at least 365'),

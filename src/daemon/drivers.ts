@@ -1,8 +1,10 @@
 import type { Clock, Log } from '../base/index.js';
 import type { DeviceConfig, GateConfig, LaneConfig } from '../config/index.js';
-import { createDevice, releaseAll, type Device, type DigitalInput, type DigitalOutput, type LineRef, type ReleaseReport } from '../device/index.js';
+import { createDevice, type Device, type DigitalInput, type DigitalOutput } from '../device/index.js';
 import type { OutputName, RelayWatch, SensorName } from '../lane/index.js';
 import { SimDevice, World, simLaneSpec } from '../sim/index.js';
+import { Executor, type Act } from '../supervisor/index.js';
+import { configuredWill, holdsOpen, realLanes, wardOf } from './guard.js';
 
 type SimConfig = Extract<DeviceConfig, { driver: 'sim' }>;
 
@@ -64,6 +66,7 @@ export function wireLane(lane: LaneConfig, devices: ReadonlyMap<string, Device>)
     const device = ref === undefined ? undefined : devices.get(ref.device);
     if (ref !== undefined && device !== undefined) outputs[name] = device.output(ref);
   }
+  if (holdsOpen(lane)) outputs.open?.preserve?.();
   return { inputs, outputs };
 }
 
@@ -83,12 +86,20 @@ export function watchRelays(wiring: LaneWiring, devices: ReadonlyMap<string, Dev
   };
 }
 
+/** Longest the safe state is tried for where hardware does not answer. */
+const safeStateMs = 8_000;
+
 /**
- * The safe state from outside of a running gate: releases every output the configuration names. For the service
- * manager after a crash or SIGKILL, so it needs neither journal nor network nor recognition (S3).
+ * The safe state from outside of a running gate: what the configuration says of this program's death, for every lane. For
+ * the service manager after a crash or SIGKILL where no supervisor is, so it needs neither journal nor network nor
+ * recognition (S3). A contact whose release would lower a boom stays energised.
  */
-export async function releaseOutputs(config: GateConfig, clock: Clock, log: Log): Promise<readonly ReleaseReport[]> {
-  const { devices } = createDrivers(config, clock, log);
-  const refs: LineRef[] = config.lanes.flatMap((lane) => outputNames.flatMap((name) => lane.barrier[name] ?? []));
-  return await releaseAll([...devices.values()], refs, clock, log);
+export async function putSafe(config: GateConfig, clock: Clock, log: Log): Promise<readonly Act[]> {
+  const devices = config.devices.flatMap((entry) => (entry.driver === 'sim' ? [] : [createDevice(entry, clock, log)]));
+  const estates = realLanes(config).map((lane) => ({ ...wardOf(lane), will: configuredWill(lane), closeOffMs: null }));
+  const executor = new Executor(devices, estates, clock, log);
+  await executor.run(safeStateMs);
+  const { acts } = executor;
+  await executor.letGo();
+  return acts;
 }

@@ -13,6 +13,7 @@ import { chinese, english, findingWords } from '../web/view.js';
 import type { Device } from '../device/index.js';
 import { ClockTrust, EventLoopDelay, Heartbeats, processMetrics } from '../ops/index.js';
 import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js';
+import { Guard } from './guard.js';
 import { resolveCamera, resolveUplink, type GateSecrets } from './secrets.js';
 import { SimulatedSite } from './simulated-site.js';
 
@@ -57,6 +58,8 @@ export interface GateOptions {
   /** Makes the recognition; the vision process where omitted. */
   readonly createVision?: (options: VisionOptions) => Vision;
   readonly hooks?: GateHooks;
+  /** Where the supervisor listens; none is looked for where omitted. */
+  readonly supervisorSocket?: string;
 }
 
 interface Lane {
@@ -78,6 +81,8 @@ export class Gate implements GatePort {
   readonly #liveListeners = new Set<(message: JsonObject) => void>();
   readonly #heartbeats: Heartbeats;
   readonly #eventLoop = new EventLoopDelay();
+  readonly #guard: Guard;
+  #journalStarted: Promise<void> = Promise.resolve();
   readonly #clockTrust: ClockTrust;
   readonly #cameraStates = new Map<string, CameraState>();
   readonly #lostDevices = new Set<string>();
@@ -115,6 +120,7 @@ export class Gate implements GatePort {
     this.drivers = createDrivers(config, clock, log);
     const { world } = this.drivers;
     this.site = world === undefined ? undefined : new SimulatedSite({ world: world.world, device: world.config, config, clock, log });
+    this.#guard = new Guard({ config, socketPath: options.supervisorSocket, clock, log, onTakeOver: (takeOver) => void this.#journalStarted.then(() => this.#record({ type: 'gate.taken-over', payload: toJsonObject(takeOver) })) });
     this.access = new AccessRepository({ rules: this.site?.accessRules() ?? config.access, timezone: config.site.timezone, store: this.journal });
     const lanes = config.lanes.map((lane) => ({ lane, wiring: wireLane(lane, this.drivers.devices) }));
     this.#diagnosis = new DiagnosisWatch({
@@ -140,6 +146,7 @@ export class Gate implements GatePort {
           relays: watchRelays(wiring, this.drivers.devices),
           onLearned: ({ openMs, closeMs }) => this.#remember(runTimesKey(lane.id), { openMs, closeMs }),
           onMeasure: (measure) => options.hooks?.onMeasure?.(lane.id, measure),
+          onLastWill: (report) => this.#guard.will(lane.id, report),
         },
       });
       const heldOpen = lane.barrier.heldOpen.map(({ from, to, days }) => ({ from: minutesOf(from) ?? 0, to: minutesOf(to) ?? 0, days }));
@@ -165,9 +172,10 @@ export class Gate implements GatePort {
       for (const event of events) this.#live('event', event);
     });
 
-    const journalStarted = this.#startJournal();
+    this.#journalStarted = this.#startJournal();
+    await this.#guard.start();
     await Promise.all([...this.drivers.devices.values()].map((device) => this.#startDevice(device)));
-    await this.#atMost(journalStartMs, journalStarted);
+    await this.#atMost(journalStartMs, this.#journalStarted);
     this.#record({ type: 'gate.started', payload: { version, lanes: config.lanes.map((lane) => lane.id) } });
     const unfinished = this.#epoch > 0 ? await this.#unfinishedPassages() : new Map<LaneId, readonly PassageId[]>();
     const learned = await this.#learnedRunTimes();
@@ -186,14 +194,14 @@ export class Gate implements GatePort {
     this.site?.open();
   }
 
-  /** Stops in the order that keeps the barrier safe: lanes release their outputs first, the journal closes last. */
+  /** Stops in the order that keeps the barrier safe: lanes carry out their last wills first, the journal closes last. */
   async stop(reason: string): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#worldTimer?.cancel();
     this.#scheduleTimer?.cancel();
     this.#diagnosis.stop();
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.runner.stop()));
+    const carriedOut = await Promise.all([...this.#lanes.values()].map((lane) => lane.runner.stop()));
     this.#record({ type: 'gate.stopped', payload: { reason } });
     const attempt = (what: string, stop: () => Promise<void> | undefined): Promise<void> => this.#attempt(what, async () => await stop());
     await attempt('web', () => this.#web?.stop());
@@ -203,6 +211,7 @@ export class Gate implements GatePort {
     await attempt('broker', () => this.#broker?.stop());
     await Promise.all([...this.drivers.devices.values()].map((device) => attempt(`device ${device.id}`, () => device.stop())));
     await attempt('journal', () => this.journal.stop());
+    await this.#guard.stop(!carriedOut.includes(false));
     this.#clockTrust.stop();
     this.#eventLoop.stop();
   }
@@ -245,6 +254,7 @@ export class Gate implements GatePort {
       simulation: this.site !== undefined,
       lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()),
       devices: config.devices.map(({ id, driver }) => ({ id, driver, ...this.drivers.devices.get(id)?.health() })),
+      guard: this.#guard.health(),
       ...(vision === undefined ? {} : { vision }),
       journal: outbox,
       uplink: uplink === undefined ? { state: 'off' } : { ...uplink, state: uplink.connection },
@@ -536,7 +546,7 @@ export class Gate implements GatePort {
       random,
       clockTrusted: () => this.#clockTrust.trusted(),
       status: () => toJsonObject({ versions: { laurelGate: version, node: process.versions.node }, lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()) }),
-      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), lostDevices: [...this.#lostDevices], findings: this.#findings() }),
+      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), guard: this.#guard.health(), lostDevices: [...this.#lostDevices], findings: this.#findings() }),
       command: async (command) => {
         const lane = this.#lanes.get(command.lane);
         if (lane === undefined) {

@@ -1,5 +1,7 @@
-export { createDrivers, releaseOutputs, type Drivers } from './drivers.js';
+export { createDrivers, putSafe, type Drivers } from './drivers.js';
 export { Gate, type GateHooks, type GateOptions } from './gate.js';
+export { configuredWill, realLanes } from './guard.js';
 export { readSecrets, type GateSecrets } from './secrets.js';
 export { SimulatedSite } from './simulated-site.js';
+export { startSupervisor } from './start-supervisor.js';
 export { packageVersion } from './version.js';

@@ -114,6 +114,11 @@ export interface DigitalOutput {
   release(): Promise<void>;
   /** What the driver last read back or wrote; `unknown` when the device does not answer. */
   state(): SignalState;
+  /**
+   * To be called before `start`: a hold on this output outlives the process. Found energised at start it counts as held
+   * until it gets an order, and a hold is left as it is by the device's `stop` and at exit. Absent where nothing outlives.
+   */
+  preserve?(): void;
 }
 
 export interface DeviceHealth {
@@ -127,7 +132,7 @@ export interface Device {
   readonly id: string;
   /** Opens the hardware. Resolves once inputs have been read or are known to be unreadable; never moves an output. */
   start(): Promise<void>;
-  /** Releases every output, then the hardware. */
+  /** Releases every output but the holds that are to be preserved, then the hardware. */
   stop(): Promise<void>;
   /** Lines are claimed before `start`. Throws `DEVICE_LINE_INVALID`. */
   input(ref: LineRef): DigitalInput;

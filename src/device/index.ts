@@ -1,6 +1,6 @@
 export type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef, LineReport, SignalChange, Traffic, UnitReport } from './contract.js';
 export { createDevice, type DeviceOptions } from './create.js';
-export { releaseAll, type ReleaseReport } from './release-all.js';
+export { carryOut, type CarryOutTimes, type Contacts } from './carry-out.js';
 export { describeChips, readChips, type GpioChip } from './onoff/index.js';
 export type { ModbusOptions, ModbusProfileName, ModbusUnitOptions } from './modbus/index.js';
 export type { InputTexts, LineOptions, OutputTexts } from './line/index.js';

@@ -4,6 +4,7 @@ import type { JsonObject, LaneId, PassageId } from '../base/index.js';
 export type EventType =
   | 'gate.started'
   | 'gate.stopped'
+  | 'gate.taken-over'
   | 'passage.started'
   | 'passage.read'
   | 'passage.decided'

@@ -268,7 +268,7 @@ export function relayChanges(step: Step, available: boolean, detail: string): vo
 
 /** A contact was on when the lane started: the boom may be up for it, and stays up until it may go down. */
 export function foundOn(step: Step, output: ContactName): void {
-  if (output !== 'open' || !holdDrive(step.state)) return;
+  if (output !== 'open' || (!holdDrive(step.state) && gatewayCloses(step.state))) return;
   patchContact(step, 'open', { mode: 'hold' });
 }
 
@@ -328,7 +328,7 @@ export function recorded(step: Step, token: number, durable: boolean): void {
 /** Decides, records, and drives what the boom has to do now. */
 export function driveBoom(step: Step): void {
   withdraw(step);
-  if (step.state.boom.contacts.open.mode === 'hold' && !holdsContact(step.state)) letGo(step);
+  if (step.state.started && step.state.boom.contacts.open.mode === 'hold' && !holdsContact(step.state)) letGo(step);
   if (firstBlocking(openingGuards, step.state, step.nowMs) === null) decideUp(step);
   else if (step.state.boom.pending === null && firstBlocking(closingGuards, step.state, step.nowMs) === null) decideDown(step);
   expireRecord(step);

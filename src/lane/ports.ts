@@ -1,4 +1,4 @@
-import type { Clock, Log, PassageId } from '../base/index.js';
+import type { Clock, LastWill, Log, PassageId } from '../base/index.js';
 import type { Decision } from '../access/index.js';
 import type { DigitalInput, DigitalOutput } from '../device/index.js';
 import type { LaneDiagnosisPort } from './diagnosis/index.js';
@@ -22,6 +22,15 @@ export interface RelayWatch {
   onChange(listener: () => void): () => void;
 }
 
+/** What is to be done if this program dies now, for whoever would do it. */
+export interface WillReport {
+  readonly will: LastWill;
+  /** How soon a silent program has to count as dead, see `watchOf`. */
+  readonly watch: 'calm' | 'driven' | 'lowering';
+  /** Since when, or from when on, the CLOSE contact is off, monotonic ms; null where nobody knows. A raise waits the dead time from then. */
+  readonly closeOffMs: number | null;
+}
+
 /** What a lane needs of the house. A port that throws or rejects is logged and never stops the lane. */
 export interface LanePorts {
   readonly outputs: Readonly<Partial<Record<OutputName, DigitalOutput>>>;
@@ -42,6 +51,8 @@ export interface LanePorts {
   readonly relays?: RelayWatch;
   /** Run times to be given to `start` after a restart. */
   onLearned?(times: LearnedRunTimes): void;
+  /** Told at the start and before anything is driven that changes the will. */
+  onLastWill?(report: WillReport): void;
 }
 
 export interface LaneRunnerOptions {

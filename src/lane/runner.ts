@@ -1,10 +1,12 @@
 import { GateError, errorText, type Clock, type Log, type PassageId, type Timer } from '../base/index.js';
+import { carryOut } from '../device/carry-out.js';
 import type { DigitalOutput } from '../device/index.js';
 import type { LaneSign } from './diagnosis/index.js';
 import { nextDueMs } from './due.js';
 import type { DriveEffect, LaneEffect } from './effect.js';
 import type { DriveAction, LaneInput } from './input.js';
-import type { LanePorts, LaneRunnerOptions } from './ports.js';
+import { closeOffMs, lastWill, watchOf } from './last-will.js';
+import type { LanePorts, LaneRunnerOptions, WillReport } from './ports.js';
 import { reduce } from './reduce.js';
 import type { LaneSettings, LearnedRunTimes } from './settings.js';
 import { initialLane, type LaneState } from './state.js';
@@ -14,7 +16,7 @@ import { viewOf } from './view.js';
 /** Beyond its pulse an output is released by the runner itself, in case the driver forgot (S3). */
 const PULSE_GRACE_MS = 250;
 const CONTACTS: readonly ContactName[] = ['open', 'close', 'stop'];
-/** Longest `stop` waits for the hardware to take the releases. */
+/** Longest `stop` waits for the hardware beyond dead time and pulse. */
 const STOP_WAIT_MS = 1_000;
 
 /**
@@ -42,6 +44,7 @@ export class LaneRunner {
   #ticket = 0;
   #approachEdgeMs: number | null = null;
   #decidedMs: number | null = null;
+  #told: WillReport | null = null;
 
   constructor(options: LaneRunnerOptions) {
     this.#settings = options.settings;
@@ -61,6 +64,7 @@ export class LaneRunner {
     if (this.#running) return;
     this.#running = true;
     this.#state = initialLane(this.#settings, this.#clock.monoMs(), learned);
+    this.#tellWill();
     for (const passage of unfinished) this.#endUnfinished(passage);
     for (const output of CONTACTS) if (this.#ports.outputs[output]?.state() === 'on') this.#dispatch({ kind: 'output-found-on', output });
     this.#watchRelays();
@@ -69,9 +73,13 @@ export class LaneRunner {
     this.#noteInputsRead();
   }
 
-  /** Ends watching and releases every output. Resolves when the hardware has taken it, or after a second. */
-  async stop(): Promise<void> {
-    if (!this.#running) return;
+  /**
+   * Ends watching and carries out the lane's last will: releases every output, raises the boom or holds the contact, as
+   * `lastWill` says.
+   * @returns whether the hardware has taken it; false, after a bounded time, where it did not
+   */
+  async stop(): Promise<boolean> {
+    if (!this.#running) return true;
     this.#running = false;
     for (const end of this.#unsubscribe) end();
     this.#unsubscribe = [];
@@ -81,20 +89,7 @@ export class LaneRunner {
     this.#pulseBounds.clear();
     for (const settle of this.#waiting.values()) settle({ outcome: 'failed', reason: 'lane-stopped' });
     this.#waiting.clear();
-    const releases = Object.entries(this.#ports.outputs).map(async ([output, line]) => {
-      try {
-        await line.release();
-      } catch (error) {
-        this.#log.error({ lane: this.#settings.lane, output, error: errorText(error) }, 'output not released at stop');
-      }
-    });
-    await new Promise<void>((resolve) => {
-      const timer = this.#clock.after(STOP_WAIT_MS, resolve);
-      void Promise.all(releases).then(() => {
-        timer.cancel();
-        resolve();
-      });
-    });
+    return await this.#carryOutWill();
   }
 
   /** A report of vision about one plate in this lane's picture. */
@@ -173,6 +168,37 @@ export class LaneRunner {
     this.#decidedMs = null;
   }
 
+  // ---- the last will
+
+  #will(): WillReport {
+    return { will: lastWill(this.#state), watch: watchOf(this.#state), closeOffMs: closeOffMs(this.#state) };
+  }
+
+  #tellWill(): void {
+    const report = this.#will();
+    const told = this.#told;
+    if (told?.will === report.will && told.watch === report.watch && told.closeOffMs === report.closeOffMs) return;
+    this.#told = report;
+    this.#guard('onLastWill', () => this.#ports.onLastWill?.(report));
+  }
+
+  async #carryOutWill(): Promise<boolean> {
+    const { lane, pulseMs, deadTimeMs } = this.#settings;
+    const { open, ...more } = this.#ports.outputs;
+    const others = Object.values(more).filter((line) => line !== more.close);
+    const { will, closeOffMs: offMs } = this.#will();
+    return await new Promise<boolean>((resolve) => {
+      const failed = (error: unknown): void => {
+        this.#log.error({ lane, will, error: errorText(error) }, 'the outputs could not be put in their last state at the stop');
+        resolve(false);
+      };
+      const limitMs = will === 'release' ? STOP_WAIT_MS : 2 * STOP_WAIT_MS + deadTimeMs + pulseMs;
+      const timer = this.#clock.after(limitMs, () => failed('the hardware did not take it in time'));
+      const work = open === undefined ? Promise.all(others.map((line) => line.release())) : carryOut(will, { open, close: more.close, others }, { pulseMs, deadTimeMs, closeOffMs: offMs }, this.#clock);
+      work.then(() => resolve(true), failed).finally(() => timer.cancel());
+    });
+  }
+
   // ---- the reducer
 
   #dispatch(input: LaneInput): void {
@@ -185,6 +211,8 @@ export class LaneRunner {
       this.#guard('reduce', () => {
         const { state, effects } = reduce(this.#state, input, this.#clock.monoMs());
         this.#state = state;
+        // Before anything is driven: whoever outlives this process must not find an older will.
+        this.#tellWill();
         // One effect that fails (a port that throws) must not take the next ones with it.
         for (const effect of effects) this.#guard(effect.kind, () => this.#perform(effect));
       });

@@ -1,10 +1,5 @@
-import { mkdtemp, chmod, rename, rm } from 'node:fs/promises';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { GateError } from '../base/index.js';
-
-/** Longest path a Unix socket may have on Linux (`sun_path`, 108 bytes with the closing zero). */
-const longestSocketPath = 107;
+import { openPrivateSocket } from '../base/private-socket.js';
 
 /** Where the command line finds the running gate. */
 export function controlSocketPath(dataDirectory: string): string {
@@ -12,41 +7,12 @@ export function controlSocketPath(dataDirectory: string): string {
 }
 
 /**
- * Opens the control socket so that it never exists with a wider mode than 0600: it is bound inside a private folder,
- * restricted there, and moved to its name, which also replaces what a killed gate left behind.
+ * Opens the control socket of a gate.
  * @param listen binds a server to the path it is given
  * @returns the way to remove the socket
  * Rejects with `CONTROL_BUSY` where another gate answers on it, `CONFIG_INVALID` where the path is too long.
  */
-export async function openControlSocket(dataDirectory: string, listen: (path: string) => Promise<void>): Promise<() => Promise<void>> {
-  const path = controlSocketPath(dataDirectory);
-  const folder = await mkdtemp(join(dataDirectory, '.s-'));
-  try {
-    const bound = join(folder, 's');
-    if (Buffer.byteLength(path) > longestSocketPath || Buffer.byteLength(bound) > longestSocketPath) {
-      throw new GateError('CONFIG_INVALID', `The data directory ${dataDirectory} has too long a path for a Unix socket; choose one of at most 90 bytes, e.g. /var/lib/laurel-gate.`, { dataDirectory });
-    }
-    if (await answers(path)) {
-      throw new GateError('CONTROL_BUSY', `Another gate already runs on ${dataDirectory}; stop it first (systemctl stop laurel-gate), or give this one a data directory of its own.`, { path });
-    }
-    await listen(bound);
-    await chmod(bound, 0o600);
-    await rename(bound, path);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-  return () => rm(path, { force: true });
-}
-
-/** True where somebody accepts connections on the socket. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(path);
-    const end = (answered: boolean): void => {
-      socket.destroy();
-      resolve(answered);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
-  });
+export function openControlSocket(dataDirectory: string, listen: (path: string) => Promise<void>): Promise<() => Promise<void>> {
+  const busy = `Another gate already runs on ${dataDirectory}; stop it first (systemctl stop laurel-gate), or give this one a data directory of its own.`;
+  return openPrivateSocket(controlSocketPath(dataDirectory), busy, listen);
 }

@@ -75,6 +75,8 @@ export const statusSchema = z.object({
   simulation: z.optional(z.boolean()),
   lanes: z.array(laneSchema),
   devices: z.optional(z.array(z.object({ id: z.string(), driver: z.optional(z.string()), state: z.string(), detail: z.optional(z.string()) }))),
+  /** Whether a supervisor outlives the gate; `off` in a simulation. */
+  guard: z.optional(z.object({ supervisor: z.enum(['watching', 'absent', 'off']), detail: z.optional(z.string()) })),
   vision: z.optional(
     z.object({
       state: z.string(),

@@ -142,7 +142,7 @@ gate.yaml:30:15  access.blocked[0].plate
   it('says what is missing in an empty one', () => {
     for (const text of ['', '# nothing yet\n', 'null']) {
       expect(checkConfig(text)).toEqual([
-        expect.objectContaining({ path: '', found: 'an empty file', expected: 'sections: version, site, gate, devices, cameras, lanes, access, vision, uplink, web, retention' }),
+        expect.objectContaining({ path: '', found: 'an empty file', expected: 'sections: version, site, gate, devices, cameras, lanes, access, vision, uplink, web, supervisor, retention' }),
       ]);
     }
     expect(checkConfig('- a\n- b')).toMatchObject([{ found: 'a list of 2' }]);
@@ -353,5 +353,11 @@ describe('laws of checking', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it('a boom that falls when its contact is released may not be left to fall by a dead program', () => {
+    const held = broken(MODBUS, ['closing: gateway-closes', 'drive: hold-to-open\n      closing: gateway-closes'], [/\n\s+close: \{device: bus, unit: 1, line: 1\}/u, '']);
+    expect(checkConfig(held)).toEqual([expect.objectContaining({ path: 'lanes[0].barrier.failState.softwareDeath', example: 'failState: {softwareDeath: open}' })]);
+    expect(checkConfig(held.replace('drive: hold-to-open', 'failState: {softwareDeath: open}\n      drive: hold-to-open'))).toEqual([]);
   });
 });

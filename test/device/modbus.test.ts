@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog, type SignalState } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
-import { createDevice, releaseAll, type Device, type ModbusUnitOptions, type Traffic } from '../../src/device/index.js';
+import { createDevice, type Device, type LineRef, type ModbusUnitOptions, type Traffic } from '../../src/device/index.js';
+import { Executor, type Estate } from '../../src/supervisor/index.js';
 import { deviceContract } from '../support/device-contract.js';
 import { ModbusTestBus, type CoilEvent } from '../support/modbus-bus.js';
 import { until } from '../support/until.js';
@@ -118,13 +119,11 @@ describe('Modbus RTU over a pty pair, against units written from the specificati
     const events = await until(() => (levels(1, 0).includes(0) ? coilEvents(1, 0) : undefined), { what: "the board's release" });
     expect(events.at(-1)).toMatchObject({ level: 0, by: 'timer' });
     expect(levels(2, 0)).toEqual([1]);
-    const refs = [
-      { device: 'bus', unit: 1, line: 0 },
-      { device: 'bus', unit: 2, line: 0 },
-      { device: 'elsewhere', line: 0 },
-    ];
-    const reports = await releaseAll([make()], refs, systemClock, silentLog);
-    expect(reports.map((report) => report.released)).toEqual([true, true, false]);
+    const lane = (name: string, open: LineRef): Estate => ({ lane: name, outputs: { open, others: [] }, holds: false, pulseMs: 400, deadTimeMs: 0, will: 'release', closeOffMs: null });
+    const executor = new Executor([make()], [lane('a', { device: 'bus', unit: 1, line: 0 }), lane('b', { device: 'bus', unit: 2, line: 0 }), lane('c', { device: 'elsewhere', line: 0 })], systemClock, silentLog);
+    await executor.run();
+    await executor.letGo();
+    expect(executor.acts.map(({ done }) => done)).toEqual([true, true, false]);
     expect((await bus.report(2)).coils[0]).toBe(0);
   });
 

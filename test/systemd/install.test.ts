@@ -40,6 +40,7 @@ describe('scripts/install --prefix', () => {
     const unit = readFileSync(join(prefix, 'etc/systemd/system/laurel-gate.service'), 'utf8');
     const node = /^ExecStart=(\S+)/mu.exec(unit)?.[1];
     expect(node !== undefined && existsSync(node)).toBe(true);
+    expect(readFileSync(join(prefix, 'etc/systemd/system/laurel-gate-supervisor.service'), 'utf8')).toContain(`ExecStart=${node ?? ''} `);
     expect(readFileSync(join(prefix, 'usr/local/bin/gatectl'), 'utf8')).toContain(`exec ${node ?? ''} /opt/laurel-gate/dist/cli.js`);
   });
 

@@ -26,6 +26,9 @@ interface Slot {
   readonly use: 'input' | 'output';
   readonly attach: (line: SysfsLine) => void;
   readonly detach: (error: GateError) => SysfsLine | undefined;
+  /** Gives the line back at the stop. */
+  readonly leave: (error: GateError) => void;
+  readonly preserve: () => boolean;
   readonly refresh: () => Promise<void>;
   readonly hasEdges: () => boolean;
   fault: GateError | undefined;
@@ -110,6 +113,8 @@ export class OnoffDevice implements Device {
         use: 'input',
         attach: (line) => input.attach(line),
         detach: () => input.detach(),
+        leave: () => input.detach()?.close(),
+        preserve: () => false,
         refresh: () => input.refresh(),
         hasEdges: () => input.hasEdges,
         fault: undefined,
@@ -131,6 +136,8 @@ export class OnoffDevice implements Device {
         use: 'output',
         attach: (line) => output.attach(line),
         detach: (error) => output.detach(error),
+        leave: (error) => output.leave(error),
+        preserve: () => output.preserved,
         refresh: () => output.refresh(),
         hasEdges: () => true,
         fault: undefined,
@@ -165,7 +172,7 @@ export class OnoffDevice implements Device {
     this.#exitHook();
     for (const slot of this.#slots) {
       slot.open = false;
-      slot.detach(stopped)?.close();
+      slot.leave(stopped);
     }
     process.removeListener('exit', this.#exitHook);
     this.#health.set({ state: 'stopped' });
@@ -222,7 +229,7 @@ export class OnoffDevice implements Device {
   }
 
   async #open(slot: Slot, number: number): Promise<void> {
-    const settings = { activeLow: slot.ref.activeLow ?? false, use: slot.use };
+    const settings = { activeLow: slot.ref.activeLow ?? false, use: slot.use, preserve: slot.preserve() };
     const line = await SysfsLine.open(number, settings, this.#clock, (error) => this.#fail(slot, error, true));
     if (!this.#isRunning()) {
       line.close();

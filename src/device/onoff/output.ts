@@ -21,6 +21,7 @@ export class OnoffOutput implements DigitalOutput {
   #missing: GateError;
   readonly #record: OutputRecord;
   #held = false;
+  #preserved = false;
   #drives = 0;
   #endsAtMs = 0;
   #end: Timer | undefined;
@@ -70,14 +71,31 @@ export class OnoffOutput implements DigitalOutput {
     return this.#record.state;
   }
 
+  preserve(): void {
+    this.#preserved = true;
+  }
+
+  /** A line found driven is to be taken over as it is. */
+  get preserved(): boolean {
+    return this.#preserved;
+  }
+
   lineReport(): LineReport {
     return this.#record.report();
   }
 
-  /** Takes over a line that was just opened, inactive. */
+  /** Takes over a line that was just opened: inactive, or as it was found where that is to be preserved. */
   attach(line: SysfsLine): void {
     this.#line = line;
-    this.#record.set('off');
+    this.#held = line.foundActive;
+    this.#record.set(line.foundActive ? 'on' : 'off');
+  }
+
+  /** At a stop: gives up the line, left exported and driven where its hold is preserved. */
+  leave(error: GateError): void {
+    const left = this.#preserved && this.#held;
+    const line = this.detach(error);
+    if (!left) line?.close();
   }
 
   /** Gives up the line; orders are refused with `error` from here on, and none of them is kept for later. */
@@ -91,8 +109,9 @@ export class OnoffOutput implements DigitalOutput {
     return line;
   }
 
-  /** Drives inactive at once, for exit paths; says nothing where the line is gone. */
+  /** Drives inactive at once, for exit paths; says nothing where the line is gone. A hold that is preserved stays. */
   releaseNow(): void {
+    if (this.#preserved && this.#held) return;
     try {
       this.#line?.drive(false);
     } catch {

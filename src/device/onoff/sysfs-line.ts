@@ -1,4 +1,4 @@
-import { access, constants, open, writeFile } from 'node:fs/promises';
+import { access, constants, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Gpio, type BinaryValue } from 'onoff';
 import { GateError, errorText, type Clock } from '../../base/index.js';
@@ -11,6 +11,8 @@ const permissionStepMs = 10;
 export interface LineSettings {
   readonly activeLow: boolean;
   readonly use: 'input' | 'output';
+  /** An output that is found driven active stays so. */
+  readonly preserve?: boolean;
 }
 
 /**
@@ -24,11 +26,14 @@ export class SysfsLine {
   readonly #onFailure: (error: GateError) => void;
   /** False where the chip has no interrupt for the line: then it has to be polled. */
   readonly hasEdges: boolean;
+  /** An output that was active when it was opened, and still is. */
+  readonly foundActive: boolean;
 
-  private constructor(number: number, gpio: Gpio, hasEdges: boolean, onFailure: (error: GateError) => void) {
+  private constructor(number: number, gpio: Gpio, hasEdges: boolean, foundActive: boolean, onFailure: (error: GateError) => void) {
     this.number = number;
     this.#gpio = gpio;
     this.hasEdges = hasEdges;
+    this.foundActive = foundActive;
     this.#onFailure = onFailure;
   }
 
@@ -47,13 +52,14 @@ export class SysfsLine {
     await writable(join(folder, 'active_low'), clock);
     const hasEdges = settings.use === 'input' && (await exists(join(folder, 'edge')));
     if (hasEdges) await writable(join(folder, 'edge'), clock);
-    const idle = settings.activeLow ? 'high' : 'low';
+    const active = settings.preserve === true && (await drivenActive(folder));
+    const level = active !== settings.activeLow ? 'high' : 'low';
     try {
-      const gpio = new Gpio(number, settings.use === 'input' ? 'in' : idle, hasEdges ? 'both' : 'none', {
+      const gpio = new Gpio(number, settings.use === 'input' ? 'in' : level, hasEdges ? 'both' : 'none', {
         activeLow: settings.activeLow,
         reconfigureDirection: true,
       });
-      const line = new SysfsLine(number, gpio, hasEdges, onFailure);
+      const line = new SysfsLine(number, gpio, hasEdges, active, onFailure);
       try {
         line.#verify(settings);
       } catch (error) {
@@ -169,6 +175,12 @@ async function writable(path: string, clock: Clock): Promise<void> {
       clock.after(permissionStepMs, resolve);
     });
   }
+}
+
+/** Whether a line that was left exported drives its active level (`value` is logical, as `active_low` was left too). */
+async function drivenActive(folder: string): Promise<boolean> {
+  const [direction, value] = await Promise.all(['direction', 'value'].map((name) => readFile(join(folder, name), 'utf8')));
+  return direction?.trim() === 'out' && value?.trim() === '1';
 }
 
 async function exists(path: string): Promise<boolean> {

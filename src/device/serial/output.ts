@@ -61,6 +61,9 @@ export class BusOutput implements DigitalOutput {
   readonly #record: OutputRecord;
   #raw: string | null = null;
   #held = false;
+  #preserved = false;
+  /** No order came yet since the start, so what is found on may be somebody's hold. */
+  #untouched = true;
   /** Until then it may be on: a pulse runs. */
   #pulseEndMs = 0;
   #end: Timer | undefined;
@@ -119,6 +122,10 @@ export class BusOutput implements DigitalOutput {
     return this.#record.state;
   }
 
+  preserve(): void {
+    this.#preserved = true;
+  }
+
   lineReport(): LineReport {
     const report = this.#record.report();
     return { ...report, raw: this.#raw ?? report.raw };
@@ -136,6 +143,8 @@ export class BusOutput implements DigitalOutput {
       return;
     }
     this.#record.set(active ? 'on' : 'off');
+    if (this.#preserved && this.#untouched && active) this.#held = true;
+    this.#untouched = false;
     if (!this.#bus.settled || this.#pending !== undefined || this.#off !== undefined) return;
     const mayBeOn = this.#held || this.#clock.monoMs() < this.#pulseEndMs + (this.timesPulses ? boardGraceMs : 0);
     if (active && !mayBeOn) {
@@ -160,6 +169,9 @@ export class BusOutput implements DigitalOutput {
 
   /** Switches off once more and gives up after a short time; for stopping. Resolves in any case. */
   async shutDown(): Promise<void> {
+    const left = this.#preserved && this.#held;
+    this.#untouched = true;
+    if (left) return;
     if (!this.#bus.connected) {
       this.#log.warn({ line: this.ref }, 'an output could not be switched off at the stop: its bus is lost');
       return;
@@ -177,6 +189,7 @@ export class BusOutput implements DigitalOutput {
   }
 
   async #switchOn(send: WriteOrder['send'], { holds = false, ...more }: { holds?: boolean; retryWithinMs?: number }, confirmed: () => void): Promise<void> {
+    this.#untouched = false;
     if (!this.#bus.connected) throw new GateError('DEVICE_LOST', `The bus of ${describeLine(this.ref)} is lost; the order was not kept.`, { line: this.ref });
     this.#withdrawPending('a later order took its place');
     this.#withdrawOff();
@@ -210,6 +223,7 @@ export class BusOutput implements DigitalOutput {
   }
 
   #switchOff(caller?: Caller): void {
+    this.#untouched = false;
     this.#held = false;
     this.#pulseEndMs = 0;
     this.#end?.cancel();

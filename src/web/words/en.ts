@@ -237,6 +237,7 @@ export const english = {
   eventTypes: table({
     'gate.started': 'Gate started',
     'gate.stopped': 'Gate stopped',
+    'gate.taken-over': 'Supervisor acted for the gate',
     'passage.started': 'Vehicle arrived',
     'passage.read': 'Plate read',
     'passage.decided': 'Decided',
