@@ -308,7 +308,7 @@ describe('lane runner', () => {
     expect(over).toBe(false);
     await rig.pass(1);
     await stopped;
-    expect(rig.errors).toContain('output not released at stop');
+    expect(rig.errors).toContain('the outputs could not be put in their last state at the stop');
   });
 
   test('nothing moves until every input was read; a silent one counts as faulty after a while', async () => {
