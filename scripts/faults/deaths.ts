@@ -236,7 +236,7 @@ export class DeathBench {
     const { rig } = this;
     const { daemon, supervisor } = rig;
     if (daemon === undefined || supervisor === undefined) return;
-    const failing = (on: boolean): void => rig.lane.setHardwareFailing(way, on, rig.world.nowMs);
+    const failing = (on: boolean): void => rig.lane.setHardwareFailing('bus', on, rig.world.nowMs);
     switch (way) {
       case 'SIGTERM':
       case 'SIGINT':
