@@ -34,7 +34,7 @@ function wiredLines(root: unknown): readonly WiredLine[] {
   });
 }
 
-/** Lines against the drivers of their devices: what `onoff`, `modbus` and `sim` need and what means nothing to them. */
+/** Lines against the drivers of their devices: what `gpio`, `modbus` and `sim` need and what means nothing to them. */
 function driverFaults(root: unknown, { path, ref, output }: WiredLine): readonly RawFault[] {
   const device = listOf(field(root, 'devices')).find((one) => field(one, 'id') === field(ref, 'device'));
   const line = field(ref, 'line');
@@ -46,13 +46,23 @@ function driverFaults(root: unknown, { path, ref, output }: WiredLine): readonly
     }
   };
   switch (field(device, 'driver')) {
-    case 'onoff':
+    case 'gpio': {
       if (typeof line === 'string') faults.push({ path: [...path, 'line'], found: JSON.stringify(line), expected: 'the offset of the line on its GPIO chip, a whole number', example: 'line: 17' });
-      notFor('onoff', 'unit', ...registerKeys);
+      notFor('gpio', 'unit', ...registerKeys);
+      const pull = textOf(field(ref, 'pull'));
+      if (pull === undefined) break;
+      if (output) {
+        faults.push({ path: [...path, 'pull'], found: `pull on an output`, expected: 'no pull: an output drives its pin itself' });
+      } else if (field(device, 'interface') === 'sysfs') {
+        const letters = { up: 'pu', down: 'pd', off: 'pn' };
+        const setting = pull === 'up' || pull === 'down' || pull === 'off' ? `, e.g. gpio=${String(line)}=${letters[pull]}` : '';
+        faults.push({ path: [...path, 'pull'], found: 'pull on a device with interface sysfs, which cannot set it', expected: `interface: chardev, or no pull here and the pull set in /boot/firmware/config.txt${setting}` });
+      }
       break;
+    }
     case 'sim':
       if (typeof line === 'number') faults.push({ path: [...path, 'line'], found: String(line), expected: 'the name of a simulated line: lane and part', example: `line: entry.${output ? 'open' : 'approach'}` });
-      notFor('sim', 'chip', 'unit', ...registerKeys);
+      notFor('sim', 'chip', 'unit', 'pull', ...registerKeys);
       break;
     case 'line':
       if (typeof line === 'number') faults.push({ path: [...path, 'line'], found: String(line), expected: 'the name of the line as the device sends it', example: 'line: L1' });
@@ -113,8 +123,8 @@ function sharingFaults(lines: readonly WiredLine[]): readonly RawFault[] {
       faults.push({ path: wired.path, found: `a line ${use}`, expected: 'a line of its own: an output has one owner, or open and close could meet' });
     } else if (wired.role !== other.role || (wired.lane !== other.lane && !SHARED_ROLES.includes(wired.role))) {
       faults.push({ path: wired.path, found: `a line ${use}`, expected: 'a line of its own; only fire and stop may serve several lanes' });
-    } else if ((field(wired.ref, 'activeLow') ?? false) !== (field(other.ref, 'activeLow') ?? false) || field(wired.ref, 'debounceMs') !== field(other.ref, 'debounceMs')) {
-      faults.push({ path: wired.path, found: `a line ${use}, but with another activeLow or debounceMs`, expected: 'the same settings wherever one contact is used' });
+    } else if ((field(wired.ref, 'activeLow') ?? false) !== (field(other.ref, 'activeLow') ?? false) || ['debounceMs', 'pull'].some((key) => field(wired.ref, key) !== field(other.ref, key))) {
+      faults.push({ path: wired.path, found: `a line ${use}, but with another activeLow, debounceMs or pull`, expected: 'the same settings wherever one contact is used' });
     }
   }
   return faults;

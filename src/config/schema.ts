@@ -27,7 +27,7 @@ export const lineRefSchema = z
   .strictObject({
   device: identifier.meta({ description: 'id of an entry under devices', examples: ['relays'] }),
   line: z.union([z.number().int().min(0).max(65_535), z.string().min(1)]).meta({ description: 'GPIO offset, Modbus address, name that a device on a serial line sends, or name of a simulated line such as entry.approach', examples: [17] }),
-  chip: z.string().min(1).optional().meta({ description: 'GPIO chip label as gpiodetect shows it; only for onoff', examples: ['pinctrl-rp1'] }),
+  chip: z.string().min(1).optional().meta({ description: 'GPIO chip label as gpiodetect shows it; only for gpio', examples: ['pinctrl-rp1'] }),
   unit: z.number().int().min(1).max(255).optional().describe('Modbus unit address, listed under the units of the device; only for modbus'),
   table: z.enum(['coil', 'discrete', 'holding', 'input']).optional().describe('Modbus table; inputs default to discrete, outputs are coils'),
   bit: z.number().int().min(0).max(15).optional().describe('bit of a Modbus register, 0 the lowest; only with table holding or input'),
@@ -123,7 +123,14 @@ const lineDeviceSchema = z.strictObject({
 });
 
 export const deviceSchema = z.discriminatedUnion('driver', [
-  z.strictObject({ id: identifier.describe('name of this device, used by the lines of the lanes'), driver: z.literal('onoff').describe('GPIO lines of this box') }),
+  z.strictObject({
+    id: identifier.describe('name of this device, used by the lines of the lanes'),
+    driver: z.literal('gpio').describe('GPIO lines of this box'),
+    interface: z
+      .enum(['auto', 'chardev', 'sysfs'])
+      .default('auto')
+      .describe('way to the kernel: chardev (/dev/gpiochipN, can set pulls), sysfs (through onoff), or auto: chardev where the chip has one that may be opened'),
+  }),
   z.strictObject({
     id: identifier.describe('name of this device, used by the lines of the lanes'),
     driver: z.literal('modbus').describe('Modbus RTU boards and loop detectors on one serial bus'),
@@ -444,7 +451,7 @@ export const configSchema = z.strictObject({
       dataDirectory: z.string().min(1).meta({ description: 'the one writable directory', examples: ['/var/lib/laurel-gate'] }),
     })
     .describe('this box'),
-  devices: z.array(deviceSchema).min(1).meta({ description: 'GPIO, serial buses and simulations that lines are on', examples: [[{ id: 'gpio', driver: 'onoff' }]] }),
+  devices: z.array(deviceSchema).min(1).meta({ description: 'GPIO, serial buses and simulations that lines are on', examples: [[{ id: 'gpio', driver: 'gpio' }]] }),
   cameras: z.array(cameraSchema).default([]).describe('sources of pictures'),
   lanes: z.array(laneSchema).min(1).describe('one entry a lane'),
   access: accessSchema.prefault({}).describe('who may pass'),

@@ -37,8 +37,8 @@ export class Claims<Input extends { readonly ref: LineRef }, Output> {
       this.#inputs.set(key, input);
       return input;
     }
-    const same = (known.ref.activeLow ?? false) === (ref.activeLow ?? false) && known.ref.debounceMs === ref.debounceMs;
-    if (!same) throw taken(ref, 'it is used elsewhere with another activeLow or debounceMs');
+    const same = (known.ref.activeLow ?? false) === (ref.activeLow ?? false) && known.ref.debounceMs === ref.debounceMs && known.ref.pull === ref.pull;
+    if (!same) throw taken(ref, 'it is used elsewhere with another activeLow, debounceMs or pull');
     return known;
   }
 

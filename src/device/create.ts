@@ -2,11 +2,11 @@ import type { Clock, Log } from '../base/index.js';
 import type { Device } from './contract.js';
 import { LineDevice, type LineOptions } from './line/index.js';
 import { ModbusDevice, type ModbusOptions } from './modbus/index.js';
-import { OnoffDevice, type OnoffOptions } from './onoff/index.js';
+import { GpioDevice, type GpioOptions } from './gpio/index.js';
 
 /** What a driver needs to know; an entry under `devices` of the configuration fits it. */
 export type DeviceOptions =
-  | ({ readonly driver: 'onoff' } & OnoffOptions)
+  | ({ readonly driver: 'gpio' } & GpioOptions)
   | ({ readonly driver: 'modbus' } & ModbusOptions)
   | ({ readonly driver: 'line' } & LineOptions);
 
@@ -16,8 +16,8 @@ export type DeviceOptions =
  */
 export function createDevice(options: DeviceOptions, clock: Clock, log: Log): Device {
   switch (options.driver) {
-    case 'onoff':
-      return new OnoffDevice(options, clock, log);
+    case 'gpio':
+      return new GpioDevice(options, clock, log);
     case 'modbus':
       return new ModbusDevice(options, clock, log);
     case 'line':

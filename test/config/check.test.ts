@@ -38,7 +38,7 @@ gate:
   name: East gate
   dataDirectory: /var/lib/laurel-gate
 devices:
-  - {id: gpio, driver: onoff}
+  - {id: gpio, driver: gpio}
   - {id: bus, driver: modbuss}
 lanes:
   - id: entry
@@ -77,8 +77,8 @@ gate.yaml:1:42  site.timezone
 
 gate.yaml:8:23  devices[1].driver
   found     "modbuss"
-  expected  one of onoff, modbus, line, sim
-  example   driver: onoff
+  expected  one of gpio, modbus, line, sim
+  example   driver: gpio
 
 gate.yaml:12:16  lanes[0].direction
   found     "inwards"
@@ -175,7 +175,7 @@ gate.yaml:30:15  access.blocked[0].plate
 
 describe('what no single key shows', () => {
   it.each<[string, string, readonly (readonly [string | RegExp, string])[], string, string]>([
-    ['two devices of one name', MODBUS, [['devices:\n', 'devices:\n  - {id: bus, driver: onoff}\n']], 'devices[1].id', 'which devices[0] has'],
+    ['two devices of one name', MODBUS, [['devices:\n', 'devices:\n  - {id: bus, driver: gpio}\n']], 'devices[1].id', 'which devices[0] has'],
     ['two cameras of one name', MODBUS, [['id: exit-camera', 'id: entry-camera']], 'cameras[1].id', 'which cameras[0] has'],
     ['two lanes of one name', MODBUS, [['- id: exit\n', '- id: entry\n']], 'lanes[1].id', 'which lanes[0] has'],
     ['two households of one name', MODBUS, [['id: shop-3', 'id: b1-0101']], 'access.households[1].id', 'which access.households[0] has'],
@@ -219,7 +219,7 @@ describe('what no single key shows', () => {
     ['a bus and a line of text on one port', DETECTORS, [['/dev/serial/by-id/usb-Arduino__www.arduino.cc__0043_95036303235351F0A1B2-if00', '/dev/serial/by-id/usb-1a86_USB_Serial-if00-port0']], 'devices[1].path', 'usb-1a86'],
     ['two boards of one address', MODBUS, [['{unit: 12, profile', '{unit: 11, profile']], 'devices[0].units[2].unit', '11 a second time'],
     ['two buses on one port', MODBUS, [['cameras:\n', '  - id: more\n    driver: modbus\n    path: /dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A50285BI-if00-port0\n    units: [{unit: 1}]\ncameras:\n']], 'devices[1].path', 'usb-FTDI'],
-    ['a unit on a GPIO line', PI, [['line: 17, activeLow: true}', 'line: 17, unit: 1}']], 'lanes[0].barrier.open.unit', 'unit on a line of driver onoff'],
+    ['a unit on a GPIO line', PI, [['line: 17, activeLow: true}', 'line: 17, unit: 1}']], 'lanes[0].barrier.open.unit', 'unit on a line of driver gpio'],
     ['a number in the simulation', SIMULATION, [['line: entry.open}', 'line: 17}']], 'lanes[0].barrier.open.line', '17'],
     ['a simulated camera without a world', SIMULATION, [['device: world, view: entry', 'device: earth, view: entry']], 'cameras[0].source.device', '"earth"'],
     ['a simulated camera that looks nowhere', SIMULATION, [['view: exit', 'view: out']], 'cameras[1].source.view', '"out"'],

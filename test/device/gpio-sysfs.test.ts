@@ -23,14 +23,14 @@ else describeWorld();
 /** This file runs again inside a mount namespace whose /sys/class/gpio is a file system of our own. */
 function describeWorld(): void {
   const missing = gpioWorldMissing();
-  if (missing !== undefined) console.log(`onoff tests skipped: ${missing} (they need root and FUSE to mount a GPIO file system)`);
+  if (missing !== undefined) console.log(`GPIO sysfs tests skipped: ${missing} (they need root and FUSE to mount a GPIO file system)`);
   it.skipIf(missing !== undefined)('unmodified onoff drives and reads a GPIO file system with base 512', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'laurel-gpio-'));
     const report = join(folder, 'report.json');
     const vitest = join(root, 'node_modules/vitest/vitest.mjs');
     try {
       const run = await runInGpioWorld([
-        process.execPath, vitest, 'run', 'test/device/onoff.test.ts', '--root', root, '--reporter=json', `--outputFile=${report}`,
+        process.execPath, vitest, 'run', 'test/device/gpio-sysfs.test.ts', '--root', root, '--reporter=json', `--outputFile=${report}`,
       ]);
       expect(existsSync(report), run.output).toBe(true);
       const result = reportSchema.parse(JSON.parse(readFileSync(report, 'utf8')));
@@ -57,13 +57,13 @@ const reportSchema = z.object({
 
 function describeOnoff(): void {
   let contractOffset = 30;
-  deviceContract('onoff', () => {
+  deviceContract('GPIO through sysfs', () => {
     const clock = new ManualClock();
     contractOffset += 1;
     const line = contractOffset;
     const other = { device: 'gpio', chip: 'raspberrypi-exp-gpio', line: 0 };
     return {
-      device: createDevice({ id: 'gpio', driver: 'onoff' }, clock, silentLog),
+      device: createDevice({ id: 'gpio', driver: 'gpio', interface: 'sysfs' }, clock, silentLog),
       input: { device: 'gpio', chip, line },
       output: other,
       stranger: { device: 'gpio', line: 'open' },
@@ -92,7 +92,7 @@ function describeOnoff(): void {
     };
   });
 
-  describe('onoff over the GPIO file system', () => {
+  describe('sysfs through onoff over the GPIO file system', () => {
     const started: Device[] = [];
     let nextOffset = 2;
 
@@ -102,7 +102,7 @@ function describeOnoff(): void {
     });
 
     function make(clock = new ManualClock()): { device: Device; clock: ManualClock } {
-      const device = createDevice({ id: 'gpio', driver: 'onoff' }, clock, silentLog);
+      const device = createDevice({ id: 'gpio', driver: 'gpio', interface: 'sysfs' }, clock, silentLog);
       started.push(device);
       return { device, clock };
     }
@@ -268,7 +268,7 @@ function describeOnoff(): void {
 
     it('waits for udev to hand over a new line without blocking the event loop', async () => {
       gpioWorld.udev(150);
-      const device = createDevice({ id: 'gpio', driver: 'onoff' }, systemClock, silentLog);
+      const device = createDevice({ id: 'gpio', driver: 'gpio', interface: 'sysfs' }, systemClock, silentLog);
       started.push(device);
       const input = device.input(pin().ref);
       let ticks = 0;

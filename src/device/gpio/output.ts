@@ -2,22 +2,22 @@ import { GateError, type Clock, type Log, type SignalState, type Timer } from '.
 import type { DigitalOutput, LineRef, LineReport } from '../contract.js';
 import { OutputRecord } from '../output-record.js';
 import { checkPulse, describeLine } from '../pulse-limit.js';
-import type { SysfsLine } from './sysfs-line.js';
+import type { GpioLine } from './line.js';
 
 /** A release that failed is tried again this often until the line obeys or is opened anew. */
 const retryMs = 50;
 
 /**
- * An output over sysfs. The kernel knows no timed pulses, so the end of a pulse rests on this process: on the clock, on
+ * A GPIO output. The kernel knows no timed pulses, so the end of a pulse rests on this process: on the clock, on
  * `stop`, on the exit hook, and after SIGKILL on the safe-state command that systemd runs.
  */
-export class OnoffOutput implements DigitalOutput {
+export class GpioOutput implements DigitalOutput {
   readonly ref: LineRef;
   readonly timesPulses = false;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #onFailure: (output: OnoffOutput, error: GateError) => void;
-  #line: SysfsLine | undefined;
+  readonly #onFailure: (output: GpioOutput, error: GateError) => void;
+  #line: GpioLine | undefined;
   #missing: GateError;
   readonly #record: OutputRecord;
   #held = false;
@@ -26,7 +26,7 @@ export class OnoffOutput implements DigitalOutput {
   #endsAtMs = 0;
   #end: Timer | undefined;
 
-  constructor(ref: LineRef, clock: Clock, log: Log, onFailure: (output: OnoffOutput, error: GateError) => void) {
+  constructor(ref: LineRef, clock: Clock, log: Log, onFailure: (output: GpioOutput, error: GateError) => void) {
     this.ref = ref;
     this.#clock = clock;
     this.#log = log;
@@ -85,7 +85,7 @@ export class OnoffOutput implements DigitalOutput {
   }
 
   /** Takes over a line that was just opened: inactive, or as it was found where that is to be preserved. */
-  attach(line: SysfsLine): void {
+  attach(line: GpioLine): void {
     this.#line = line;
     this.#held = line.foundActive;
     this.#record.set(line.foundActive ? 'on' : 'off');
@@ -99,7 +99,7 @@ export class OnoffOutput implements DigitalOutput {
   }
 
   /** Gives up the line; orders are refused with `error` from here on, and none of them is kept for later. */
-  detach(error: GateError): SysfsLine | undefined {
+  detach(error: GateError): GpioLine | undefined {
     const line = this.#line;
     this.#line = undefined;
     this.#missing = error;

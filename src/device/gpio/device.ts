@@ -2,13 +2,15 @@ import { GateError, errorText, type Clock, type Log, type Timer } from '../../ba
 import { Claims } from '../claims.js';
 import type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef, LineReport } from '../contract.js';
 import { HealthSource } from '../health-source.js';
-import { SignalInput } from '../signal-input.js';
-import { readChips, resolveLine, type GpioChip } from './chips.js';
-import { OnoffOutput } from './output.js';
-import { SysfsLine } from './sysfs-line.js';
+import { openBackend } from './backend.js';
+import { GpioInput } from './input.js';
+import type { GpioBackend, GpioInterface, GpioLine } from './line.js';
+import { GpioOutput } from './output.js';
 
-export interface OnoffOptions {
+export interface GpioOptions {
   readonly id: string;
+  /** Which of the kernel's interfaces; `auto` (default) takes the character device where the line's chip has a usable one. */
+  readonly interface?: GpioInterface | undefined;
 }
 
 /** Relay contacts of loop detectors chatter for a few milliseconds. */
@@ -24,69 +26,31 @@ const reopenMostMs = 30_000;
 interface Slot {
   readonly ref: LineRef;
   readonly use: 'input' | 'output';
-  readonly attach: (line: SysfsLine) => void;
-  readonly detach: (error: GateError) => SysfsLine | undefined;
+  readonly attach: (line: GpioLine) => void;
+  readonly detach: (error: GateError) => GpioLine | undefined;
   /** Gives the line back at the stop. */
   readonly leave: (error: GateError) => void;
   readonly preserve: () => boolean;
   readonly refresh: () => Promise<void>;
   readonly hasEdges: () => boolean;
+  /** What is wrong with the circuit while the line itself works. */
+  readonly trouble: () => GateError | undefined;
   fault: GateError | undefined;
   open: boolean;
 }
 
-/** An input with the line it reads; kept together so that a late reading of a closed line is dropped. */
-class OnoffInput extends SignalInput {
-  #line: SysfsLine | undefined;
-  #edges = 0;
-
-  get hasEdges(): boolean {
-    return this.#line?.hasEdges ?? true;
-  }
-
-  attach(line: SysfsLine): void {
-    this.#line = line;
-    if (line.hasEdges) {
-      line.watch((active) => {
-        this.#edges += 1;
-        if (this.#line === line) this.#level(active);
-      });
-    }
-  }
-
-  detach(): SysfsLine | undefined {
-    const line = this.#line;
-    this.#line = undefined;
-    this.report('unknown');
-    return line;
-  }
-
-  #level(active: boolean): void {
-    this.report(active ? 'on' : 'off', active !== (this.ref.activeLow ?? false) ? '1' : '0');
-  }
-
-  /** @throws GateError `DEVICE_LOST` */
-  async refresh(): Promise<void> {
-    const line = this.#line;
-    if (line === undefined) return;
-    const edges = this.#edges;
-    const active = await line.read();
-    // An edge that came meanwhile is newer than this reading.
-    if (this.#line === line && edges === this.#edges) this.#level(active);
-  }
-}
-
 /**
- * GPIO lines of this machine through `onoff` (sysfs). Hardware that is missing does not make `start` fail: health says
+ * GPIO lines of this machine through the character device or sysfs. Hardware that is missing does not make `start` fail: health says
  * what is wrong, inputs are `unknown`, orders are rejected, and the driver keeps trying line by line, so that one bad pin
  * never stops another lane.
  */
-export class OnoffDevice implements Device {
+export class GpioDevice implements Device {
   readonly id: string;
+  readonly #interface: GpioInterface;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #health: HealthSource;
-  readonly #claims = new Claims<OnoffInput, OnoffOutput>();
+  readonly #claims = new Claims<GpioInput, GpioOutput>();
   readonly #slots: Slot[] = [];
   readonly #timers = new Set<Timer>();
   #running = false;
@@ -97,8 +61,9 @@ export class OnoffDevice implements Device {
     for (const output of this.#claims.outputs) output.releaseNow();
   };
 
-  constructor(options: OnoffOptions, clock: Clock, log: Log) {
+  constructor(options: GpioOptions, clock: Clock, log: Log) {
     this.id = options.id;
+    this.#interface = options.interface ?? 'auto';
     this.#clock = clock;
     this.#log = log;
     this.#health = new HealthSource(options.id, log);
@@ -107,7 +72,7 @@ export class OnoffDevice implements Device {
   input(ref: LineRef): DigitalInput {
     this.#checkRef(ref);
     return this.#claims.input(keyOf(ref), ref, () => {
-      const input = new OnoffInput(ref, this.#clock, this.#log, defaultDebounceMs);
+      const input = new GpioInput(ref, this.#clock, this.#log, defaultDebounceMs, () => this.#report());
       this.#slots.push({
         ref,
         use: 'input',
@@ -117,6 +82,7 @@ export class OnoffDevice implements Device {
         preserve: () => false,
         refresh: () => input.refresh(),
         hasEdges: () => input.hasEdges,
+        trouble: () => input.chattering,
         fault: undefined,
         open: false,
       });
@@ -128,7 +94,7 @@ export class OnoffDevice implements Device {
     this.#checkRef(ref);
     return this.#claims.output(keyOf(ref), ref, () => {
       const slot: { current?: Slot } = {};
-      const output = new OnoffOutput(ref, this.#clock, this.#log, (_, error) => {
+      const output = new GpioOutput(ref, this.#clock, this.#log, (_, error) => {
         if (slot.current !== undefined) this.#fail(slot.current, error, false);
       });
       slot.current = {
@@ -140,6 +106,7 @@ export class OnoffDevice implements Device {
         preserve: () => output.preserved,
         refresh: () => output.refresh(),
         hasEdges: () => true,
+        trouble: () => undefined,
         fault: undefined,
         open: false,
       };
@@ -191,10 +158,10 @@ export class OnoffDevice implements Device {
   }
 
   #checkRef(ref: LineRef): void {
-    if (typeof ref.line === 'number' && ref.unit === undefined && ref.table === undefined) return;
+    if (typeof ref.line === 'number' && ref.unit === undefined && ref.table === undefined && ref.bit === undefined) return;
     throw new GateError(
       'DEVICE_LINE_INVALID',
-      `Device ${this.id} has GPIO lines: give the offset as a number, with chip where there are several, and neither unit nor table.`,
+      `Device ${this.id} has GPIO lines: give the offset as a number, with chip where there are several, and neither unit, table nor bit.`,
       { line: ref },
     );
   }
@@ -205,10 +172,10 @@ export class OnoffDevice implements Device {
   }
 
   async #openAll(): Promise<void> {
-    let chips: readonly GpioChip[] | undefined;
+    let backend: GpioBackend | undefined;
     let missing: GateError | undefined;
     try {
-      chips = await readChips();
+      backend = await openBackend(this.#interface);
     } catch (error) {
       missing = asGateError(error);
     }
@@ -217,8 +184,8 @@ export class OnoffDevice implements Device {
       for (const slot of this.#slots) {
         if (slot.use !== use || slot.open || !this.#isRunning()) continue;
         try {
-          if (chips === undefined) throw missing ?? new GateError('DEVICE_LOST', 'No GPIO chips were found.');
-          await this.#open(slot, resolveLine(slot.ref, chips));
+          if (backend === undefined) throw missing ?? new GateError('DEVICE_LOST', 'No GPIO chips were found.');
+          await this.#open(slot, backend);
         } catch (error) {
           this.#fail(slot, asGateError(error), true);
         }
@@ -228,9 +195,8 @@ export class OnoffDevice implements Device {
     if (this.#isRunning() && this.#slots.some((slot) => !slot.open)) this.#scheduleReopen();
   }
 
-  async #open(slot: Slot, number: number): Promise<void> {
-    const settings = { activeLow: slot.ref.activeLow ?? false, use: slot.use, preserve: slot.preserve() };
-    const line = await SysfsLine.open(number, settings, this.#clock, (error) => this.#fail(slot, error, true));
+  async #open(slot: Slot, backend: GpioBackend): Promise<void> {
+    const line = await backend.open({ ref: slot.ref, use: slot.use, preserve: slot.preserve(), onFailure: (error) => this.#fail(slot, error, true) }, this.#clock);
     if (!this.#isRunning()) {
       line.close();
       return;
@@ -239,7 +205,7 @@ export class OnoffDevice implements Device {
     slot.open = true;
     slot.fault = undefined;
     if (slot.use === 'input') await slot.refresh();
-    this.#log.debug({ device: this.id, line: slot.ref, number }, 'GPIO line opened');
+    this.#log.debug({ device: this.id, line: slot.ref }, 'GPIO line opened');
   }
 
   /**
@@ -260,7 +226,7 @@ export class OnoffDevice implements Device {
 
   #report(): void {
     if (!this.#running) return;
-    const faults = this.#slots.flatMap((slot) => (slot.fault === undefined ? [] : [slot.fault.message]));
+    const faults = this.#slots.flatMap((slot) => [slot.fault, slot.trouble()].flatMap((error) => error?.message ?? []));
     if (faults.length === 0) this.#health.set({ state: 'ok' });
     else this.#health.set({ state: 'lost', detail: [...new Set(faults)].join(' ') });
   }

@@ -2,25 +2,51 @@ import { access, constants, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Gpio, type BinaryValue } from 'onoff';
 import { GateError, errorText, type Clock } from '../../base/index.js';
-import { gpioRoot } from './chips.js';
+import { gpioRoot, readChips, resolveLine, type GpioChip } from './chips.js';
+import type { GpioBackend, GpioLine, OpenOptions } from './line.js';
 
 /** udev hands the files of a new line to the gpio group a little after the export; this is how long it may take. */
 const permissionLimitMs = 2_000;
 const permissionStepMs = 10;
 
-export interface LineSettings {
+interface LineSettings {
   readonly activeLow: boolean;
   readonly use: 'input' | 'output';
   /** An output that is found driven active stays so. */
   readonly preserve?: boolean;
 }
 
+/** The legacy interface under /sys/class/gpio, through `onoff`. */
+export class SysfsBackend implements GpioBackend {
+  readonly #chips: readonly GpioChip[];
+
+  private constructor(chips: readonly GpioChip[]) {
+    this.#chips = chips;
+  }
+
+  /** @throws GateError `DEVICE_LOST` where the kernel offers no sysfs GPIO */
+  static async look(): Promise<SysfsBackend> {
+    return new SysfsBackend(await readChips());
+  }
+
+  async open({ ref, use, preserve, onFailure }: OpenOptions, clock: Clock): Promise<GpioLine> {
+    const number = resolveLine(ref, this.#chips);
+    if (ref.pull !== undefined) {
+      throw new GateError('DEVICE_LINE_INVALID', `Line ${ref.line} asks for pull ${ref.pull}, which sysfs cannot set. Use interface: chardev, or set it in config.txt, e.g. gpio=${ref.line}=${pullInConfigTxt[ref.pull]}, and leave pull out.`, { line: ref });
+    }
+    return await SysfsLine.open(number, { activeLow: ref.activeLow ?? false, use, preserve }, clock, onFailure);
+  }
+}
+
+/** Pulls as the firmware of a Raspberry Pi writes them. */
+const pullInConfigTxt = { up: 'pu', down: 'pd', off: 'pn' };
+
 /**
  * One exported line, as thin as can be over `onoff`, without its traps: it would spin 10,000 times on the event loop
  * while udev sets permissions, hide a failed direction on lines that were exported before, and throw out of its poller
  * when a line vanishes.
  */
-export class SysfsLine {
+class SysfsLine implements GpioLine {
   readonly number: number;
   readonly #gpio: Gpio;
   readonly #onFailure: (error: GateError) => void;

@@ -6,16 +6,20 @@ import type { LineRef } from '../contract.js';
 /** Where the kernel's legacy GPIO interface lives; `onoff` knows no other place. */
 export const gpioRoot = '/sys/class/gpio';
 
-/** One `gpiochipN` folder of the kernel's sysfs interface (Documentation/admin-guide/gpio/sysfs.rst). */
-export interface GpioChip {
-  /** Folder name, e.g. `gpiochip512`. */
+/** A chip as either interface names it. */
+export interface ChipLabel {
+  /** The kernel's name, not stable: `gpiochip0` of the character device, `gpiochip512` in sysfs. */
   readonly name: string;
   /** The chip's label, stable across kernels, e.g. `pinctrl-bcm2711`. */
   readonly label: string;
-  /** Number of the chip's first line in the global numbering. */
-  readonly base: number;
   /** How many lines it has. */
   readonly lines: number;
+}
+
+/** One `gpiochipN` folder of the kernel's sysfs interface (Documentation/admin-guide/gpio/sysfs.rst). */
+export interface GpioChip extends ChipLabel {
+  /** Number of the chip's first line in the global numbering. */
+  readonly base: number;
 }
 
 /** Header GPIO of Raspberry Pi 5, 4, and 3 and older: what a reference without a chip means. */
@@ -54,17 +58,27 @@ export async function readChips(root: string = gpioRoot): Promise<readonly GpioC
  */
 export function resolveLine(ref: LineRef, chips: readonly GpioChip[]): number {
   const chip = findChip(ref, chips);
-  if (typeof ref.line !== 'number' || !Number.isInteger(ref.line) || ref.line < 0 || ref.line >= chip.lines) {
-    throw new GateError(
-      'DEVICE_LINE_INVALID',
-      `Chip ${chip.label} has no line ${ref.line}: give an offset of 0 to ${chip.lines - 1} (BCM number on a Raspberry Pi). Chips here: ${describeChips(chips)}.`,
-      { line: ref },
-    );
-  }
-  return chip.base + ref.line;
+  return chip.base + resolveOffset(ref, chip, chips);
 }
 
-function findChip(ref: LineRef, chips: readonly GpioChip[]): GpioChip {
+/**
+ * Offset of a reference on its chip.
+ * @throws GateError `DEVICE_LINE_INVALID` where the chip has no such line
+ */
+export function resolveOffset(ref: LineRef, chip: ChipLabel, chips: readonly ChipLabel[]): number {
+  if (typeof ref.line === 'number' && Number.isInteger(ref.line) && ref.line >= 0 && ref.line < chip.lines) return ref.line;
+  throw new GateError(
+    'DEVICE_LINE_INVALID',
+    `Chip ${chip.label} has no line ${ref.line}: give an offset of 0 to ${chip.lines - 1} (BCM number on a Raspberry Pi). Chips here: ${describeChips(chips)}.`,
+    { line: ref },
+  );
+}
+
+/**
+ * The chip a reference means.
+ * @throws GateError `DEVICE_LOST` where it is missing or not the only one of its name
+ */
+export function findChip<Chip extends ChipLabel>(ref: LineRef, chips: readonly Chip[]): Chip {
   const wanted = ref.chip;
   if (wanted === undefined) {
     const header = chips.find((chip) => headerLabels.includes(chip.label));
@@ -80,12 +94,12 @@ function findChip(ref: LineRef, chips: readonly GpioChip[]): GpioChip {
   const found = chips.filter((chip) => chip.label === wanted || chip.name === wanted);
   const [chip, second] = found;
   if (chip !== undefined && second === undefined) return chip;
-  const why = chip === undefined ? `There is no GPIO chip ${wanted}` : `Several GPIO chips are called ${wanted}; name the folder instead`;
+  const why = chip === undefined ? `There is no GPIO chip ${wanted}` : `Several GPIO chips are called ${wanted}; give its name instead`;
   throw new GateError('DEVICE_LOST', `${why}. Chips here: ${describeChips(chips)}.`, { line: ref });
 }
 
 /** Chips as a technician can copy them, e.g. `pinctrl-rp1 (gpiochip571, 54 lines)`. */
-export function describeChips(chips: readonly GpioChip[]): string {
+export function describeChips(chips: readonly ChipLabel[]): string {
   if (chips.length === 0) return 'none';
   return chips.map((chip) => `${chip.label} (${chip.name}, ${chip.lines} lines)`).join(', ');
 }

@@ -1,2 +1,0 @@
-export { OnoffDevice, type OnoffOptions } from './device.js';
-export { describeChips, readChips, resolveLine, type GpioChip } from './chips.js';
