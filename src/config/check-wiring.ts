@@ -52,7 +52,7 @@ function driverFaults(root: unknown, { path, ref, output }: WiredLine): readonly
       const pull = textOf(field(ref, 'pull'));
       if (pull === undefined) break;
       if (output) {
-        faults.push({ path: [...path, 'pull'], found: `pull on an output`, expected: 'no pull: an output drives its pin itself' });
+        faults.push({ path: [...path, 'pull'], found: 'pull on an output', expected: 'no pull: an output drives its pin itself' });
       } else if (field(device, 'interface') === 'sysfs') {
         const letters = { up: 'pu', down: 'pd', off: 'pn' };
         const setting = pull === 'up' || pull === 'down' || pull === 'off' ? `, e.g. gpio=${String(line)}=${letters[pull]}` : '';

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Epoll } from 'epoll';
+import epoll from 'epoll';
 import { GateError, errorText } from '../../base/index.js';
 import { describeLine } from '../pulse-limit.js';
 import { findChip, resolveOffset, type ChipLabel } from './chips.js';
@@ -108,7 +108,7 @@ class CharLine implements GpioLine {
   readonly foundActive: boolean;
   readonly #fd: number;
   readonly #options: OpenOptions;
-  #epoll: Epoll | undefined;
+  #epoll: InstanceType<typeof epoll.Epoll> | undefined;
   #closed = false;
 
   constructor(fd: number, hasEdges: boolean, foundActive: boolean, options: OpenOptions) {
@@ -140,8 +140,8 @@ class CharLine implements GpioLine {
         this.#options.onFailure(lost(this.#options, failure, 'Check the chip and its wiring.'));
       }
     };
-    this.#epoll = new Epoll(take);
-    this.#epoll.add(this.#fd, Epoll.EPOLLIN);
+    this.#epoll = new epoll.Epoll(take);
+    this.#epoll.add(this.#fd, epoll.Epoll.EPOLLIN);
   }
 
   read(): Promise<boolean> {
