@@ -7,7 +7,7 @@ import { errorSchema } from '../web/view.js';
 const answerTimeoutMs = 30_000;
 
 /** Codes the gate may answer with that the command line tells apart; any other counts as a refusal. */
-const knownCodes: readonly GateErrorCode[] = ['COMMAND_DUPLICATE', 'COMMAND_EXPIRED', 'COMMAND_INVALID', 'COMMAND_REFUSED', 'HTTP_BAD_REQUEST', 'HTTP_NOT_FOUND', 'JOURNAL_CLOSED', 'LANE_UNKNOWN'];
+const knownCodes: readonly GateErrorCode[] = ['COMMAND_DUPLICATE', 'COMMAND_EXPIRED', 'COMMAND_INVALID', 'COMMAND_REFUSED', 'DEVICE_LINE_INVALID', 'DEVICE_LOST', 'DEVICE_TIMEOUT', 'HTTP_BAD_REQUEST', 'HTTP_NOT_FOUND', 'JOURNAL_CLOSED', 'LANE_UNKNOWN'];
 
 /** Who sits at the console, for the record; the person behind sudo rather than root. */
 function consoleUser(): string {
@@ -41,11 +41,12 @@ export class ControlClient {
   }
 
   /**
-   * Calls back for every line of the live feed until it ends or `signal` says so.
+   * Calls back for every line of an endless answer until it ends or `signal` says so.
    * @returns true where `signal` ended it, false where the gate did
    */
-  async follow(onLine: (text: string) => void, signal: AbortSignal, onOpen: () => Promise<void>): Promise<boolean> {
-    const response = await this.#send('GET', '/api/live.jsonl', undefined, signal);
+  async follow(path: string, onLine: (text: string) => void, signal: AbortSignal, onOpen: () => Promise<void> = () => Promise.resolve()): Promise<boolean> {
+    const response = await this.#send('GET', path, undefined, signal);
+    if ((response.statusCode ?? 0) >= 400) throw await refusal(response);
     let rest = '';
     response.setEncoding('utf8').on('data', (part: string) => {
       const lines = (rest + part).split('\n');
@@ -63,18 +64,8 @@ export class ControlClient {
 
   async #ask<Schema extends z.ZodMiniType>(schema: Schema, method: string, path: string, body?: object): Promise<z.output<Schema>> {
     const response = await this.#send(method, path, body, AbortSignal.timeout(answerTimeoutMs));
-    let text = '';
-    response.setEncoding('utf8');
-    for await (const part of response) text += String(part);
-    const value = parseJson(text);
-    const status = response.statusCode ?? 0;
-    if (status >= 400) {
-      const refused = errorSchema.safeParse(value);
-      if (!refused.success) throw new GateError('MESSAGE_INVALID', `The gate answered ${status} without an explanation.`, { status });
-      const { code, message } = refused.data.error;
-      throw new GateError(knownCodes.find((known) => known === code) ?? 'COMMAND_REFUSED', message, { code });
-    }
-    const parsed = schema.safeParse(value);
+    if ((response.statusCode ?? 0) >= 400) throw await refusal(response);
+    const parsed = schema.safeParse(await bodyOf(response));
     if (!parsed.success) {
       throw new GateError('MESSAGE_INVALID', 'The gate answered in a form this gatectl does not know; use the gatectl of the same version.', {
         faults: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
@@ -93,6 +84,22 @@ export class ControlClient {
       request.end(text);
     });
   }
+}
+
+async function bodyOf(response: IncomingMessage): Promise<unknown> {
+  let text = '';
+  response.setEncoding('utf8');
+  for await (const part of response) text += String(part);
+  return parseJson(text);
+}
+
+/** What the gate says against a request. */
+async function refusal(response: IncomingMessage): Promise<GateError> {
+  const status = response.statusCode ?? 0;
+  const refused = errorSchema.safeParse(await bodyOf(response));
+  if (!refused.success) return new GateError('MESSAGE_INVALID', `The gate answered ${status} without an explanation.`, { status });
+  const { code, message } = refused.data.error;
+  return new GateError(knownCodes.find((known) => known === code) ?? 'COMMAND_REFUSED', message, { code });
 }
 
 function unreachable(socketPath: string, cause: Error): GateError {

@@ -73,7 +73,7 @@ export async function showEvents(client: ControlClient, options: EventsOptions):
     if (caughtUp) printer.print(message);
     else early.push(message);
   };
-  const asked = await client.follow(onLine, stop.signal, async () => {
+  const asked = await client.follow('/api/live.jsonl', onLine, stop.signal, async () => {
     // The feed was open, so a gate that does not answer now has gone, rather than never been there.
     await past().catch((error: unknown) => {
       throw isGateError(error, 'CONTROL_UNREACHABLE') ? connectionEnded() : error;
@@ -84,6 +84,6 @@ export async function showEvents(client: ControlClient, options: EventsOptions):
   if (!asked) throw connectionEnded();
 }
 
-function connectionEnded(): GateError {
+export function connectionEnded(): GateError {
   return new GateError('CONTROL_UNREACHABLE', 'The gate has ended the connection; it may be stopping or restarting. Run the command again.');
 }

@@ -9,10 +9,15 @@ export function complain(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** The words of the terminal's language; English where it does not say Chinese. */
-export function terminalWords(): Words {
+/** The terminal's language; English where it does not say Chinese. */
+export function terminalLanguage(): 'en' | 'zh' {
   const language = process.env['LC_ALL'] ?? process.env['LC_MESSAGES'] ?? process.env['LANG'] ?? '';
-  return /^zh/iu.test(language) ? chinese : english;
+  return /^zh/iu.test(language) ? 'zh' : 'en';
+}
+
+/** The words of the terminal's language. */
+export function terminalWords(): Words {
+  return terminalLanguage() === 'zh' ? chinese : english;
 }
 
 /** Columns a text takes on a terminal: Chinese characters and full-width signs take two. */

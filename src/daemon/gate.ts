@@ -16,6 +16,7 @@ import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js
 import { Guard } from './guard.js';
 import { resolveCamera, resolveUplink, type GateSecrets } from './secrets.js';
 import { SimulatedSite } from './simulated-site.js';
+import { Technician } from './technician.js';
 
 /** The journal may be slow to open (repair, a worn card); lanes do not wait for it longer than this (S8). */
 const journalStartMs = 5_000;
@@ -88,6 +89,7 @@ export class Gate implements GatePort {
   readonly #lostDevices = new Set<string>();
   readonly site: SimulatedSite | undefined;
   readonly #diagnosis: DiagnosisWatch;
+  readonly technician: Technician;
   #vision: Vision | undefined;
   #visionLost = false;
   #broker: EmbeddedBroker | undefined;
@@ -127,6 +129,13 @@ export class Gate implements GatePort {
       clock,
       lanes: lanes.map(({ lane, wiring }) => ({ settings: diagnosisSettings(laneSettings(lane), lane.diagnosis), inputs: wiring.inputs })),
       onChange: (change) => this.#found(change),
+    });
+    this.technician = new Technician({
+      config,
+      devices: this.drivers.devices,
+      outputs: new Map(lanes.map(({ lane, wiring }) => [lane.id, wiring.outputs])),
+      clock,
+      record: (event) => this.#append(event),
     });
     for (const { lane, wiring } of lanes) {
       const runner = new LaneRunner({

@@ -1,4 +1,6 @@
-export { createDrivers, putSafe, type Drivers } from './drivers.js';
+export { createDrivers, putSafe, wireLane, type Drivers } from './drivers.js';
+export { openForReading, type Reading } from './reading.js';
+export { DeviceTable } from './device-table.js';
 export { Gate, type GateHooks, type GateOptions } from './gate.js';
 export { configuredWill, realLanes } from './guard.js';
 export { readSecrets, type GateSecrets } from './secrets.js';

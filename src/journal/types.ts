@@ -22,6 +22,7 @@ export type EventType =
   | 'diagnosis.cleared'
   | 'device.lost'
   | 'device.recovered'
+  | 'device.tested'
   | 'camera.lost'
   | 'camera.recovered'
   | 'vision.lost'

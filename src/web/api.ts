@@ -5,6 +5,7 @@ import { GateError, type JsonObject } from '../base/index.js';
 import type { Role } from './accounts.js';
 import type { Photographs } from './photographs.js';
 import type { GatePort } from './port.js';
+import { registerTechnicianApi } from './technician.js';
 
 /** Who asks: a signed-in browser, somebody on the control socket, or a viewer of an open view. */
 export interface Caller {
@@ -21,7 +22,7 @@ export interface ApiOptions {
 }
 
 const laneName = z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,31}$/u, 'a lane id such as entry'));
-const laneParams = z.object({ lane: laneName });
+export const laneParams = z.object({ lane: laneName });
 const evidenceParams = z.object({ id: z.string().check(z.regex(/^[0-9a-f]{64}$/u, '64 hexadecimal digits')) });
 const count = (most: number): z.ZodMiniString => z.string().check(z.regex(/^\d{1,15}$/u, `a whole number up to ${most}`));
 const eventQuery = z.strictObject({
@@ -118,6 +119,8 @@ export function registerApi(app: FastifyInstance, { gate, photographs, callerOf 
     const result: JsonObject = await gate.command({ id, lane, target, issuer, reason });
     return { id, lane, target, issuer, result };
   });
+
+  registerTechnicianApi(app, { gate, callerOf });
 }
 
 export function noStore(reply: FastifyReply): void {

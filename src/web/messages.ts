@@ -145,6 +145,68 @@ export const liveSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('outbox'), head: z.number(), acknowledged: z.number() }),
 ]);
 
+/** A line of a device as `LineReport` shows it, with what the lanes use it for. */
+export const deviceLineSchema = z.object({
+  /** Names the line among all of the gate: device, use and place. */
+  id: z.string(),
+  device: z.string(),
+  ref: z.object({
+    line: z.union([z.number(), z.string()]),
+    chip: z.optional(z.string()),
+    unit: z.optional(z.number()),
+    table: z.optional(z.string()),
+    bit: z.optional(z.number()),
+    pull: z.optional(z.string()),
+    activeLow: z.optional(z.boolean()),
+    debounceMs: z.optional(z.number()),
+  }),
+  use: z.enum(['input', 'output']),
+  /** By lane: `closing`, `open`, …. One contact may serve several lanes. */
+  roles: z.array(z.object({ lane: z.string(), name: z.string() })),
+  state: signal,
+  raw: z.nullable(z.string()),
+  /** Monotonic time of the gate, as `nowMs` of the table. */
+  sinceMs: z.nullable(z.number()),
+  changes: z.number(),
+  frequencyHz: z.optional(z.number()),
+});
+
+const deviceHealthSchema = z.object({
+  id: z.string(),
+  driver: z.string(),
+  state: z.string(),
+  detail: z.optional(z.string()),
+  units: z.optional(
+    z.array(
+      z.object({
+        unit: z.number(),
+        profile: z.string(),
+        state: z.string(),
+        detail: z.optional(z.string()),
+        answered: z.number(),
+        failed: z.number(),
+        roundTripMs: z.optional(z.number()),
+      }),
+    ),
+  ),
+});
+
+/** Every device with its lines, as a technician looks at them. */
+export const deviceTableSchema = z.object({
+  nowMs: z.number(),
+  wallMs: z.number(),
+  devices: z.array(z.extend(deviceHealthSchema, { lines: z.array(deviceLineSchema) })),
+});
+
+/** A message of the feed of devices; the first one is the whole table. */
+export const deviceChangeSchema = z.discriminatedUnion('kind', [
+  z.extend(deviceTableSchema, { kind: z.literal('table') }),
+  z.object({ kind: z.literal('line'), atMs: z.number(), wallMs: z.number(), line: deviceLineSchema }),
+  z.object({ kind: z.literal('device'), atMs: z.number(), wallMs: z.number(), device: deviceHealthSchema }),
+]);
+
+export const trafficSchema = z.object({ wallMs: z.number(), atMs: z.number(), direction: z.enum(['sent', 'received']), hex: z.string() });
+
 export const sessionSchema = z.object({
   signedIn: z.boolean(),
   name: z.nullable(z.string()),
@@ -163,5 +225,9 @@ export type EventData = z.output<typeof eventSchema>;
 export type StatusData = z.output<typeof statusSchema>;
 export type TrackData = z.output<typeof trackSchema>;
 export type WorldData = z.output<typeof worldSchema>;
+export type DeviceLineData = z.output<typeof deviceLineSchema>;
+export type DeviceHealthData = z.output<typeof deviceHealthSchema>;
+export type DeviceTableData = z.output<typeof deviceTableSchema>;
+export type DeviceChangeData = z.output<typeof deviceChangeSchema>;
 export type SessionData = z.output<typeof sessionSchema>;
 export type SignalData = z.output<typeof signal>;

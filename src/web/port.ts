@@ -1,4 +1,5 @@
 import type { JsonObject, LaneId } from '../base/index.js';
+import type { TechnicianPort } from './technician.js';
 
 /**
  * Everything the page and the command line may ask of the running gate; implemented by `main.ts`. The web room knows
@@ -21,4 +22,6 @@ export interface GatePort {
   onLive(listener: (message: JsonObject) => void): () => void;
   /** Walks the journal's hash chain: `{checked, brokenAt}`, `brokenAt` null where it holds. Asked on the console only. */
   verifyJournal?(): Promise<JsonObject>;
+  /** Lines, tests and traffic for a technician; absent where there is no hardware to look at. */
+  readonly technician?: TechnicianPort;
 }

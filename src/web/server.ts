@@ -20,6 +20,7 @@ import { Photographs } from './photographs.js';
 import type { GatePort } from './port.js';
 import { SessionStore, sessionIdleMs } from './sessions.js';
 import { SignInCodes } from './sign-in-codes.js';
+import { registerTechnicianFeeds } from './technician.js';
 
 export interface WebServerOptions {
   readonly host: string;
@@ -162,6 +163,7 @@ export class WebServer {
       noStore(reply);
       return { code: this.#codes.issue(role), role };
     });
+    registerTechnicianFeeds(app, this.#options.gate);
     await app.ready();
     return app;
   }

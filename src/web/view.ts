@@ -1,5 +1,6 @@
 /** The face of this room for readers of the gate's JSON: shapes and words, without the server and all it loads. */
 export { controlSocketPath } from './control-socket.js';
+export { deviceChangeSchema, deviceTableSchema, trafficSchema, type DeviceChangeData, type DeviceHealthData, type DeviceLineData, type DeviceTableData } from './messages.js';
 export { errorSchema, eventSchema, eventsSchema, laneSchema, liveSchema, statusSchema, type EventData, type FindingData, type LaneData, type StatusData } from './messages.js';
 export { describeEvent, type EventLine } from './words/describe-event.js';
 export { english, type Words } from './words/en.js';

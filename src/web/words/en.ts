@@ -255,6 +255,7 @@ export const english = {
     'diagnosis.cleared': 'Finding is over',
     'device.lost': 'Device not answering',
     'device.recovered': 'Device answers again',
+    'device.tested': 'Tested by a technician',
     'camera.lost': 'Camera lost',
     'camera.recovered': 'Camera is back',
     'vision.lost': 'Recognition down',

@@ -250,6 +250,7 @@ export const chinese: Words = {
     'diagnosis.cleared': '诊断解除',
     'device.lost': '设备无应答',
     'device.recovered': '设备恢复',
+    'device.tested': '技术员测试',
     'camera.lost': '相机断开',
     'camera.recovered': '相机恢复',
     'vision.lost': '识别停止',
