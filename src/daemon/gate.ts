@@ -134,6 +134,7 @@ export class Gate implements GatePort {
       config,
       devices: this.drivers.devices,
       outputs: new Map(lanes.map(({ lane, wiring }) => [lane.id, wiring.outputs])),
+      lanes: this.#lanes,
       clock,
       record: (event) => this.#append(event),
     });

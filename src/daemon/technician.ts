@@ -1,6 +1,7 @@
 import { GateError, toJsonObject, type Clock, type JsonObject, type LaneId, type Timer } from '../base/index.js';
 import type { GateConfig } from '../config/index.js';
 import type { Device, DigitalOutput } from '../device/index.js';
+import { RENEW_WITHIN_MS, type LaneRunner, type SupervisionView } from '../lane/index.js';
 import type { TechnicianPort } from '../web/index.js';
 import { DeviceTable } from './device-table.js';
 
@@ -9,9 +10,10 @@ export interface TechnicianOptions {
   readonly devices: ReadonlyMap<string, Device>;
   /** Claimed outputs by lane and name. */
   readonly outputs: ReadonlyMap<LaneId, Readonly<Partial<Record<string, DigitalOutput>>>>;
+  readonly lanes: ReadonlyMap<LaneId, { readonly runner: LaneRunner }>;
   readonly clock: Clock;
   /** Resolves once the event is durable. */
-  readonly record: (event: { readonly type: 'device.tested'; readonly lane: LaneId; readonly payload: JsonObject }) => Promise<unknown>;
+  readonly record: (event: { readonly type: 'device.tested' | 'command.accepted'; readonly lane: LaneId; readonly payload: JsonObject }) => Promise<unknown>;
 }
 
 /** The technician's side of a running gate: looks at lines, pulses what moves nothing, keeps tests on record. */
@@ -68,6 +70,34 @@ export class Technician implements TechnicianPort {
   async record({ lane, issuer, test, passed, result }: Parameters<TechnicianPort['record']>[0]): Promise<void> {
     if (!this.#options.outputs.has(lane)) throw this.#unknown(lane);
     await this.#options.record({ type: 'device.tested', lane, payload: toJsonObject({ test, by: issuer, passed, result }) });
+  }
+
+  async supervise({ session, lane, direction, issuer }: Parameters<TechnicianPort['supervise']>[0]): Promise<JsonObject> {
+    const runner = this.#runner(lane);
+    // Handed to the journal before the lane hears of it, and not waited for: a slow disk is the lane's to bear (S9).
+    this.#options.record({ type: 'command.accepted', lane, payload: { command: session, target: `hold-to-${direction}`, issuer, reason: 'hold-to-run' } }).catch(() => undefined);
+    const { outcome, reason } = await runner.supervise({ session, direction, issuer });
+    if (outcome !== 'done') throw new GateError('COMMAND_REFUSED', `${direction} of lane ${lane} by hold-to-run was refused: ${reason ?? 'no reason given'}.`, { lane, reason });
+    return { session, lane, direction, renewWithinMs: RENEW_WITHIN_MS };
+  }
+
+  renew(lane: LaneId, session: string): JsonObject {
+    return this.#held(lane, (runner) => runner.renew(session));
+  }
+
+  letGo(lane: LaneId, session: string): JsonObject {
+    return this.#held(lane, (runner) => runner.letGo(session));
+  }
+
+  #held(lane: LaneId, ask: (runner: LaneRunner) => SupervisionView): JsonObject {
+    const runner = this.#runner(lane);
+    return toJsonObject({ ...ask(runner), boom: runner.view().boom });
+  }
+
+  #runner(lane: LaneId): LaneRunner {
+    const runner = this.#options.lanes.get(lane)?.runner;
+    if (runner === undefined) throw this.#unknown(lane);
+    return runner;
   }
 
   #unknown(lane: LaneId): GateError {

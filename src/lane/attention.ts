@@ -21,6 +21,7 @@ function wanted(state: LaneState, nowMs: number): ReadonlyMap<AttentionCode, str
   if (stopInForce(state)) codes.set('stopped', state.stop.input ? 'stop input' : 'stop command');
   else if (state.boom.lock === 'stopped') codes.set('stopped', 'STOP is over; the boom waits for an order');
   if (fireInForce(state)) codes.set('fire', state.fire.input ? 'fire panel' : 'fire command');
+  if (state.supervised !== null) codes.set('operator-holds', state.supervised.cause.detail);
   if (state.boom.lock === 'fail-state') codes.set('fail-state', state.boom.failOpen?.detail ?? 'left until somebody wants a movement');
   if (state.boom.lock === 'second-obstruction') codes.set('second-obstruction', state.boom.reversal?.detail ?? 'stays open');
   const sinceMs = underBoomSinceMs(state);

@@ -1,7 +1,7 @@
 import type { SignalState } from '../base/index.js';
 import type { LaneInput } from './input.js';
 import type { Urgency } from './effect.js';
-import { clearSinceMs, firstClaim, followed, gatewayCloses, heldOpen, holdDrive, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, owedPulse, positionAt, runTimes, sensorState, stopInForce, upReason, wired } from './facts.js';
+import { clearSinceMs, firstClaim, followed, gatewayCloses, heldDown, heldOpen, holdDrive, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, owedPulse, positionAt, runTimes, sensorState, stopInForce, upReason, wired } from './facts.js';
 import { closingContactGuards, closingGuards, firstBlocking, openingContactGuards, openingGuards } from './guards.js';
 import type { Contact, Movement, PendingMovement } from './state.js';
 import { journal, latch, patch, patchBoom, patchPassage, takeSerial, unlatch, type Step } from './step.js';
@@ -169,7 +169,7 @@ function roseAlone(step: Step): void {
 export function watchDescent(step: Step): void {
   const { boom } = step.state;
   const sensor = obstruction(step.state);
-  if (boom.state !== 'closing' || boom.reversal !== null || sensor === null) return;
+  if (boom.state !== 'closing' || boom.reversal !== null || sensor === null || heldDown(step.state)) return;
   const obstructions = boom.obstructions + 1;
   patchBoom(step, { reversal: { kind: 'obstruction', detail: sensor }, obstructions });
   if (obstructions >= 2) patchBoom(step, { lock: 'second-obstruction' });
@@ -367,7 +367,9 @@ function decideDown(step: Step): void {
 }
 
 function closingCause(step: Step): Cause {
-  return step.state.boom.closeCause ?? { kind: 'auto-close', detail: 'nothing keeps the boom up' };
+  const { supervised, boom } = step.state;
+  if (supervised?.direction === 'close') return supervised.cause;
+  return boom.closeCause ?? { kind: 'auto-close', detail: 'nothing keeps the boom up' };
 }
 
 function decide(step: Step, direction: 'up' | 'down', cause: Cause, urgency: Urgency, passage: string | null): void {

@@ -4,6 +4,7 @@ import { clearPassage, startPassage } from './passages.js';
 import { revokeClearances } from './places.js';
 import type { LaneState, PendingCommand } from './state.js';
 import { journal, patch, unlatch, type Step } from './step.js';
+import { endSupervision } from './supervision.js';
 import type { Cause, ClearedBy, CommandReason, LaneCommand } from './types.js';
 
 /** Command ids remembered against a second delivery (S7). */
@@ -15,6 +16,11 @@ function reply(step: Step, order: Ordered, outcome: 'done' | 'failed' | 'refused
   const { ticket, id, target, issuer } = order;
   journal(step, `command.${outcome}`, { id, target, issuer, reason });
   step.effects.push({ kind: 'reply', ticket, id, target, outcome, reason });
+}
+
+/** Refuses what a person ordered, on record. */
+export function refuseOrder(step: Step, order: Omit<PendingCommand, 'deadlineMs'>, reason: CommandReason): void {
+  reply(step, order, 'refused', reason);
 }
 
 /** Carries out a command once by its id, or refuses it with a reason. */
@@ -30,6 +36,7 @@ export function absorbCommand(step: Step, ticket: number, command: LaneCommand):
     reply(step, order, 'refused', refusal);
     return;
   }
+  endSupervision(step, 'superseded');
   supersede(step, command.target);
   const cause: Cause = { kind: 'command', detail: `${command.target} by ${command.issuer}: ${command.reason}` };
   obey(step, command, cause);
@@ -95,12 +102,13 @@ function obey(step: Step, command: LaneCommand, cause: Cause): void {
 /** The guard's button: an opening like the command's, without a reply. */
 export function pressButton(step: Step): void {
   if (!step.state.started || step.state.stop.input) return;
+  endSupervision(step, 'superseded');
   personActs(step);
   letThrough(step, 'button', { kind: 'button', detail: "guard's button" });
 }
 
 /** A person has looked: what waited for one is over, a STOP command too. */
-function personActs(step: Step): void {
+export function personActs(step: Step): void {
   patch(step, { stop: { ...step.state.stop, command: false } });
   intendMovement(step);
   unlatch(step, 'forced-passage', 'boom-moved');
@@ -151,7 +159,7 @@ export function stopChanges(step: Step, on: boolean): void {
 }
 
 /** Ends pending commands of these targets as failed. */
-function failCommands(step: Step, reason: CommandReason, targets: readonly LaneCommand['target'][] = ['open', 'hold', 'close', 'fire']): void {
+export function failCommands(step: Step, reason: CommandReason, targets: readonly LaneCommand['target'][] = ['open', 'hold', 'close', 'fire']): void {
   for (const command of step.state.commands) {
     if (!targets.includes(command.target)) continue;
     drop(step, command);

@@ -25,6 +25,7 @@ function* moments(state: LaneState): Generator<number | null> {
     yield clearMs + settings.closeTimeMs + settings.settleMs;
   }
   yield state.lamp.retryAtMs;
+  if (state.supervised !== null) yield state.supervised.renewByMs;
   const underMs = underBoomSinceMs(state);
   if (underMs !== null) yield underMs + settings.stalledMs;
   for (const passage of state.passages) {

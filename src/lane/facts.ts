@@ -79,6 +79,11 @@ export function holdsContact(state: LaneState): boolean {
   return holdDrive(state) || (!gatewayCloses(state) && heldOpen(state));
 }
 
+/** Whether an operator at the boom holds it on its way down, past loops and beam. */
+export function heldDown(state: LaneState): boolean {
+  return state.supervised?.direction === 'close';
+}
+
 /** A cleared passage that has not got through: the boom belongs to it. */
 export function claimsBoom(passage: Passage): boolean {
   return passage.clearedBy !== null && passage.place !== 'leaving' && passage.place !== 'outbound';
@@ -95,6 +100,7 @@ export function upReason(state: LaneState): UpReason | null {
   // Under STOP fire waits, and only a boom that comes down on something is raised.
   if (fireInForce(state) && !(stopInForce(state) && state.boom.reversal !== null)) return { cause: { kind: 'fire', detail: state.fire.input ? 'fire panel' : 'fire command' }, urgency: 'safety', passage: null };
   if (state.boom.reversal !== null) return { cause: state.boom.reversal, urgency: 'safety', passage: null };
+  if (state.supervised !== null) return state.supervised.direction === 'open' ? { cause: state.supervised.cause, urgency: 'ordinary', passage: null } : null;
   if (state.boom.failOpen !== null) return { cause: state.boom.failOpen, urgency: 'safety', passage: null };
   if (state.schedule === 'holds' && state.holdCause === null) return { cause: { kind: 'schedule', detail: 'held open by the schedule' }, urgency: 'ordinary', passage: null };
   if (state.holdCause !== null) return { cause: state.holdCause, urgency: 'ordinary', passage: null };

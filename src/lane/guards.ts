@@ -1,4 +1,4 @@
-import { approachHolds, claimsBoom, deadTimeOverMs, fireInForce, gatewayCloses, held, holdDrive, holdsContact, mayCloseFromMs, owedPulse, sensorState, stopInForce, upReason } from './facts.js';
+import { approachHolds, claimsBoom, deadTimeOverMs, fireInForce, gatewayCloses, held, heldDown, holdDrive, holdsContact, mayCloseFromMs, owedPulse, sensorState, stopInForce, upReason } from './facts.js';
 import type { LaneState } from './state.js';
 
 /**
@@ -8,6 +8,8 @@ import type { LaneState } from './state.js';
 export interface Guard {
   readonly name: string;
   blocks(state: LaneState, nowMs: number): boolean;
+  /** An operator who sees the boom and holds the movement stands for this one (UL 325, constant pressure). */
+  readonly operatorStandsFor?: true;
 }
 
 /** In the way of every closing. */
@@ -19,16 +21,17 @@ export const closingGuards: readonly Guard[] = [
   { name: 'stop-unreadable', blocks: (state) => (sensorState(state, 'stop') ?? 'off') !== 'off' },
   { name: 'fire', blocks: fireInForce },
   { name: 'held', blocks: held },
-  { name: 'locked-open', blocks: (state) => state.boom.lock !== null },
-  { name: 'fail-open', blocks: (state) => state.boom.failOpen !== null },
+  { name: 'operator-opens', blocks: (state) => state.supervised?.direction === 'open' },
+  { name: 'locked-open', blocks: (state) => state.boom.lock !== null, operatorStandsFor: true },
+  { name: 'fail-open', blocks: (state) => state.boom.failOpen !== null, operatorStandsFor: true },
   // An order that may or may not arrive must not lower a boom.
   { name: 'relay-lost', blocks: (state) => !state.relayAvailable },
-  { name: 'close-delay', blocks: (state, nowMs) => nowMs < (mayCloseFromMs(state) ?? -Infinity) },
-  { name: 'approach-loop', blocks: approachHolds },
-  { name: 'closing-loop', blocks: (state) => sensorState(state, 'closing') !== 'off' },
-  { name: 'beam', blocks: (state) => (sensorState(state, 'beam') ?? 'off') !== 'off' },
-  { name: 'passage-cleared', blocks: (state) => state.passages.some(claimsBoom) },
-  { name: 'kept-open', blocks: (state, nowMs) => nowMs < (state.boom.keepOpenUntilMs ?? 0) },
+  { name: 'close-delay', blocks: (state, nowMs) => nowMs < (mayCloseFromMs(state) ?? -Infinity), operatorStandsFor: true },
+  { name: 'approach-loop', blocks: approachHolds, operatorStandsFor: true },
+  { name: 'closing-loop', blocks: (state) => sensorState(state, 'closing') !== 'off', operatorStandsFor: true },
+  { name: 'beam', blocks: (state) => (sensorState(state, 'beam') ?? 'off') !== 'off', operatorStandsFor: true },
+  { name: 'passage-cleared', blocks: (state) => state.passages.some(claimsBoom), operatorStandsFor: true },
+  { name: 'kept-open', blocks: (state, nowMs) => nowMs < (state.boom.keepOpenUntilMs ?? 0), operatorStandsFor: true },
   { name: 'retry-pause', blocks: (state, nowMs) => nowMs < (state.boom.retryAtMs ?? 0) },
   { name: 'not-up', blocks: (state) => state.boom.state === 'closed' || state.boom.state === 'opening' || state.boom.state === 'closing' },
 ];
@@ -69,5 +72,6 @@ function alreadyUp(state: LaneState): boolean {
 
 /** Name of the first guard that blocks, null when the way is free. */
 export function firstBlocking(guards: readonly Guard[], state: LaneState, nowMs: number): string | null {
-  return guards.find((guard) => guard.blocks(state, nowMs))?.name ?? null;
+  const standsFor = heldDown(state);
+  return guards.find((guard) => !(standsFor && guard.operatorStandsFor === true) && guard.blocks(state, nowMs))?.name ?? null;
 }

@@ -1,6 +1,6 @@
 import type { SignalState } from '../base/index.js';
 import type { Decision } from '../access/index.js';
-import type { ContactName, LaneCommand, SensorName, TrackInput } from './types.js';
+import type { ContactName, LaneCommand, SensorName, SupervisedOrder, TrackInput } from './types.js';
 
 /** Everything that can happen to a lane. Times are the `nowMs` the reducer is called with. */
 export type LaneInput =
@@ -24,6 +24,10 @@ export type LaneInput =
   | { readonly kind: 'relay'; readonly available: boolean; readonly detail: string }
   /** The schedule's window to hold open began or ended. */
   | { readonly kind: 'schedule'; readonly hold: boolean }
+  /** Somebody at the boom begins to hold a movement, holds it on, or lets go. */
+  | { readonly kind: 'supervise'; readonly ticket: number; readonly order: SupervisedOrder }
+  | { readonly kind: 'supervise-renew'; readonly session: string }
+  | { readonly kind: 'supervise-end'; readonly session: string }
   /** Time passed; sent when `nextDueMs` has come. */
   | { readonly kind: 'tick' };
 

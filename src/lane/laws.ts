@@ -37,11 +37,15 @@ export interface LawMemory {
   readonly faulty: boolean;
   /** Ordered up, or seen at the open limit, and not ordered down since. */
   readonly raised: boolean;
+  /** An operator holds the boom on its way down, and until when that counts without being renewed. */
+  readonly heldDown: { readonly session: string; readonly byMs: number } | null;
 }
 
 /** Longest a safe reaction may take beyond the dead time and the pause between tries. */
 const REACTION_MS = 60;
 const CAUSES_KEPT = 20;
+/** An operator who holds a movement has to say so at least this often. */
+const HELD_MS = 500;
 
 /**
  * Watches a lane from outside, by its inputs and effects alone, and says where a law of design.md §3 was broken. Shares no
@@ -71,6 +75,7 @@ export class LawWatch {
       hits: 0,
       faulty: false,
       raised: false,
+      heldDown: null,
     };
   }
 
@@ -80,9 +85,10 @@ export class LawWatch {
 
   /** To be called with every input and the effects it had, in order. */
   observe(input: LaneInput, effects: readonly LaneEffect[], nowMs: number): void {
+    this.#lapse(nowMs);
     this.#overdue(nowMs);
     const refused = effects.some((effect) => effect.kind === 'reply' && effect.outcome === 'refused');
-    if (input.kind !== 'command' || !refused) this.#input(input, nowMs);
+    if ((input.kind !== 'command' && input.kind !== 'supervise') || !refused) this.#input(input, nowMs);
     for (const effect of effects) this.#effect(effect, nowMs);
   }
 
@@ -147,6 +153,16 @@ export class LawWatch {
       case 'decision':
         if (input.decision.outcome === 'admit') this.#note({ hits: 0 });
         break;
+      case 'supervise':
+        this.#intended();
+        if (input.order.direction === 'close') this.#note({ heldDown: { session: input.order.session, byMs: nowMs + HELD_MS } });
+        break;
+      case 'supervise-renew':
+        if (this.#memory.heldDown?.session === input.session) this.#note({ heldDown: { session: input.session, byMs: nowMs + HELD_MS } });
+        break;
+      case 'supervise-end':
+        if (this.#memory.heldDown?.session === input.session) this.#alone(nowMs);
+        break;
       case 'schedule':
         if (input.hold) this.#note({ hits: 0 });
         break;
@@ -162,6 +178,18 @@ export class LawWatch {
       default:
         break;
     }
+  }
+
+  /** The exception to S1: an operator holds the closing. Not renewed in time, it is over. */
+  #lapse(nowMs: number): void {
+    const { heldDown } = this.#memory;
+    if (heldDown !== null && nowMs >= heldDown.byMs) this.#alone(heldDown.byMs);
+  }
+
+  /** A boom that goes down and is held by nobody any more has to rise, whatever is under it. */
+  #alone(nowMs: number): void {
+    this.#note({ heldDown: null });
+    if (nowMs < this.#memory.fallsUntilMs) this.#mustRaise('S1', nowMs);
   }
 
   #command({ id, target }: LaneCommand, nowMs: number): void {
@@ -208,7 +236,7 @@ export class LawWatch {
     this.#minds(nowMs);
     if (sensor === 'button' && state === 'on' && before === 'off' && this.#memory.started && !this.#memory.stopInput) this.#intended();
     if (sensor === 'closedLimit' && state === 'on' && this.#memory.sensors.openLimit !== 'on') this.#note({ fallsUntilMs: -Infinity });
-    if (!this.#clear() && !this.#memory.hitInRun && nowMs < this.#memory.fallsUntilMs) this.#hit(nowMs);
+    if (!this.#clear() && !this.#memory.hitInRun && this.#memory.heldDown === null && nowMs < this.#memory.fallsUntilMs) this.#hit(nowMs);
   }
 
   #hit(nowMs: number): void {
@@ -218,7 +246,9 @@ export class LawWatch {
 
   #effect(effect: LaneEffect, nowMs: number): void {
     if (effect.kind === 'journal') {
-      const { cause } = effect.event.payload;
+      const { cause, supervised, why } = effect.event.payload;
+      // The boom has arrived: it is not held any more, and does not fall.
+      if (supervised === 'close' && why === 'done') this.#note({ heldDown: null });
       if (cause !== undefined) this.#note({ causes: [...this.#memory.causes.slice(1 - CAUSES_KEPT), JSON.stringify(cause)] });
     } else if (effect.kind === 'drive') this.#drive(effect, nowMs);
     else if (effect.kind === 'lamp') this.#lamp(effect.show, nowMs);
@@ -271,7 +301,7 @@ export class LawWatch {
   /** The gateway lowers: by the close contact, or by letting go of an open contact that held the boom up. */
   #down(nowMs: number): void {
     this.#note({ raised: false });
-    if (!this.#clear()) this.#break('S1', nowMs, 'started down over something');
+    if (!this.#clear() && this.#memory.heldDown === null) this.#break('S1', nowMs, 'started down over something');
     if (this.#stopped()) this.#break('S4', nowMs, 'closed under STOP');
     if (this.#fire()) this.#break('S4', nowMs, 'closed during fire');
     if (this.#memory.hits >= 2) this.#break('S6', nowMs, 'closed by itself after a second obstruction');

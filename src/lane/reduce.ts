@@ -11,6 +11,7 @@ import { approachFalls, approachLost, approachRises, closingFalls, closingRises,
 import { clearHeld } from './passages.js';
 import type { LaneState } from './state.js';
 import { journal, patch, patchBoom, type Step } from './step.js';
+import { beginSupervision, letGoSupervision, renewSupervision, settleSupervision } from './supervision.js';
 import { absorbTrack, ageTracks, decideEarly } from './tracks.js';
 import type { SensorName } from './types.js';
 
@@ -72,6 +73,15 @@ function absorb(step: Step, input: LaneInput): void {
       break;
     case 'schedule':
       scheduleChanges(step, input.hold);
+      break;
+    case 'supervise':
+      beginSupervision(step, input.ticket, input.order);
+      break;
+    case 'supervise-renew':
+      renewSupervision(step, input.session);
+      break;
+    case 'supervise-end':
+      letGoSupervision(step, input.session);
       break;
     case 'tick':
       break;
@@ -149,6 +159,7 @@ function recordHealth(step: Step, sensor: SensorName, before: SignalState, next:
 /** What follows from the state alone; calling it twice at one moment changes nothing more. */
 function settle(step: Step): void {
   ageTracks(step);
+  settleSupervision(step);
   watchDescent(step);
   expirePassages(step);
   startWaiting(step);

@@ -10,7 +10,7 @@ import type { LanePorts, LaneRunnerOptions, WillReport } from './ports.js';
 import { reduce } from './reduce.js';
 import type { LaneSettings, LearnedRunTimes } from './settings.js';
 import { initialLane, type LaneState } from './state.js';
-import type { CommandOutcome, ContactName, Lamp, LampName, LaneCommand, LaneEvent, LaneView, OutputName, SensorName, TrackInput } from './types.js';
+import type { CommandOutcome, ContactName, Lamp, LampName, LaneCommand, LaneEvent, LaneView, OutputName, SensorName, SupervisedOrder, SupervisionView, TrackInput } from './types.js';
 import { viewOf } from './view.js';
 
 /** Beyond its pulse an output is released by the runner itself, in case the driver forgot (S3). */
@@ -120,6 +120,36 @@ export class LaneRunner {
       this.#waiting.set(ticket, resolve);
       this.#dispatch({ kind: 'command', ticket, command });
     });
+  }
+
+  /**
+   * Begins a movement that lasts only while it is renewed within `RENEW_WITHIN_MS`, again and again. Resolves at once,
+   * `done` where it has begun; never rejects.
+   */
+  supervise(order: SupervisedOrder): Promise<CommandOutcome> {
+    if (!this.#running) return Promise.resolve({ outcome: 'refused', reason: 'lane-stopped' });
+    const ticket = (this.#ticket += 1);
+    return new Promise((resolve) => {
+      this.#waiting.set(ticket, resolve);
+      this.#dispatch({ kind: 'supervise', ticket, order });
+    });
+  }
+
+  /** The operator still holds. */
+  renew(session: string): SupervisionView {
+    this.#dispatch({ kind: 'supervise-renew', session });
+    return this.#supervision(session);
+  }
+
+  /** The operator let go. */
+  letGo(session: string): SupervisionView {
+    this.#dispatch({ kind: 'supervise-end', session });
+    return this.#supervision(session);
+  }
+
+  #supervision(session: string): SupervisionView {
+    const { supervised, supervisionEnded } = this.#state;
+    return { session, active: supervised?.session === session, ended: supervisionEnded?.session === session ? supervisionEnded.why : null };
   }
 
   /** The lane as it is now. */

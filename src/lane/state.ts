@@ -3,7 +3,7 @@ import type { Decision } from '../access/index.js';
 import type { PlateRead } from '../plate/index.js';
 import type { Urgency } from './effect.js';
 import type { LaneSettings, LearnedRunTimes } from './settings.js';
-import type { AttentionCode, BoomState, Cause, ClearedBy, CommandTarget, ContactName, DriverMessage, Lamp, SensorName } from './types.js';
+import type { AttentionCode, BoomState, Cause, ClearedBy, CommandTarget, ContactName, DriverMessage, Lamp, SensorName, SupervisedOrder, SupervisionEnd } from './types.js';
 
 export interface Sensor {
   readonly state: SignalState;
@@ -168,6 +168,10 @@ export interface LaneState {
   /** What the traffic light was last told; null before the first order, or where there is none. */
   readonly lamp: { readonly shown: Lamp | null; readonly retryAtMs: number | null };
   readonly stop: { readonly input: boolean; readonly command: boolean };
+  /** A movement held by its operator, and until when it lasts without being renewed. */
+  readonly supervised: (SupervisedOrder & { readonly cause: Cause; readonly renewByMs: number }) | null;
+  /** The held movement that ended last, and why. */
+  readonly supervisionEnded: { readonly session: string; readonly why: SupervisionEnd } | null;
   /** A vehicle found under the boom at start belongs to the passage that the restart cut off. */
   readonly found: 'none' | 'closing' | 'both';
   readonly approachStuck: boolean;
@@ -228,6 +232,8 @@ export function initialLane(settings: LaneSettings, nowMs: number, learned: Lear
     relayAvailable: true,
     lamp: { shown: null, retryAtMs: null },
     stop: { input: false, command: false },
+    supervised: null,
+    supervisionEnded: null,
     found: 'none',
     approachStuck: false,
     passages: [],

@@ -51,6 +51,7 @@ export interface LaneCommand {
  * `held`: release first. `obstructed`: loop or beam under the boom is occupied, unknown or faulty (S1).
  * `not-supported`: the barrier's own board closes. `superseded`: a later command asked for something else.
  * `boom-fault`: the motor did not reach its limit, or an output did not answer. `timeout`: the target was not reached.
+ * `operator-holds`: somebody at the boom moves it by hold-to-run.
  */
 export type CommandReason =
   | 'duplicate'
@@ -63,7 +64,28 @@ export type CommandReason =
   | 'not-supported'
   | 'superseded'
   | 'boom-fault'
+  | 'operator-holds'
   | 'timeout';
+
+/** A movement that lasts only while its operator renews it (hold-to-run). */
+export interface SupervisedOrder {
+  /** Names this movement. */
+  readonly session: string;
+  readonly direction: 'open' | 'close';
+  /** Who holds, for the record. */
+  readonly issuer: string;
+}
+
+/** Why a held movement is over; `done`: the boom has arrived. */
+export type SupervisionEnd = 'done' | 'let-go' | 'not-renewed' | 'stopped' | 'fire' | 'held' | 'superseded' | 'boom-fault';
+
+/** A held movement as its operator sees it. */
+export interface SupervisionView {
+  readonly session: string;
+  readonly active: boolean;
+  /** Why it is over; null while it is not, and for one nobody remembers. */
+  readonly ended: SupervisionEnd | null;
+}
 
 /** How a command ended; `reason` is null only for `done`. */
 export interface CommandOutcome {
@@ -73,7 +95,7 @@ export interface CommandOutcome {
 
 /** Why a movement happened (S9). */
 export interface Cause {
-  readonly kind: 'decision' | 'command' | 'button' | 'fire' | 'obstruction' | 'passage-complete' | 'auto-close' | 'release' | 'start' | 'watchdog' | 'stop' | 'schedule' | 'inputs-lost' | 'relay-lost' | 'tailgate';
+  readonly kind: 'decision' | 'command' | 'button' | 'fire' | 'obstruction' | 'passage-complete' | 'auto-close' | 'release' | 'start' | 'watchdog' | 'stop' | 'schedule' | 'inputs-lost' | 'relay-lost' | 'tailgate' | 'operator';
   readonly detail: string;
 }
 
@@ -109,7 +131,8 @@ export interface LaneEvent {
  * `lamp-fault`: the traffic light did not take an order. `boom-slow`: a run took far longer than configured.
  * `record-late`: the disk was slower than the boom may wait (S9). `stopped`: STOP is in force. `fire`: the fire panel holds
  * the boom open. `fail-state`: the boom is left as a failure or the start found it, until somebody wants a movement.
- * `tailgater`: an opening was stopped because a second vehicle followed.
+ * `tailgater`: an opening was stopped because a second vehicle followed. `operator-holds`: somebody moves the boom by
+ * hold-to-run, past loops and beam.
  */
 export type AttentionCode =
   | 'ask'
@@ -128,6 +151,7 @@ export type AttentionCode =
   | 'boom-slow'
   | 'fail-state'
   | 'tailgater'
+  | 'operator-holds'
   | 'record-late'
   | 'stopped'
   | 'fire';

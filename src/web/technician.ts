@@ -30,12 +30,12 @@ export interface TechnicianPort {
   pulse(order: { lane: LaneId; output: PulsedOutput; ms: number; issuer: string }): Promise<void>;
   /** Puts what a test found on record; resolves once it is durable. */
   record(test: { lane: LaneId; issuer: string; test: string; passed: boolean; result: JsonObject }): Promise<void>;
-  /** Begins a movement held by its operator. Throws `LANE_UNKNOWN`, `COMMAND_REFUSED`. */
-  supervise?(order: SupervisedOrder): Promise<JsonObject>;
-  /** The operator still holds. Throws `COMMAND_REFUSED` where the movement is over, with why. */
-  renew?(lane: LaneId, session: string): JsonObject;
-  /** The operator let go. */
-  letGo?(lane: LaneId, session: string): JsonObject;
+  /** Begins a movement held by its operator: `{session, renewWithinMs}`. Rejects with `LANE_UNKNOWN`, `COMMAND_REFUSED`. */
+  supervise(order: SupervisedOrder): Promise<JsonObject>;
+  /** The operator still holds: `{active, ended, boom}`, `ended` with why it is over. Throws `LANE_UNKNOWN`. */
+  renew(lane: LaneId, session: string): JsonObject;
+  /** The operator let go; answers as `renew`. */
+  letGo(lane: LaneId, session: string): JsonObject;
 }
 
 const pulseBody = z.strictObject({
@@ -95,32 +95,22 @@ export function registerTechnicianApi(app: FastifyInstance, { gate, callerOf }: 
     const { direction } = parse(supervisedBody, request.body, 'order');
     noStore(reply);
     const session = randomUUID();
-    const port = technicianOf(gate);
-    if (port.supervise === undefined) throw notHere();
-    return port.supervise({ session, lane, direction, issuer });
+    return technicianOf(gate).supervise({ session, lane, direction, issuer });
   });
 
   app.post('/api/lanes/:lane/supervised/:session/renew', (request, reply) => {
     technician(request);
     const { lane, session } = parse(sessionParams, request.params, 'address');
     noStore(reply);
-    const port = technicianOf(gate);
-    if (port.renew === undefined) throw notHere();
-    return port.renew(lane, session);
+    return technicianOf(gate).renew(lane, session);
   });
 
   app.post('/api/lanes/:lane/supervised/:session/end', (request, reply) => {
     technician(request);
     const { lane, session } = parse(sessionParams, request.params, 'address');
     noStore(reply);
-    const port = technicianOf(gate);
-    if (port.letGo === undefined) throw notHere();
-    return port.letGo(lane, session);
+    return technicianOf(gate).letGo(lane, session);
   });
-}
-
-function notHere(): GateError {
-  return new GateError('HTTP_NOT_FOUND', 'This gate moves no boom by hold-to-run.');
 }
 
 /** A reader slower than this is cut off; it asks for the whole table again. */

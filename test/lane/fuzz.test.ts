@@ -33,6 +33,18 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
       .record({ id: fc.integer({ min: 0, max: 12 }), target: fc.constantFrom('open', 'close', 'hold', 'release', 'stop', 'open', 'close', 'fire', 'fire-over') })
       .map(({ id, target }) => ({ kind: 'input' as const, input: { kind: 'command' as const, ticket: 0, command: { id: `c${id}`, target, issuer: 'web:guard', reason: 'fuzz' } } })),
   },
+  {
+    weight: 2,
+    arbitrary: fc
+      .record({ session: fc.constantFrom('s1', 's2'), direction: fc.constantFrom('close', 'close', 'open') })
+      .map(({ session, direction }) => ({ kind: 'input' as const, input: { kind: 'supervise' as const, ticket: 0, order: { session, direction, issuer: 'console:pi' } } })),
+  },
+  {
+    weight: 5,
+    arbitrary: fc
+      .record({ kind: fc.constantFrom('supervise-renew', 'supervise-renew', 'supervise-renew', 'supervise-end'), session: fc.constantFrom('s1', 's2') })
+      .map((input) => ({ kind: 'input' as const, input })),
+  },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('answer' as const), decision: fc.constantFrom(0, 0, 0, 1, 2, 3) }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('record' as const), durable: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ available: fc.boolean() }).map(({ available }) => ({ kind: 'input' as const, input: { kind: 'vision' as const, available } })) },
@@ -85,7 +97,7 @@ function pass(world: World, ms: number): void {
 function act(world: World, what: Act): void {
   switch (what.kind) {
     case 'input':
-      feed(world, what.input.kind === 'command' ? { ...what.input, ticket: (world.ticket += 1) } : what.input);
+      feed(world, what.input.kind === 'command' || what.input.kind === 'supervise' ? { ...what.input, ticket: (world.ticket += 1) } : what.input);
       return;
     case 'clear':
       for (const sensor of all) if (sensor !== 'openLimit' && sensor !== 'closedLimit') feed(world, { kind: 'sensor', sensor, state: 'off' });

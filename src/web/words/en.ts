@@ -109,6 +109,7 @@ export const english = {
     'fail-state': 'The boom is left as a failure or the start found it. Look at it, then open or close',
     tailgater: 'A second vehicle followed: the boom was stopped',
     'record-late': 'The disk is slow: records come late',
+    'operator-holds': 'Somebody at the boom moves it by hand, past the loops',
     stopped: 'STOP is pressed',
     fire: 'Fire alarm: the boom stays open',
   }),
@@ -214,6 +215,7 @@ export const english = {
     'not-supported': 'This barrier closes by its own board.',
     superseded: 'A later order asked for something else.',
     'boom-fault': 'The boom did not move as ordered. Check the motor.',
+    'operator-holds': 'Somebody at the boom moves it by hand.',
     timeout: 'The boom did not get there in time.',
   }),
   errors: table({
@@ -294,6 +296,7 @@ export const english = {
     'inputs-lost': 'loop or beam cannot be read',
     'relay-lost': 'relay board was lost',
     tailgate: 'a second vehicle followed',
+    operator: 'held by a person at the boom',
   }),
   targets: table({ open: 'open', close: 'close', hold: 'hold open', release: 'release', stop: 'stop', fire: 'open for fire', 'fire-over': 'end of fire' }),
   signIn: {

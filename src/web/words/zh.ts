@@ -104,6 +104,7 @@ export const chinese: Words = {
     'fail-state': '道闸保持故障或启动时的状态；请现场查看后再开闸或落闸',
     tailgater: '有车辆跟车，道闸已停止抬起',
     'record-late': '磁盘缓慢，记录延迟',
+    'operator-holds': '有人在现场按住操作闸杆，越过地感',
     stopped: '急停已按下',
     fire: '消防报警，道闸保持打开',
   },
@@ -209,6 +210,7 @@ export const chinese: Words = {
     'not-supported': '该道闸由自身控制板落杆。',
     superseded: '之后的指令已改变要求。',
     'boom-fault': '道闸未按指令动作，请检查电机。',
+    'operator-holds': '有人正在现场按住操作闸杆。',
     timeout: '道闸未在规定时间内到位。',
   },
   errors: {
@@ -289,6 +291,7 @@ export const chinese: Words = {
     'inputs-lost': '地感或红外读不到',
     'relay-lost': '继电器板曾失联',
     tailgate: '有车辆跟车',
+    operator: '现场人员按住操作',
   },
   targets: { open: '开闸', close: '落闸', hold: '常开', release: '取消常开', stop: '停止', fire: '消防开闸', 'fire-over': '消防解除' },
   signIn: {

@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+import { RENEW_WITHIN_MS } from '../../src/lane/index.js';
+import { Bench, type Site } from './fixtures.js';
+
+const order = (direction: 'open' | 'close', session = 's1') => ({ kind: 'supervise' as const, ticket: 1, order: { session, direction, issuer: 'console:li' } });
+
+/** Holds for a while: renewed every 200 ms. */
+function hold(bench: Bench, ms: number, session = 's1'): Bench {
+  for (let at = 0; at < ms; at += 200) bench.pass(200).input({ kind: 'supervise-renew', session });
+  return bench;
+}
+
+/** The boom is open, and a car stands on the closing loop, or the loop is broken. */
+function blockedOpen(signal: 'on' | 'unknown' | 'fault', options: Site = {}): Bench {
+  const bench = new Bench({ ...options, sensors: ['beam', 'openLimit', 'closedLimit', 'stop', 'fire'] }).ready({ closedLimit: 'on' });
+  bench.command('open').off('closedLimit').pass(3_000).on('openLimit').sensor('closing', signal).pass(30_000);
+  expect(bench.boom).toBe('open');
+  bench.log.length = 0;
+  return bench;
+}
+
+describe('hold-to-run: an operator at the boom', () => {
+  test.each(['on', 'unknown', 'fault'] as const)('lowers it over a closing loop that is %s, on record under his name', (signal) => {
+    const bench = blockedOpen(signal).input(order('close'));
+    expect(bench.replies).toEqual(['done']);
+    expect(bench.attention).toContain('operator-holds');
+    hold(bench, 800);
+    expect(bench.drivenAt('close pulse')).toHaveLength(1);
+    expect(JSON.stringify(bench.events('boom.closing'))).toContain('close held by console:li');
+    hold(bench.off('openLimit'), 2_000);
+    expect(bench.drives).not.toContain('open pulse');
+    bench.on('closedLimit').pass(5_000);
+    expect(bench.boom).toBe('closed');
+    expect(bench.attention).not.toContain('operator-holds');
+    expect(bench.laws.violations).toEqual([]);
+  });
+
+  test('the boom rises at once when he is heard of no more', () => {
+    const bench = blockedOpen('on').input(order('close'));
+    hold(bench.pass(1), 800).off('openLimit');
+    const lastMs = bench.nowMs;
+    bench.pass(2_000);
+    const [opened] = bench.drivenAt('open pulse');
+    expect(bench.drives).toContain('close pulse');
+    expect(opened).toBeGreaterThanOrEqual(lastMs + RENEW_WITHIN_MS);
+    expect(opened).toBeLessThanOrEqual(lastMs + RENEW_WITHIN_MS + bench.settings.deadTimeMs);
+    expect(JSON.stringify(bench.events('boom.stopped'))).toContain('not-renewed');
+    expect(bench.laws.violations).toEqual([]);
+  });
+
+  test('the boom rises at once when he lets go', () => {
+    const bench = blockedOpen('fault').input(order('close'));
+    hold(bench, 1_200).off('openLimit').input({ kind: 'supervise-end', session: 's1' });
+    const letGoMs = bench.nowMs;
+    bench.pass(1_000);
+    expect(bench.drivenAt('open pulse')[0]).toBeLessThanOrEqual(letGoMs + bench.settings.deadTimeMs);
+    // Late renewals of a movement that is over bring nothing back.
+    hold(bench, 1_000);
+    expect(bench.drivenAt('close pulse')).toHaveLength(1);
+    expect(bench.laws.violations).toEqual([]);
+  });
+
+  test('let go before the record was known, nothing starts down', () => {
+    const bench = blockedOpen('on');
+    bench.journalAnswers = false;
+    bench.input(order('close')).pass(50).input({ kind: 'supervise-end', session: 's1' }).pass(10_000);
+    expect(bench.drives).not.toContain('close pulse');
+  });
+
+  test('an obstruction that comes while he holds does not count, and after him it does', () => {
+    const bench = blockedOpen('on').off('closing').pass(10).input(order('close'));
+    hold(bench, 800).off('openLimit').on('beam');
+    expect(bench.boom).toBe('closing');
+    hold(bench, 400);
+    expect(bench.drives).not.toContain('open pulse');
+    bench.input({ kind: 'supervise-end', session: 's1' }).pass(600);
+    expect(bench.drives).toContain('open pulse');
+  });
+
+  test('STOP and fire come before him', () => {
+    const stopped = blockedOpen('on').on('stop').input(order('close'));
+    expect(stopped.replies).toEqual(['refused stopped']);
+    const fire = blockedOpen('on').input(order('close'));
+    hold(fire, 1_000).off('openLimit').on('fire').pass(600);
+    expect(fire.causes('open')).toContain('fire');
+    expect(hold(fire, 400).state.supervised).toBeNull();
+    expect(fire.laws.violations).toEqual([]);
+  });
+
+  test('a guard who opens takes it from him', () => {
+    const bench = blockedOpen('on').input(order('close'));
+    hold(bench, 1_000).off('openLimit').command('open').pass(1_000);
+    expect(bench.drives).toContain('open pulse');
+    expect(bench.state.supervised).toBeNull();
+    expect(bench.laws.violations).toEqual([]);
+  });
+
+  test('two operators cannot hold one boom', () => {
+    const bench = blockedOpen('on').input(order('close')).input(order('open', 's2'));
+    expect(bench.replies).toEqual(['done', 'refused operator-holds']);
+  });
+
+  test('a boom that is lowered by its own board is not lowered by hold-to-run', () => {
+    const bench = new Bench({ barrier: { closing: 'barrier-closes' } }).ready().input(order('close'));
+    expect(bench.replies).toEqual(['refused not-supported']);
+  });
+
+  test('opening works with every loop broken, and stands where the STOP contact is wired when let go', () => {
+    const bench = new Bench({ sensors: ['beam'], stopWired: true }).ready().sensor('closing', 'fault').sensor('beam', 'unknown').input(order('open'));
+    hold(bench, 1_000);
+    expect(bench.drives).toEqual(['open pulse']);
+    bench.input({ kind: 'supervise-end', session: 's1' });
+    expect(bench.drives).toContain('stop pulse');
+    expect(bench.boom).toBe('stopped');
+    expect(bench.laws.violations).toEqual([]);
+  });
+
+  test('without a STOP contact an opening that is let go runs on up', () => {
+    const bench = new Bench().ready().input(order('open'));
+    hold(bench, 1_000).pass(4_000);
+    expect(bench.boom).toBe('open');
+    expect(bench.drives).not.toContain('stop pulse');
+  });
+
+  test('the second opinion tells a boom that is not raised after he let go', () => {
+    const bench = blockedOpen('on').input(order('close'));
+    hold(bench, 800).off('openLimit');
+    // The same happenings, with a reducer that does nothing more.
+    bench.laws.observe({ kind: 'supervise-end', session: 's1' }, [], bench.nowMs);
+    bench.laws.observe({ kind: 'tick' }, [], bench.nowMs + 2_000);
+    expect(bench.laws.violations.map(({ law }) => law)).toEqual(['S1']);
+  });
+
+  test('the second opinion lets nobody lower a boom over something without being held', () => {
+    const bench = blockedOpen('on');
+    const cause = { kind: 'operator', detail: 'close held by nobody' } as const;
+    bench.laws.observe({ kind: 'tick' }, [{ kind: 'drive', output: 'close', action: 'pulse', durationMs: 400, cause, urgency: 'ordinary', passage: null }], bench.nowMs);
+    expect(bench.laws.violations.map(({ law }) => law)).toContain('S1');
+  });
+});
