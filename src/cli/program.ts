@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import * as z from 'zod/mini';
 import { GateError, errorText, isGateError } from '../base/index.js';
 import { packageVersion } from '../daemon/version.js';
@@ -6,8 +6,10 @@ import { orderLane, type Target } from './command.js';
 import { checkConfigFile, explainConfigKeys } from './config.js';
 import { configPath, controlClient, dataDirectory, defaultConfigPath, exitStatus, globalOptions, statusOf, type GlobalOptions } from './context.js';
 import { showEvents } from './events.js';
+import { jsonOnly, optionsOf, wholeNumber } from './options.js';
 import { complain, print } from './output.js';
 import { showStatus } from './status.js';
+import { addTechnicianCommands } from './technician-program.js';
 
 const examples = `
 Examples:
@@ -17,6 +19,9 @@ Examples:
   gatectl config check /etc/laurel-gate/gate.yaml
   gatectl recognize --json picture.jpg        the plates of a picture
   gatectl sign-in-code                        a one-time code for the page
+  gatectl devices --watch                     every line, live
+  gatectl test loop entry closing             a guided test, on record
+  gatectl commission --config gate.yaml       wire a new lane step by step
 
 Exit status: 0 done, 1 it did not succeed (refused, faulty, unreadable),
 2 the command line is wrong, 3 no running gate was found.
@@ -33,21 +38,6 @@ const orders: readonly (readonly [Target, string])[] = [
   ['fire', 'open a barrier and hold it open over everything but STOP, until fire-over'],
   ['fire-over', 'end that'],
 ];
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d+$/u.test(text) || value < least || value > most) throw new InvalidArgumentError(`a whole number from ${least} to ${most}`);
-    return value;
-  };
-}
-
-/** Options of a command, checked: commander gives them without types. */
-function optionsOf<Schema extends z.ZodMiniType>(schema: Schema, command: Command): z.output<Schema> {
-  return z.parse(schema, command.optsWithGlobals());
-}
-
-const jsonOnly = z.object({ json: z._default(z.boolean(), false) });
 
 /** A journal, drivers and networks are loaded by the command that needs them alone, so that `status` answers at once. */
 function buildProgram(end: (status: number) => void): Command {
@@ -178,6 +168,8 @@ function buildProgram(end: (status: number) => void): Command {
         return undefined;
       }),
     );
+
+  addTechnicianCommands(program, act);
 
   program
     .command('safe-state')

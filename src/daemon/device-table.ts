@@ -108,7 +108,7 @@ export class DeviceTable {
       if (healthDue || first) this.#compare(`device ${device.id}`, { kind: 'device', device: this.#health(device) }, first);
       for (const report of device.lines()) {
         const line = this.#line(report);
-        this.#compare(String(line['id']), { kind: 'line', line }, first);
+        this.#compare(JSON.stringify(line['id']), { kind: 'line', line }, first);
       }
     }
   }
