@@ -171,13 +171,18 @@ export class TerminalDialogue implements Dialogue {
     this.#reader.close();
   }
 
+  /** Asked anew after every wait. */
+  #over(): boolean {
+    return this.signal.aborted;
+  }
+
   async #question(text: string, signal: AbortSignal): Promise<string> {
     if (this.signal.aborted) throw interrupted();
     this.#asking = true;
     try {
       return await this.#reader.question(text, { signal });
     } catch (cause) {
-      throw this.signal.aborted ? interrupted() : cause;
+      throw this.#over() ? interrupted() : cause;
     } finally {
       this.#asking = false;
     }

@@ -13,6 +13,11 @@ export function cut(line: string, columns: number): string {
   return `${kept}…`;
 }
 
+/** A serial console tells no size, or 0. */
+function sizeOr(size: number | undefined, usual: number): number {
+  return size === undefined || size === 0 ? usual : size;
+}
+
 export interface Terminal {
   readonly columns?: number;
   readonly rows?: number;
@@ -33,7 +38,7 @@ export class Screen {
   }
 
   get rows(): number {
-    return this.#terminal.rows ?? 24;
+    return sizeOr(this.#terminal.rows, 24);
   }
 
   open(): void {
@@ -44,7 +49,7 @@ export class Screen {
 
   draw(lines: readonly string[]): void {
     if (!this.#open) return;
-    const columns = this.#terminal.columns ?? 80;
+    const columns = sizeOr(this.#terminal.columns, 80);
     const shown = lines.slice(0, this.rows).map((line) => `${cut(line, columns)}\u001b[K`);
     this.#terminal.write(`\u001b[H${shown.join('\r\n')}\u001b[J`);
   }

@@ -1,18 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import * as z from 'zod/mini';
 import { GateError, type JsonObject } from '../base/index.js';
-import type { Role } from './accounts.js';
 import type { Photographs } from './photographs.js';
 import type { GatePort } from './port.js';
+import { laneName, laneParams, noStore, parse, type Caller } from './requests.js';
 import { registerTechnicianApi } from './technician.js';
-
-/** Who asks: a signed-in browser, somebody on the control socket, or a viewer of an open view. */
-export interface Caller {
-  /** For the record: `web:guard`, `console:pi`; undefined for a viewer who may only look. */
-  readonly issuer?: string;
-  readonly role: Role | 'viewer';
-}
 
 export interface ApiOptions {
   readonly gate: GatePort;
@@ -21,8 +14,6 @@ export interface ApiOptions {
   readonly callerOf: (request: FastifyRequest) => Caller;
 }
 
-const laneName = z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,31}$/u, 'a lane id such as entry'));
-export const laneParams = z.object({ lane: laneName });
 const evidenceParams = z.object({ id: z.string().check(z.regex(/^[0-9a-f]{64}$/u, '64 hexadecimal digits')) });
 const count = (most: number): z.ZodMiniString => z.string().check(z.regex(/^\d{1,15}$/u, `a whole number up to ${most}`));
 const eventQuery = z.strictObject({
@@ -39,27 +30,6 @@ const commandBody = z.strictObject({
 
 const mostEvents = 500;
 const usualEvents = 100;
-
-/** Checks what came in; says every fault by field. Throws `HTTP_BAD_REQUEST`. */
-export function parse<Schema extends z.ZodMiniType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || what}: ${faultOf(issue)}`);
-  throw new GateError('HTTP_BAD_REQUEST', `The ${what} is not right. ${faults.join('; ')}.`, { faults });
-}
-
-function faultOf(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return `unknown: ${issue.keys.join(', ')}`;
-    case 'invalid_value':
-      return `one of ${issue.values.map(String).join(', ')}`;
-    case 'invalid_type':
-      return issue.input === undefined ? 'missing' : `expected ${issue.expected}`;
-    default:
-      return issue.message;
-  }
-}
 
 /** The gate's JSON interface; the same on the web port and on the control socket. */
 export function registerApi(app: FastifyInstance, { gate, photographs, callerOf }: ApiOptions): void {
@@ -121,10 +91,6 @@ export function registerApi(app: FastifyInstance, { gate, photographs, callerOf 
   });
 
   registerTechnicianApi(app, { gate, callerOf });
-}
-
-export function noStore(reply: FastifyReply): void {
-  void reply.header('cache-control', 'no-store');
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import * as z from 'zod/mini';
 import { GateError, type JsonObject, type LaneId } from '../base/index.js';
-import { laneParams, noStore, parse, type Caller } from './api.js';
 import type { GatePort } from './port.js';
+import { laneParams, noStore, parse, type Caller } from './requests.js';
 
 /** Outputs a technician may pulse by themselves: none of them moves a boom. */
 export const pulsedOutputs = ['stop', 'greenLight', 'redLight'] as const;

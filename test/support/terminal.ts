@@ -13,7 +13,7 @@ export class TerminalProgram {
   #read = 0;
 
   constructor(command: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    this.child = spawn('/usr/bin/python3', [fileURLToPath(new URL('./pty.py', import.meta.url)), ...command], {
+    this.child = spawn('/usr/bin/python3', [fileURLToPath(new URL('./run-in-terminal.py', import.meta.url)), ...command], {
       env: { ...process.env, TERM: 'xterm', LC_ALL: 'C.UTF-8', LAUREL_GATE_CONFIG: '', SUDO_USER: '', ...environment },
     });
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => {

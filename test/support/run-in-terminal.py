@@ -1,11 +1,11 @@
 """Runs a command in a pseudo terminal: its output to stdout, what stands on stdin goes in as keys. A line `\\x00HUP` closes the terminal."""
-import os, pty, select, signal, sys
+import fcntl, os, pty, select, struct, sys, termios
 
 pid, terminal = pty.fork()
 if pid == 0:
     os.execvp(sys.argv[1], sys.argv[1:])
+fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
 inputs = [terminal, 0]
-hung = False
 while True:
     try:
         ready, _, _ = select.select(inputs, [], [], 0.5)
@@ -25,7 +25,6 @@ while True:
             inputs.remove(0)
         elif b"\x00HUP" in data:
             os.close(terminal)
-            hung = True
             break
         else:
             os.write(terminal, data)
