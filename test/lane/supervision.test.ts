@@ -115,6 +115,16 @@ describe('hold-to-run: an operator at the boom', () => {
     expect(bench.laws.violations).toEqual([]);
   });
 
+  test('nothing lowers the boom while he holds it up, though the open contact does not obey', () => {
+    const bench = new Bench({ sensors: ['beam'] }).ready().input(order('open'));
+    for (let tries = 0; tries < 3; tries += 1) {
+      hold(bench, 800).input({ kind: 'output-fault', output: 'open', action: 'pulse', detail: 'bus silent' });
+    }
+    hold(bench, 4_000);
+    expect(bench.state.supervised).not.toBeNull();
+    expect(bench.drives).not.toContain('close pulse');
+  });
+
   test('without a STOP contact an opening that is let go runs on up', () => {
     const bench = new Bench().ready().input(order('open'));
     hold(bench, 1_000).pass(4_000);
