@@ -381,6 +381,8 @@ class SimOutput implements DigitalOutput {
   #failure: OutputFailure | undefined;
   #frozen = false;
   #dead = false;
+  #preserved = false;
+  #held = false;
   /** A pulse that this driver times is over, and its end could not be ordered. */
   #overdue = false;
   #pulse: Timer | undefined;
@@ -404,6 +406,7 @@ class SimOutput implements DigitalOutput {
     this.#set(true);
     this.#pulse?.cancel();
     this.#overdue = false;
+    if (this.#held) return Promise.resolve();
     this.#pulse = this.#clock.after(durationMs, () => this.#endPulse());
     return Promise.resolve();
   }
@@ -414,6 +417,7 @@ class SimOutput implements DigitalOutput {
     this.#pulse?.cancel();
     this.#pulse = undefined;
     this.#overdue = false;
+    this.#held = true;
     this.#set(true);
     return Promise.resolve();
   }
@@ -423,6 +427,10 @@ class SimOutput implements DigitalOutput {
     if (refusal !== undefined) return Promise.reject(refusal);
     this.#release();
     return Promise.resolve();
+  }
+
+  preserve(): void {
+    this.#preserved = true;
   }
 
   state(): SignalState {
@@ -444,8 +452,10 @@ class SimOutput implements DigitalOutput {
 
   close(): void {
     this.#dead = false;
-    if (this.#refusal() === undefined) this.#release();
-    else this.#overdue = this.#energised;
+    // A hold that is to outlive the program stays, and is found at the next start.
+    const left = this.#preserved && this.#held;
+    if (!left && this.#refusal() === undefined) this.#release();
+    else if (!left) this.#overdue = this.#energised;
     this.#connected = false;
     this.#started = false;
   }
@@ -493,6 +503,7 @@ class SimOutput implements DigitalOutput {
   }
 
   #release(): void {
+    this.#held = false;
     this.#overdue = false;
     this.#pulse?.cancel();
     this.#pulse = undefined;

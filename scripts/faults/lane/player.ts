@@ -1,7 +1,7 @@
 import { withinWindows, type Decision } from '../../../src/access/index.js';
 import { GateError, LocalTime, ManualClock, silentLog, type Log } from '../../../src/base/index.js';
-import { LaneRunner, laneSettings, type CommandTarget, type EndedPassage, type LaneEvent, type LaneSettings, type LearnedRunTimes, type OutputName, type RelayWatch } from '../../../src/lane/index.js';
-import type { DigitalOutput } from '../../../src/device/index.js';
+import { LaneRunner, laneSettings, type CommandTarget, type EndedPassage, type LaneEvent, type LaneSettings, type LearnedRunTimes, type OutputName, type RelayWatch, type WillReport } from '../../../src/lane/index.js';
+import { carryOut, type DigitalOutput } from '../../../src/device/index.js';
 import type { PlateRead } from '../../../src/plate/index.js';
 import { drawPlate, Random, SimDevice, World, type SimLane, type SimPlate } from '../../../src/sim/index.js';
 import { breakLane, type Neighbours, type Stage } from './breakage.js';
@@ -117,6 +117,8 @@ class Player implements Stage {
   #learned: LearnedRunTimes | undefined;
   #heldByPerson = false;
   #heldBySchedule = false;
+  #will: WillReport = { will: 'release', watch: 'calm', closeOffMs: null };
+  #stopping = false;
 
   constructor(plan: LanePlan, log: Log) {
     this.#plan = plan;
@@ -305,6 +307,7 @@ class Player implements Stage {
     const process = this.#process;
     const line = (name: string): { device: string; line: string } => ({ device: 'sim', line: `lane.${name}` });
     const { sensors, outputs } = this.settings;
+    if (this.plan.drive === 'hold-to-open' || this.plan.closing === 'barrier-closes') this.#output('open').preserve?.();
     return new LaneRunner({
       settings: this.settings,
       clock: process.clock,
@@ -322,6 +325,9 @@ class Player implements Stage {
         },
         onPassageEnd: (ended) => this.#ended.push(ended),
         relays: this.#relays(process),
+        onLastWill: (report) => {
+          this.#will = report;
+        },
         onLearned: (times) => {
           this.#learned = times;
         },
@@ -442,28 +448,36 @@ class Player implements Stage {
   }
 
   restart(): void {
-    if (!this.#process.alive) return;
-    void this.#runner.stop();
-    this.#reboot();
+    if (!this.#process.alive || this.#stopping) return;
+    this.#stopping = true;
+    this.#busy = true;
+    void this.#runner.stop().then(() => {
+      this.#stopping = false;
+      this.#busy = true;
+      this.#process.kill();
+      this.#reboot();
+    });
   }
 
   crash(supervisedMs: number, bootMs: number): void {
-    if (!this.#process.alive) return;
+    if (!this.#process.alive || this.#stopping) return;
     this.#process.kill();
     this.device.die();
-    const lowering = this.lane.boom.target === 'closed' && this.lane.boom.position > 0;
-    this.later(supervisedMs, () => this.#supervise(lowering));
+    const { will, closeOffMs } = this.#will;
+    this.later(supervisedMs, () => this.#supervise(will, closeOffMs));
     this.later(supervisedMs + bootMs, () => this.#reboot());
   }
 
-  /** What the unit beside the gateway does: every contact off, and a boom that was being lowered raised. */
-  #supervise(lowering: boolean): void {
+  /** What the supervisor does: it opens the devices, and carries out what the lane said last. */
+  #supervise(will: WillReport['will'], closeOffMs: number | null): void {
+    this.#busy = true;
     void this.device.stop();
     void this.device.start();
-    if (!lowering && this.plan.softwareDeath === 'release') return;
-    const open = this.#output('open');
-    const order = this.plan.drive === 'hold-to-open' ? open.hold() : open.pulse(this.plan.pulseMs);
-    order.catch(() => undefined);
+    const { outputs, pulseMs, deadTimeMs } = this.settings;
+    const others = outputs.filter((output) => output !== 'open' && output !== 'close').map((output) => this.#output(output));
+    const close = outputs.includes('close') ? this.#output('close') : undefined;
+    // A board that takes no order now leaves it to its own timer; the gateway comes back and finds what it finds.
+    carryOut(will, { open: this.#output('open'), close, others }, { pulseMs, deadTimeMs, closeOffMs }, this.clock).catch(() => undefined);
   }
 
   #reboot(): void {
