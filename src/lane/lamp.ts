@@ -36,5 +36,5 @@ export function lampAnswers(step: Step, works: boolean, detail: string): void {
     return;
   }
   latch(step, 'lamp-fault', detail);
-  patch(step, { lamp: { ...step.state.lamp, retryAtMs: step.nowMs + 4 * step.state.settings.retryMs } });
+  patch(step, { lamp: { ...step.state.lamp, retryAtMs: step.nowMs + step.state.settings.retryMs } });
 }

@@ -1,5 +1,5 @@
 import type { LaneId, SignalState } from '../base/index.js';
-import { Boom, armHeightM, type ContactName } from './boom.js';
+import { Boom, armHeightM, type ContactName, type MovedBy } from './boom.js';
 import { Detector, loopFrequencyHz, loopInductanceUh } from './detector.js';
 import { drive, type Surroundings } from './driver.js';
 import { clearingPosition, defaultGeometry, type LaneGeometry } from './geometry.js';
@@ -88,11 +88,15 @@ export class SimLane {
   #serial = 0;
   #downRun = 0;
   #downRunStartMs = 0;
+  /** Who began it; a gateway that takes back what the board began has not lowered. */
+  #downRunBy: MovedBy = 'none';
   #startedOver = false;
   readonly #toldInRun = new Set<string>();
   readonly #contactListeners = new Set<(name: ContactName, energised: boolean) => void>();
   readonly #hardwareFailures = new Set<Failing>();
   #hardwareWellSinceMs = 0;
+  /** An order may have come to nothing since the arm last stood open: without a switch nobody can know where it is. */
+  #strayed = false;
   readonly #drift = { approach: 1, closing: 1 };
   readonly #lamps: Record<LampName, boolean> = { greenLight: false, redLight: false };
   readonly #lampWrongSince: Record<LampFault, number | undefined> = { both: undefined, down: undefined };
@@ -170,6 +174,7 @@ export class SimLane {
    * to blame for what follows until it has had the time to try again.
    */
   setHardwareFailing(what: Failing, failing: boolean, nowMs: number): void {
+    if (failing) this.#strayed = true;
     if (failing) this.#hardwareFailures.add(what);
     else if (this.#hardwareFailures.delete(what)) this.#hardwareWellSinceMs = nowMs + retryGraceMs;
   }
@@ -432,10 +437,11 @@ export class SimLane {
     if (boom.downRuns !== this.#downRun) {
       this.#downRun = boom.downRuns;
       this.#downRunStartMs = nowMs;
+      this.#downRunBy = boom.movedBy;
       this.#toldInRun.clear();
       this.#startedOver = this.#bodyUnderArm() !== undefined;
     }
-    if (!boom.movingDown || boom.movedBy !== 'gateway') return;
+    if (!boom.movingDown || this.#downRunBy !== 'gateway') return;
     const told = this.#toldSince();
     const knownForMs = nowMs - Math.max(told, this.#downRunStartMs, this.#hardwareWellSinceMs);
     // An arm that has been told to rise still sinks for a moment by its own weight.
@@ -499,8 +505,9 @@ export class SimLane {
     }
     const { boom } = this;
     const { openLimit, closedLimit } = this.sensors;
+    if (boom.position > upForDriversM && boom.target === 'open' && this.#hardwareFailures.size === 0) this.#strayed = false;
     // Where the board lowers by itself only a switch tells that it does.
-    const seen = this.spec.closing === 'gateway-closes' || (this.spec.openLimit ?? true);
+    const seen = (this.spec.openLimit ?? true) || (this.spec.closing === 'gateway-closes' && !this.#strayed);
     const lied = openLimit.fault !== undefined || closedLimit.fault !== undefined;
     const down = boom.target !== 'open' && boom.position < upForDriversM && seen && !lied;
     const wrong: Record<LampFault, boolean> = { both: redLight, down };

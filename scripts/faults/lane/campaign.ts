@@ -190,6 +190,7 @@ async function withWorker(work: (play: (order: BlockOrder) => Promise<BlockResul
   const play = (order: BlockOrder): Promise<BlockResult> =>
     new Promise((resolve, reject) => {
       worker.removeAllListeners('message');
+      worker.removeAllListeners('error');
       worker.once('message', (result: BlockResult) => resolve(result));
       worker.once('error', reject);
       void gone.then(() => reject(new Error('a worker of the campaign died; its error is above')));

@@ -23,6 +23,7 @@ export class Watch {
   #fireSinceMs: number | undefined;
   #upsetUntilMs = 0;
   #stopOrdered = false;
+  #stopBefore = false;
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -44,11 +45,16 @@ export class Watch {
 
   /** A person or the platform has ordered something: STOP lasts until the next order. */
   ordered(target: CommandTarget): void {
+    this.#stopBefore = this.#stopOrdered;
     this.#stopOrdered = target === 'stop';
+    // An opening somebody asked for has its own time.
+    this.#emptySinceMs = this.#stage.nowMs;
   }
 
   replied(target: CommandTarget, delivery: number, sentMs: number, { outcome, reason }: CommandOutcome): void {
     const { nowMs } = this.#stage;
+    // An order that was refused lifts no STOP.
+    if (outcome === 'refused') this.#stopOrdered = this.#stopBefore;
     if (delivery > 1 && reason !== 'duplicate' && reason !== 'lane-stopped') this.break(`S7: ${target} delivered twice, the second was answered ${outcome} ${reason ?? ''}`);
     if (nowMs - sentMs > repliedWithinMs) this.break(`command ${target} of ${sentMs} was answered late`);
   }
@@ -80,8 +86,8 @@ export class Watch {
 
   #leftOpen(view: LaneView): void {
     const { nowMs, settings, lane, plan } = this.#stage;
-    const { fire, stop } = lane.sensors;
-    if (!this.#quiet() || nowMs < this.#upsetUntilMs || fire.raw || stop.raw || stop.reported !== 'off' || view.held || view.heldBySchedule || lane.boom.position <= 0.02) this.#emptySinceMs = nowMs;
+    const { fire, stop, button } = lane.sensors;
+    if (!this.#quiet() || button.seen !== 'off' || nowMs < this.#upsetUntilMs || fire.raw || stop.raw || stop.reported !== 'off' || view.held || view.heldBySchedule || lane.boom.position <= 0.02) this.#emptySinceMs = nowMs;
     const patienceMs = settings.autoCloseMs + (settings.closeTimeMs + settings.openTimeMs) * plan.motor + 2 * personAnswersMs + boardTakesMs;
     if (nowMs - this.#emptySinceMs > patienceMs && lane.boom.position > 0.02 && !this.#reportedOpen) {
       this.#reportedOpen = true;
