@@ -31,6 +31,7 @@ export interface DaemonRoundsResult {
 }
 
 const readyMs = 30_000;
+const closingWaitMs = 20_000;
 const drainMs = 60_000;
 
 /**
@@ -93,9 +94,16 @@ export async function runDaemonRounds({ rounds, seed, onProgress }: DaemonRounds
       await until(`the daemon to come up (${running.words})`, readyMs, () => (online() && (platformOf.status(site, gate)?.epoch ?? 0) > epochBefore) || !isAlive(daemon));
       if (!isAlive(daemon)) throw new GateError('CONTROL_UNREACHABLE', `the daemon ended with status ${String(daemon.exitCode)}: ${running.words}`);
     };
+    const duringClosing = async (): Promise<void> => {
+      const endMs = systemClock.monoMs() + closingWaitMs;
+      while (!simulated.boom.movingDown && systemClock.monoMs() < endMs) await pause(5);
+      await pause(random.between(0, 600));
+    };
     for (let round = 1; round <= rounds; round += 1) {
       await launch();
-      await pause(random.between(100, 6_000));
+      // Every second kill falls in a closing, where it does the most harm; the others at any time.
+      if (round % 2 === 0) await duringClosing();
+      else await pause(random.between(100, 6_000));
       const phase = simulated.boom.movingDown ? 'closing' : simulated.boom.position > 0.03 ? 'open' : simulated.vehicles.length > 0 ? 'vehicle-waiting' : 'idle';
       count(`kill-while-${phase}`);
       await kill(running);

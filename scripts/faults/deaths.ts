@@ -165,7 +165,7 @@ export class DeathBench {
     await until(`the boom to come down (${rig.words})`, readyMs, async () => {
       const view = (await this.#status())?.lanes[0];
       if (view?.held === true) await this.#order('release');
-      else if (view?.boom === 'open' || view?.boom === 'stopped' || view?.boom === 'fault') await this.#order('close');
+      else if (view?.boom === 'open' || view?.boom === 'stopped' || view?.boom === 'fault' || view?.boom === 'unknown') await this.#order('close');
       await pause(100);
       return rig.lane.boom.position === 0 && view?.boom === 'closed';
     });

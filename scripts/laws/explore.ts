@@ -15,6 +15,8 @@ export interface ExploreOptions {
   readonly mostVehicles?: number;
   /** Commands that may come at any time. */
   readonly targets?: readonly CommandTarget[];
+  /** Whether an operator may hold movements, renew them, or let go; he does not where omitted. */
+  readonly operator?: boolean;
   /** Whether inputs may turn unreadable or faulty; they do where omitted. */
   readonly unreadable?: boolean;
   /** Faults of outputs and relay boards on one path. */
@@ -44,6 +46,7 @@ interface Alphabet {
   readonly mostOutputFaults: number;
   readonly targets: readonly CommandTarget[];
   readonly unreadable: boolean;
+  readonly operator: boolean;
 }
 
 interface Node {
@@ -79,9 +82,9 @@ const violationsShown = 20;
  * violation is told with the shortest way to it.
  */
 export function explore(options: ExploreOptions): Exploration {
-  const { settings, judgedBy = settings, mostStates = Infinity, mostVehicles = 2, mostOutputFaults = 1, targets = [], unreadable = true, checkEvery = 0, onProgress } = options;
+  const { settings, judgedBy = settings, mostStates = Infinity, mostVehicles = 2, mostOutputFaults = 1, targets = [], unreadable = true, operator = false, checkEvery = 0, onProgress } = options;
   const start: Node = { state: initialLane(settings, 0), memory: new LawWatch(judgedBy).memory, nowMs: 0, outputFaults: 0, depth: 0, from: null, input: null };
-  const alphabet: Alphabet = { mostOutputFaults, targets, unreadable };
+  const alphabet: Alphabet = { mostOutputFaults, targets, unreadable, operator };
   const seen = new Set([keyOf(start)]);
   const first = new Map<string, Node>();
   let met = 0;
@@ -169,7 +172,7 @@ function invariants({ state, nowMs }: Node, effects: readonly LaneEffect[]): rea
 }
 
 /** Everything that can come next. A journal or a decision answers only what was asked; an output fails only when driven. */
-function inputsOf({ state, nowMs, outputFaults, depth }: Node, { mostOutputFaults, targets, unreadable }: Alphabet): readonly LaneInput[] {
+function inputsOf({ state, nowMs, outputFaults, depth }: Node, { mostOutputFaults, targets, unreadable, operator }: Alphabet): readonly LaneInput[] {
   const inputs: LaneInput[] = [{ kind: 'tick' }];
   if (!state.started) inputs.push({ kind: 'inputs-read' });
   for (const sensor of state.settings.sensors) {
@@ -183,6 +186,12 @@ function inputsOf({ state, nowMs, outputFaults, depth }: Node, { mostOutputFault
   const { pending, contacts } = state.boom;
   if (pending?.record === 'waiting') inputs.push({ kind: 'recorded', token: pending.token, durable: true }, { kind: 'recorded', token: pending.token, durable: false });
   for (const target of targets) inputs.push({ kind: 'command', ticket: state.serial, command: { id: `c${depth}-${target}`, target, issuer: 'test', reason: '' } });
+  if (operator) {
+    const { supervised } = state;
+    if (supervised === null) {
+      for (const direction of ['open', 'close'] as const) inputs.push({ kind: 'supervise', ticket: state.serial, order: { session: `s${depth}-${direction}`, direction, issuer: 'test' } });
+    } else inputs.push({ kind: 'supervise-renew', session: supervised.session }, { kind: 'supervise-end', session: supervised.session });
+  }
   if (outputFaults < mostOutputFaults) {
     for (const output of ['open', 'close', 'stop'] as const) {
       const { mode, offSinceMs } = contacts[output];
@@ -216,6 +225,8 @@ function describe(input: LaneInput): string {
       return `${input.output} ${input.action} fails`;
     case 'relay':
       return input.available ? 'relay board back' : 'relay board lost';
+    case 'supervise':
+      return `operator holds ${input.order.direction}`;
     case 'tick':
       return '+1';
     default:

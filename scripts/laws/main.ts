@@ -28,6 +28,7 @@ for (const [name, site] of Object.entries(sites)) {
   const result = explore({
     settings: site.settings,
     targets: site.targets,
+    operator: site.operator,
     mostVehicles: site.vehicles,
     mostOutputFaults: site.outputFaults,
     mostStates,

@@ -128,6 +128,8 @@ function packOrders(state: LaneState, packing: Packing): void {
   packing.flag(state.stop.input);
   packing.flag(state.stop.command);
   packing.word(state.found, ['none', 'closing', 'both']);
+  packing.word(state.supervised?.direction ?? null, ['open', 'close']);
+  packing.time(state.supervised?.renewByMs ?? null);
   packing.flag(state.approachStuck);
   packing.flag(state.latched.some(({ code }) => code === 'output-fault'));
 }
@@ -179,5 +181,7 @@ function packMemory(memory: LawMemory, deadTimeMs: number, packing: Packing): vo
   packing.flag(memory.hitInRun);
   packing.put(Math.min(memory.hits, 2));
   packing.flag(memory.faulty);
+  packing.flag(memory.heldDown !== null);
+  packing.time(memory.heldDown === null ? null : Math.floor(memory.heldDown.byMs / unitMs) * unitMs, unitMs);
   packing.flag(memory.raised);
 }

@@ -60,10 +60,12 @@ export interface SmallLane {
   readonly settings: LaneSettings;
   readonly targets: readonly CommandTarget[];
   readonly vehicles: number;
+  /** An operator may hold movements. */
+  readonly operator: boolean;
   readonly outputFaults: number;
 }
 
-const small = (settings: LaneSettings, more: Partial<SmallLane> = {}): SmallLane => ({ settings, targets: [], vehicles: 1, outputFaults: 0, ...more });
+const small = (settings: LaneSettings, more: Partial<SmallLane> = {}): SmallLane => ({ settings, targets: [], vehicles: 1, operator: false, outputFaults: 0, ...more });
 
 /** Lanes that are explored, each small enough to be seen whole; together they have every guard, contact, fault and fail state. */
 export const sites: Readonly<Record<string, SmallLane>> = {
@@ -72,6 +74,8 @@ export const sites: Readonly<Record<string, SmallLane>> = {
   'two loops, two vehicles': small(lane({}), { vehicles: 2 }),
   commands: small(lane({}), { targets: ['open', 'close', 'stop'] }),
   'hold and release': small(lane({}), { targets: ['hold', 'release'] }),
+  'held by an operator': small(lane({}), { operator: true }),
+  'held by an operator, STOP contact': small(lane({ barrier: { stop: {} } }), { operator: true }),
   STOP: small(lane({ sensors: ['stop'] })),
   'STOP with its contact': small(lane({ sensors: ['stop'], barrier: { stop: {} } })),
   fire: small(lane({ sensors: ['fire'] })),
