@@ -52,9 +52,17 @@ const daemonShare = 10;
 async function main(): Promise<void> {
   const { only, rounds, seed, json } = readArguments();
   const startedMs = performance.now();
+  let told = '';
   const progress = (part: string, done: number, of: number): void => {
-    if (process.stderr.isTTY) process.stderr.write(`\r${part} ${done}/${of}   `);
-    else if (done === of || done % Math.max(1, Math.floor(of / 10)) === 0) process.stderr.write(`${part} ${done}/${of}\n`);
+    if (process.stderr.isTTY) {
+      process.stderr.write(`\r${part} ${done}/${of}   `);
+      return;
+    }
+    // A log gets a line for every tenth.
+    const tenth = `${part} ${Math.floor((10 * done) / of)}`;
+    if (tenth === told) return;
+    told = tenth;
+    process.stderr.write(`${part} ${done}/${of}\n`);
   };
   const faults: Record<string, number> = {};
   const addFaults = (more: Readonly<Record<string, number>>): void => {
