@@ -62,6 +62,7 @@ function describeOnoff(): void {
     contractOffset += 1;
     const line = contractOffset;
     const other = { device: 'gpio', chip: 'raspberrypi-exp-gpio', line: 0 };
+    const before = gpioWorld.log(570).length;
     return {
       device: createDevice({ id: 'gpio', driver: 'gpio', interface: 'sysfs' }, clock, silentLog),
       input: { device: 'gpio', chip, line },
@@ -85,6 +86,8 @@ function describeOnoff(): void {
         gpioWorld.plug(chip);
         gpioWorld.plug('raspberrypi-exp-gpio');
       },
+      low: { ref: { device: 'gpio', chip: 'raspberrypi-exp-gpio', line: 2, activeLow: true }, drive: (high) => gpioWorld.set(572, high ? 1 : 0) },
+      driven: () => gpioWorld.log(570).slice(before).filter((entry) => entry.what === 'drive').map((entry) => entry.level === 1),
       close: () => {
         gpioWorld.set(base + line, 0);
         return Promise.resolve();

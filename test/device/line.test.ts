@@ -326,6 +326,7 @@ for (const { name, options, more } of [
   deviceContract(`Lines of text (${name})`, async () => {
     const board = new LineBoard(options);
     board.inputs.set('L1', '0');
+    board.inputs.set('L2', '1');
     board.relays.set('R1', false);
     await board.plug();
     return {
@@ -352,6 +353,8 @@ for (const { name, options, more } of [
       output: { device: 'd', line: 'open' },
       stranger: { device: 'd', line: 'R9' },
       drive: (active) => board.set('L1', active ? '1' : '0'),
+      low: { ref: { device: 'd', line: 'L2', activeLow: true }, drive: (high) => board.set('L2', high ? '1' : '0') },
+      driven: () => [false, ...board.relayEvents.map(({ on }) => on)],
       energised: () => board.relays.get('R1') === true,
       pass: (durationMs) => new Promise((resolve) => setTimeout(resolve, durationMs)),
       lose: () => {

@@ -446,6 +446,7 @@ for (const profile of ['waveshare-relay', 'generic'] as const) {
       output: { device: 'bus', line: 0 },
       stranger: { device: 'bus', line: -1 },
       drive: (active) => bus.setInput(1, 0, active),
+      low: { ref: { device: 'bus', line: 1, activeLow: true }, drive: (high) => bus.setInput(1, 1, high) },
       energised: async () => (await bus.report(1)).coils[0] === 1,
       pass: (durationMs) => new Promise((resolve) => setTimeout(resolve, durationMs)),
       lose: () => bus.fault(1, { deaf: true }),
