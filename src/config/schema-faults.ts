@@ -88,6 +88,10 @@ function issueFaults(root: unknown, issue: Issue, before: RawPath = []): readonl
   const node = issue.code === 'invalid_union' ? discriminatorNode(root, path) : (nodeAt(root, path) ?? discriminatorNode(root, path));
   if (isSecret(node)) return [{ ...fault(root, path, `${node?.title ?? ''}; ${SECRET_ADVICE}`, node), found: showFound([...path, 'secret'], at(root, path)) }];
   const missing = at(root, path) === undefined;
+  if (issue.code === 'invalid_union' && path.at(-1) === 'driver' && at(root, path) === 'onoff') {
+    // The driver's name in the first configurations.
+    return [{ ...fault(root, path, 'gpio: GPIO lines have this driver now; with interface: sysfs beside it they go through onoff as before', node), nearest: 'driver: gpio', example: '{id: gpio, driver: gpio, interface: sysfs}' }];
+  }
   const expected = node === undefined ? issue.message : expectedText(node, issue);
   const why = missing && node?.description !== undefined ? `${expected}: ${node.description}` : expected;
   return [fault(root, path, why, node)];

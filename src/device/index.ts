@@ -1,7 +1,7 @@
 export type { Device, DeviceHealth, DigitalInput, DigitalOutput, LineRef, LineReport, SignalChange, Traffic, UnitReport } from './contract.js';
 export { createDevice, type DeviceOptions } from './create.js';
 export { carryOut, type CarryOutTimes, type Contacts } from './carry-out.js';
-export { describeChips, readChips, type GpioChip } from './gpio/index.js';
+export { describeChips, listChips, readChips, type ChipLabel, type GpioChip } from './gpio/index.js';
 export { scanBus, scanUnits, type BusProbe, type FoundUnit, type ModbusOptions, type ModbusProfileName, type ModbusUnitOptions } from './modbus/index.js';
 export type { InputTexts, LineOptions, OutputTexts } from './line/index.js';
 export { Claims } from './claims.js';

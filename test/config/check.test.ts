@@ -220,6 +220,9 @@ describe('what no single key shows', () => {
     ['two boards of one address', MODBUS, [['{unit: 12, profile', '{unit: 11, profile']], 'devices[0].units[2].unit', '11 a second time'],
     ['two buses on one port', MODBUS, [['cameras:\n', '  - id: more\n    driver: modbus\n    path: /dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A50285BI-if00-port0\n    units: [{unit: 1}]\ncameras:\n']], 'devices[1].path', 'usb-FTDI'],
     ['a unit on a GPIO line', PI, [['line: 17, activeLow: true}', 'line: 17, unit: 1}']], 'lanes[0].barrier.open.unit', 'unit on a line of driver gpio'],
+    ['a pull on an output', PI, [['line: 17, activeLow: true}', 'line: 17, activeLow: true, pull: up}']], 'lanes[0].barrier.open.pull', 'pull on an output'],
+    ['a pull through sysfs', PI, [['driver: gpio', 'driver: gpio\n    interface: sysfs']], 'lanes[0].inputs.approach.pull', 'interface sysfs, which cannot set it'],
+    ['a pull that is none', PI, [['line: 22, activeLow: true, pull: up}', 'line: 22, activeLow: true, pull: strong}']], 'lanes[0].inputs.approach.pull', '"strong"'],
     ['a number in the simulation', SIMULATION, [['line: entry.open}', 'line: 17}']], 'lanes[0].barrier.open.line', '17'],
     ['a simulated camera without a world', SIMULATION, [['device: world, view: entry', 'device: earth, view: entry']], 'cameras[0].source.device', '"earth"'],
     ['a simulated camera that looks nowhere', SIMULATION, [['view: exit', 'view: out']], 'cameras[1].source.view', '"out"'],
@@ -283,6 +286,7 @@ describe('what a technician mistypes', () => {
   it.each<[string, readonly [string | RegExp, string], string, string, string]>([
     ['a word for a number', ['pulseMs: 400', 'pulseMs: long'], 'lanes[0].barrier.pulseMs', '"long"', 'whole number, 100 to 2000'],
     ['a broken number', ['framesPerSecond: 8', 'framesPerSecond: 8,5'], 'cameras[0].framesPerSecond', '"8,5"', 'number, 1 to 30'],
+    ['the former name of a driver', ['driver: gpio', 'driver: onoff'], 'devices[0].driver', '"onoff"', 'gpio: GPIO lines have this driver now; with interface: sysfs'],
     ['yes for true', ['activeLow: true}', 'activeLow: yes}'], 'lanes[0].barrier.open.activeLow', '"yes"', 'true or false'],
     ['nothing after the colon', ['name: East gate, in', 'name:'], 'lanes[0].name', 'nothing after the colon', 'text, at most 40 characters'],
     ['empty text', ['name: East gate, in', 'name: ""'], 'lanes[0].name', '""', 'some text'],

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { ManualClock, errorText, silentLog } from '../../src/base/index.js';
 import { readCharChips } from '../../src/device/gpio/chardev.js';
-import { GpioDevice, type GpioInterface } from '../../src/device/gpio/index.js';
+import { GpioDevice, listChips, type GpioInterface } from '../../src/device/gpio/index.js';
 import type { LineRef } from '../../src/device/index.js';
 import { ContractBench, contractCases, type DeviceRig } from '../support/device-contract-cases.js';
 import { SimulatedChip, clearTrace } from '../support/gpio-sim.js';
@@ -64,16 +64,14 @@ function makeRig(which: GpioInterface): DeviceRig {
   };
 }
 
-type Explicit = Exclude<GpioInterface, 'auto'>;
-
 /** A check of what only a kernel can show. Returns what a reader of the table should know, where there is something. */
 interface KernelCheck {
   readonly name: string;
-  readonly on: readonly Explicit[];
-  readonly run: (which: Explicit, bench: Bench) => Promise<string | undefined>;
+  readonly on: readonly GpioInterface[];
+  readonly run: (which: GpioInterface, bench: Bench) => Promise<string | undefined>;
 }
 
-const both: readonly Explicit[] = ['chardev', 'sysfs'];
+const both: readonly GpioInterface[] = ['chardev', 'sysfs'];
 
 async function passUntil({ clock }: Bench, what: string, condition: () => boolean, stepMs = 10): Promise<void> {
   await until(
@@ -87,7 +85,7 @@ async function passUntil({ clock }: Bench, what: string, condition: () => boolea
 }
 
 /** Energises an output in a process of its own and kills it with SIGKILL. */
-async function killHolder(which: Explicit, line: number, how: 'stay' | 'pulse' | 'preserve'): Promise<void> {
+async function killHolder(which: GpioInterface, line: number, how: 'stay' | 'pulse' | 'preserve'): Promise<void> {
   const child = spawn(process.execPath, ['hold-and-throw.mjs', JSON.stringify(ref(line)), how, which], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   assert.equal(chip.level(line), true, 'the holder energised nothing');
@@ -140,7 +138,7 @@ const kernelChecks: readonly KernelCheck[] = [
     },
   },
   {
-    name: 'pull up and pull down reach the chip, off is refused by this chip or taken',
+    name: 'pull up and pull down reach the chip, off is taken where the chip has no such setting',
     on: ['chardev'],
     run: async (_, { device }) => {
       device.input(ref(lineOf.input, { pull: 'up' }));
@@ -150,6 +148,37 @@ const kernelChecks: readonly KernelCheck[] = [
       await device.start();
       assert.deepEqual([chip.pulled(lineOf.input), chip.pulled(lineOf.low)], ['pull-up', 'pull-down']);
       assert.equal(off.state(), 'off', device.health().detail);
+      return undefined;
+    },
+  },
+  {
+    name: 'the character device is taken where it may be opened, sysfs where it may not',
+    on: ['auto'],
+    run: async (which, { device }) => {
+      const listed = async (): Promise<readonly string[]> => (await listChips()).map(({ label }) => label).filter((label) => label === chip.label);
+      assert.deepEqual(await listed(), [chip.label]);
+      // Only the character device sets pulls.
+      const first = device.input(ref(lineOf.input, { pull: 'up' }));
+      await device.start();
+      assert.deepEqual([first.state(), chip.pulled(lineOf.input)], ['on', 'pull-up']);
+      await device.stop();
+      chip.hide();
+      try {
+        assert.deepEqual(await listed(), [chip.label]);
+        const { device: later } = makeDevice(which);
+        const [plain, pulling] = [later.input(ref(lineOf.input)), later.input(ref(lineOf.low, { pull: 'up' }))];
+        await later.start();
+        assert.deepEqual([plain.state(), pulling.state()], ['on', 'unknown']);
+        assert.match(later.health().detail ?? '', /sysfs cannot set/u);
+        await later.stop();
+        const { device: narrow } = makeDevice('chardev');
+        narrow.input(ref(lineOf.input));
+        await narrow.start();
+        assert.match(narrow.health().detail ?? '', /interface: sysfs/u);
+        await narrow.stop();
+      } finally {
+        chip.show();
+      }
       return undefined;
     },
   },
@@ -293,7 +322,7 @@ for (const which of ['chardev', 'sysfs', 'auto'] as const) {
     });
   }
 }
-for (const which of both) {
+for (const which of ['chardev', 'sysfs', 'auto'] as const) {
   for (const { name, on, run } of kernelChecks) {
     if (!on.includes(which)) continue;
     await attempt(which, name, async () => {

@@ -8,6 +8,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ManualClock, silentLog, type SignalState } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
+import type { Dialogue } from '../../src/cli/dialogue.js';
+import { findHardware } from '../../src/cli/commission/hardware.js';
+import { Memory } from '../../src/cli/commission/memory.js';
+import { cliWords } from '../../src/cli/words/index.js';
 import { createDevice, type Device, type LineRef } from '../../src/device/index.js';
 import { deviceContract } from '../support/device-contract.js';
 import { gpioWorld, gpioWorldMissing, insideGpioWorld, runInGpioWorld } from '../support/gpio-world.js';
@@ -267,6 +271,74 @@ function describeOnoff(): void {
       await device.start();
       expect(output.state()).toBe('off');
       expect(gpioWorld.log(number).at(-1)?.level).toBe(0);
+    });
+
+    it('takes a preserved hold over from a killed process without a gap, and leaves it at the stop', async () => {
+      const { ref, number } = pin();
+      const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'test/support/hold-and-throw.ts'), JSON.stringify(ref), 'preserve'], { cwd: root });
+      await until(() => gpioWorld.log(number).some((entry) => entry.level === 1), { timeoutMs: 15_000, what: 'the hold' });
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      const before = gpioWorld.log(number).length;
+      const { device } = make();
+      const output = device.output(ref);
+      output.preserve?.();
+      await device.start();
+      expect(output.state()).toBe('on');
+      await device.stop();
+      expect(gpioWorld.log(number).slice(before).filter((entry) => entry.level === 0 || entry.what === 'unexport')).toEqual([]);
+    });
+
+    it('opens a preserved output that was left idle as idle, and gives it back at the stop', async () => {
+      const { device } = make();
+      const { ref, number } = pin();
+      const output = device.output(ref);
+      output.preserve?.();
+      await device.start();
+      expect(output.state()).toBe('off');
+      await device.stop();
+      expect(gpioWorld.log(number).at(-1)).toMatchObject({ what: 'unexport', level: 0 });
+    });
+
+    it('is found by the commissioning, which writes driver gpio', async () => {
+      const answers: Dialogue = {
+        signal: new AbortController().signal,
+        say: () => undefined,
+        ask: () => Promise.resolve('4-5'),
+        choose: (_id, _question, choices) => {
+          const choice = choices.find(({ value }) => value === `gpio ${chip}`);
+          return choice === undefined ? Promise.reject(new Error(`no ${chip} among ${choices.map(({ label }) => label).join(', ')}`)) : Promise.resolve(choice.value);
+        },
+        confirm: () => Promise.resolve(false),
+        enter: () => Promise.resolve(0),
+        wait: () => Promise.resolve({ kind: 'late' }),
+        close: () => undefined,
+      };
+      const found = await findHardware({ dialogue: answers, memory: new Memory(undefined, 0), words: cliWords(), known: [] });
+      expect(found).toMatchObject([{ chip, entry: { id: 'gpio', driver: 'gpio', interface: 'auto' }, inputs: [{ chip, line: 4 }, { chip, line: 5 }] }]);
+    });
+
+    it('refuses a pull, which sysfs cannot set, and says where to set it', async () => {
+      const { device } = make();
+      const input = device.input(pin({ pull: 'up' }).ref);
+      await device.start();
+      expect(input.state()).toBe('unknown');
+      expect(device.health().detail).toMatch(/interface: chardev.*gpio=\d+=pu/u);
+    });
+
+    it('chooses sysfs by itself where the chip has no character device, and says so where that is asked for', async () => {
+      const device = createDevice({ id: 'gpio', driver: 'gpio' }, new ManualClock(), silentLog);
+      started.push(device);
+      const { ref, number } = pin();
+      gpioWorld.set(number, 1);
+      const input = device.input(ref);
+      await device.start();
+      expect([input.state(), device.health().state]).toEqual(['on', 'ok']);
+      const narrow = createDevice({ id: 'gpio', driver: 'gpio', interface: 'chardev' }, new ManualClock(), silentLog);
+      started.push(narrow);
+      const other = narrow.input(pin().ref);
+      await narrow.start();
+      expect([other.state(), narrow.health().state]).toEqual(['unknown', 'lost']);
     });
 
     it('waits for udev to hand over a new line without blocking the event loop', async () => {

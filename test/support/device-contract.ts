@@ -12,6 +12,6 @@ export function deviceContract(name: string, make: () => DeviceRig | Promise<Dev
 
     afterEach(() => bench.end());
 
-    it.each(contractCases)('$name', (contractCase) => contractCase.run(bench));
+    for (const { name: promise, run } of contractCases) it(promise, () => run(bench));
   });
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const config = '/config/gpio-sim';
@@ -12,6 +12,7 @@ export class SimulatedChip {
   readonly label: string;
   readonly lines = 16;
   readonly #folder: string;
+  readonly #hidden = '/dev/hidden-chip';
 
   constructor(label: string) {
     this.label = label;
@@ -33,6 +34,15 @@ export class SimulatedChip {
 
   get plugged(): boolean {
     return this.#read('live') === '1';
+  }
+
+  /** Takes the chip's character device out of /dev, as for a service that may not see it. */
+  hide(): void {
+    renameSync(join('/dev', this.#read('bank/chip_name')), this.#hidden);
+  }
+
+  show(): void {
+    renameSync(this.#hidden, join('/dev', this.#read('bank/chip_name')));
   }
 
   /** Level that the outside gives to a line that is not driven. */

@@ -8,7 +8,7 @@ import { z } from 'zod';
 // nobody catches, or waits to be killed.
 const ref: LineRef = z.object({ device: z.string(), chip: z.string(), line: z.number() }).parse(JSON.parse(process.argv[2] ?? ''));
 const how = z.enum(['throw', 'stay', 'pulse', 'preserve']).default('throw').parse(process.argv[3]);
-const device = new GpioDevice({ id: ref.device, interface: z.enum(['chardev', 'sysfs']).default('sysfs').parse(process.argv[4]) }, systemClock, silentLog);
+const device = new GpioDevice({ id: ref.device, interface: z.enum(['auto', 'chardev', 'sysfs']).default('sysfs').parse(process.argv[4]) }, systemClock, silentLog);
 const output = device.output(ref);
 if (how === 'preserve') output.preserve?.();
 await device.start();

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { GateError } from '../../base/index.js';
 import { systemClock } from '../../base/system-clock.js';
 import { configSchema, type DeviceConfig } from '../../config/index.js';
-import { readChips, scanBus, type FoundUnit, type GpioChip, type LineRef } from '../../device/index.js';
+import { listChips, scanBus, type ChipLabel, type FoundUnit, type LineRef } from '../../device/index.js';
 import type { Dialogue } from '../dialogue.js';
 import type { CliWords } from '../words/index.js';
 import type { Memory } from './memory.js';
@@ -22,8 +22,6 @@ export interface Hardware {
   readonly chip?: string;
 }
 
-/** The name under which GPIO lines are configured. */
-const gpioDriver = deviceSchema.safeParse({ id: 'gpio', driver: 'gpio' }).success ? 'gpio' : 'onoff';
 const scanTimeoutMs = 150;
 const mostGpioLines = 64;
 
@@ -73,7 +71,7 @@ export interface HardwareOptions {
 /** Finds out what the lane is wired to: GPIO chips, serial buses and their boards, devices that are configured already. */
 export async function findHardware({ dialogue, memory, words, known }: HardwareOptions): Promise<readonly Hardware[]> {
   const say = words.commission;
-  const chips = await readChips().catch((): readonly GpioChip[] => []);
+  const chips = await listChips();
   const ports = (await serialPorts()).filter((path) => !known.some((entry) => entry.driver !== 'sim' && 'path' in entry && entry.path === path));
   if (chips.length === 0 && ports.length === 0 && known.length === 0) dialogue.say(say.noHardware);
   const found: Hardware[] = [];
@@ -82,7 +80,7 @@ export async function findHardware({ dialogue, memory, words, known }: HardwareO
     const taken = new Set(found.map(({ entry }) => entry.id));
     const choices = [
       ...known.filter(({ id, driver }) => driver !== 'sim' && !taken.has(id)).map(({ id, driver }) => ({ value: `device ${id}`, label: say.knownDevice(id, driver) })),
-      ...chips.filter(() => !taken.has('gpio') && !known.some(({ driver }) => driver === gpioDriver)).map(({ label, lines }) => ({ value: `gpio ${label}`, label: say.gpioChip(label, lines) })),
+      ...chips.filter(() => !taken.has('gpio') && !known.some(({ driver }) => driver === 'gpio')).map(({ label, lines }) => ({ value: `gpio ${label}`, label: say.gpioChip(label, lines) })),
       ...ports.map((path) => ({ value: `port ${path}`, label: say.serialPort(path) })),
       { value: 'other', label: say.otherPort },
     ];
@@ -108,11 +106,11 @@ async function knownDevice(id: string, { dialogue, memory, words, known }: Hardw
     const units = entry.units.map(({ unit, profile }) => ({ unit, profile, inputs: usualLines, coils: usualLines }));
     return { entry, ...modbusLines(id, units) };
   }
-  const chips = await readChips().catch((): readonly GpioChip[] => []);
+  const chips = await listChips();
   return gpio(chips[0]?.label ?? '', chips, `device.${id}`, { dialogue, memory, words, known }, entry);
 }
 
-async function gpio(label: string, chips: readonly GpioChip[], key: string, { dialogue, memory, words }: HardwareOptions, existing?: DeviceConfig): Promise<Hardware> {
+async function gpio(label: string, chips: readonly ChipLabel[], key: string, { dialogue, memory, words }: HardwareOptions, existing?: DeviceConfig): Promise<Hardware> {
   const chip = chips.find((one) => one.label === label);
   const lines = Math.min(mostGpioLines, chip?.lines ?? mostGpioLines);
   // GPIO 0 and 1 of a Raspberry Pi's header belong to the identification of its hats.
@@ -120,7 +118,7 @@ async function gpio(label: string, chips: readonly GpioChip[], key: string, { di
   const text = await memory.keep(`${key}.lines`, z.string(), () => dialogue.ask(`${key}.lines`, words.commission.gpioLines, { fallback: usual, check: (given) => (parseRanges(given, 0, lines - 1) === undefined ? words.commission.linesFault : undefined) }));
   const id = existing?.id ?? 'gpio';
   return {
-    entry: existing ?? deviceSchema.parse({ id, driver: gpioDriver }),
+    entry: existing ?? deviceSchema.parse({ id, driver: 'gpio' }),
     inputs: (parseRanges(text, 0, lines - 1) ?? []).map((line) => ({ device: id, chip: label, line })),
     outputs: [],
     chip: label,

@@ -1,5 +1,6 @@
 import { GateError } from '../../base/index.js';
-import { CharBackend } from './chardev.js';
+import { CharBackend, readCharChips } from './chardev.js';
+import { readChips, type ChipLabel } from './chips.js';
 import type { GpioBackend, GpioInterface } from './line.js';
 import { SysfsBackend } from './sysfs.js';
 
@@ -22,4 +23,11 @@ export async function openBackend(which: GpioInterface): Promise<GpioBackend> {
       };
     }
   }
+}
+
+/** Every chip that either interface shows, those of the character device first; none where the kernel offers no GPIO. */
+export async function listChips(): Promise<readonly ChipLabel[]> {
+  const { chips } = await readCharChips();
+  const legacy = await readChips().catch(() => []);
+  return [...chips, ...legacy.filter(({ label }) => !chips.some((chip) => chip.label === label))];
 }

@@ -86,6 +86,7 @@ export class CharBackend implements GpioBackend {
     return withChip(chip.path, (fd) => {
       const active = options.preserve && drivenActive(fd, offset, ref.activeLow ?? false);
       const ask = (edges: boolean): number => {
+        // No debouncing is asked of the kernel: it would count out the edges by which GpioInput knows a chattering contact.
         const request = encodeLineRequest({ offset, consumer, use, active, activeLow: ref.activeLow ?? false, pull: ref.pull, edges });
         ioctl(fd, ioctls.getLine, request);
         return requestedFd(request);

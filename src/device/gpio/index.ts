@@ -1,3 +1,4 @@
 export { GpioDevice, type GpioOptions } from './device.js';
 export type { GpioInterface } from './line.js';
-export { describeChips, readChips, type GpioChip } from './chips.js';
+export { listChips } from './backend.js';
+export { describeChips, readChips, type ChipLabel, type GpioChip } from './chips.js';
