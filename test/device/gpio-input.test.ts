@@ -9,7 +9,7 @@ interface Wired {
   /** Begin and end of trouble, as the device is told of them. */
   readonly troubles: () => number;
   /** So many edges, `everyMs` apart. */
-  edges(count: number, everyMs: number): void;
+  readonly edges: (count: number, everyMs: number) => void;
 }
 
 function wire(): Wired {
