@@ -16,6 +16,7 @@ const timings: LaneTimings = {
   decisionWaitMs: 2 * unitMs,
   retryMs: unitMs,
   slowRun: 1.5,
+  soonestDown: 1,
   inputsReadMs: 2 * unitMs,
 };
 

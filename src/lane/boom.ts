@@ -1,7 +1,7 @@
 import type { SignalState } from '../base/index.js';
 import type { LaneInput } from './input.js';
 import type { Urgency } from './effect.js';
-import { clearSinceMs, firstClaim, followed, gatewayCloses, heldDown, heldOpen, holdDrive, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, owedPulse, positionAt, runTimes, sensorState, stopInForce, upReason, wired } from './facts.js';
+import { clearSinceMs, earliestDownMs, firstClaim, followed, gatewayCloses, heldDown, heldOpen, holdDrive, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, owedPulse, positionAt, runTimes, sensorState, stopInForce, upReason, wired } from './facts.js';
 import { closingContactGuards, closingGuards, firstBlocking, openingContactGuards, openingGuards } from './guards.js';
 import type { Contact, Movement, PendingMovement } from './state.js';
 import { journal, latch, patch, patchBoom, patchPassage, takeSerial, unlatch, type Step } from './step.js';
@@ -43,7 +43,9 @@ export function advanceBoom(step: Step): void {
     if (contact.releaseAgainMs !== null && contact.releaseAgainMs <= step.nowMs) release(step, output, { kind: 'watchdog', detail: 'release not taken' });
   }
   const { movement } = step.state.boom;
-  if (movement !== null && movementDueMs(step.state, movement) <= step.nowMs) comeToRest(step, movement);
+  if (movement === null) return;
+  if (movementDueMs(step.state, movement) <= step.nowMs) comeToRest(step, movement);
+  else if (movement.direction === 'down' && limits(step.state).closed === true && !tooEarly(step, movement)) reconcileLimits(step);
 }
 
 /** The run time is over, with grace. What the limit switches say now decides. */
@@ -108,6 +110,7 @@ export function reconcileLimits(step: Step): void {
   else unlatch(step, 'limits-disagree');
   const { open, closed } = limits(step.state);
   const { state, movement } = step.state.boom;
+  if (closed === true && tooEarly(step, movement)) return;
   if (closed === true) {
     // A rising boom is still on its lower limit for a moment; one that seemed to rise by itself did not.
     if (movement === null || movement.direction === 'down' || movement.origin === 'seen') {
@@ -137,6 +140,8 @@ function learn(step: Step, direction: 'up' | 'down'): void {
   if (!settings.learnRunTimes || movement === null || movement.direction !== direction || movement.origin !== 'ordered' || doubtful) return;
   if (movement.from !== (direction === 'up' ? 0 : 1)) return;
   const ranMs = step.nowMs - movement.startedMs;
+  // Nothing moves twice as fast as configured: that was a switch.
+  if (ranMs < (direction === 'up' ? settings.openTimeMs : settings.closeTimeMs) / 2) return;
   const before = runTimes(step.state);
   patchBoom(step, { runs: { ...runs, [direction]: [...runs[direction], ranMs].slice(-RUNS_KEPT) } });
   const now = step.state.boom.runs;
@@ -151,6 +156,14 @@ function learn(step: Step, direction: 'up' | 'down'): void {
   const slow = openMs > settings.openTimeMs * settings.slowRun ? `up ${Math.round(openMs)} ms` : closeMs > settings.closeTimeMs * settings.slowRun ? `down ${Math.round(closeMs)} ms` : null;
   if (slow === null) unlatch(step, 'boom-slow');
   else latch(step, 'boom-slow', slow);
+}
+
+/**
+ * A closed limit before the boom can be down: the switch sticks or flickers, and what comes under the boom still has to
+ * raise it. It is believed when the run time is over.
+ */
+function tooEarly(step: Step, movement: Movement | null): boolean {
+  return movement?.direction === 'down' && movement.origin !== 'seen' && step.nowMs < earliestDownMs(step.state, movement);
 }
 
 function movedAlone(step: Step, detail: string): void {
@@ -268,8 +281,9 @@ export function relayChanges(step: Step, available: boolean, detail: string): vo
 
 /** A contact was on when the lane started: the boom may be up for it, and stays up until it may go down. */
 export function foundOn(step: Step, output: ContactName): void {
-  if (output !== 'open' || (!holdDrive(step.state) && gatewayCloses(step.state))) return;
-  patchContact(step, 'open', { mode: 'hold' });
+  const holds = output === 'open' && (holdDrive(step.state) || !gatewayCloses(step.state));
+  // Otherwise it is the rest of somebody's pulse, and the opposite contact waits until that is over.
+  patchContact(step, output, holds ? { mode: 'hold' } : { mode: 'pulse', untilMs: step.nowMs + step.state.settings.pulseMs });
 }
 
 /** What must be up because something failed, by the site's fail states. */

@@ -1,6 +1,6 @@
 import { underBoomSinceMs } from './attention.js';
 import { answerByMs, readByMs } from './decisions.js';
-import { clearSinceMs, deadTimeOverMs, mayCloseFromMs, movementDueMs } from './facts.js';
+import { clearSinceMs, deadTimeOverMs, earliestDownMs, mayCloseFromMs, movementDueMs } from './facts.js';
 import { passageDueMs } from './places.js';
 import type { LaneState } from './state.js';
 import { unseenMs } from './tracks.js';
@@ -12,7 +12,10 @@ function* moments(state: LaneState): Generator<number | null> {
     if (contact.mode === 'pulse') yield contact.untilMs;
     yield contact.releaseAgainMs;
   }
-  if (boom.movement !== null) yield movementDueMs(state, boom.movement);
+  if (boom.movement !== null) {
+    yield movementDueMs(state, boom.movement);
+    if (boom.movement.direction === 'down' && state.sensors.closedLimit?.state === 'on') yield earliestDownMs(state, boom.movement);
+  }
   yield boom.keepOpenUntilMs;
   yield boom.retryAtMs;
   if (boom.pending !== null) {

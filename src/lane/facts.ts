@@ -162,6 +162,11 @@ export function runTimeMs(state: LaneState, movement: Movement): number {
   return movement.direction === 'up' ? (1 - movement.from) * openMs : movement.from * closeMs;
 }
 
+/** Before this the closed limit of a falling boom is not believed, ms. */
+export function earliestDownMs(state: LaneState, movement: Movement): number {
+  return movement.startedMs + state.settings.soonestDown * runTimeMs(state, movement);
+}
+
 /**
  * When a movement is over at the latest, ms: with the limit switch it heads for, when the motor-run watchdog barks;
  * without, when the run time and some settling have passed.

@@ -25,6 +25,8 @@ export interface LaneTimings {
   readonly retryMs: number;
   /** A run that took this much longer than configured, times itself, calls for the mechanic. */
   readonly slowRun: number;
+  /** Share of the run time before which the closed limit of a falling boom is not believed: motors run faster than configured, switches stick. */
+  readonly soonestDown: number;
   /** Inputs that cannot be read at start are known faulty after this (S5). */
   readonly inputsReadMs: number;
 }
@@ -41,6 +43,7 @@ export const DEFAULT_TIMINGS: LaneTimings = {
   decisionWaitMs: 2_000,
   retryMs: 500,
   slowRun: 1.5,
+  soonestDown: 0.7,
   inputsReadMs: 2_000,
 };
 

@@ -350,6 +350,7 @@ export class SimLane {
       }
     }
     if (onClosing && !vehicle.touchedClosing) {
+      vehicle.merged = this.sensors.closing.reported === 'on';
       vehicle.touchedClosing = true;
       vehicle.arrivedAtMs ??= this.#observer.stamp();
     }
@@ -380,6 +381,7 @@ export class SimLane {
         touchedApproach: vehicle.touchedApproach,
         touchedClosing: vehicle.touchedClosing,
         disturbed: vehicle.disturbed,
+        merged: vehicle.merged,
         arrivedAtMs: vehicle.arrivedAtMs,
         endedAtMs: this.#observer.stamp(),
       });

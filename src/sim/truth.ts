@@ -22,6 +22,8 @@ export interface TruePassage {
   readonly touchedClosing: boolean;
   /** It had to make room for another, so that what it did was not its own intention. */
   readonly disturbed: boolean;
+  /** It came under the arm before the loop there had let go of the vehicle ahead: to the wires the two are one. */
+  readonly merged: boolean;
   /** When its front came over the approach loop (over the closing loop if it never did). */
   readonly arrivedAtMs: number | undefined;
   readonly endedAtMs: number;

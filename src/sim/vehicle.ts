@@ -113,6 +113,8 @@ export class Vehicle {
   touchedClosing = false;
   rammed = false;
   disturbed = false;
+  /** It came under the arm before the loop there had let go of the vehicle ahead. */
+  merged = false;
   /** Since when it has stood nose to nose with an oncoming vehicle. */
   facingSinceMs: number | undefined;
   arrivedAtMs: number | undefined;

@@ -38,7 +38,7 @@ describe('the last will of a lane', () => {
     expect(lane.state.boom.contacts.close.mode).toBe('off');
     expect(will(lane)).toBe('raise');
     expect(watch(lane)).toBe('lowering');
-    lane.on('closedLimit');
+    lane.pass(2_000).on('closedLimit');
     expect(will(lane)).toBe('release');
   });
 

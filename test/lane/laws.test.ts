@@ -49,13 +49,27 @@ describe('S1: the boom never comes down on anything', () => {
   });
 
   test('a boom that got down before it could be reversed is raised all the same', () => {
-    const bench = new Bench({ sensors: ['openLimit', 'closedLimit'] }).ready({ closedLimit: 'on' });
+    const bench = new Bench({ sensors: ['openLimit', 'closedLimit'], barrier: { closeTimeMs: 1_000 } }).ready({ closedLimit: 'on' });
     bench.command('open').off('closedLimit').pass(3_000).on('openLimit').pass(15_100);
     expect(bench.boom).toBe('closing');
-    bench.off('openLimit').pass(100).on('closing').on('closedLimit');
+    bench.off('openLimit').pass(750).on('closing').on('closedLimit');
     expect(bench.boom).toBe('closed');
     bench.pass(500);
     expect(bench.causes('open')).toEqual(['command', 'obstruction']);
+  });
+
+  test('a closed limit that comes long before the boom can be down is a switch that sticks, and something under the boom raises it', () => {
+    const bench = falling({ sensors: ['closedLimit'] });
+    bench.pass(300).on('closedLimit').pass(300).on('closing').pass(600);
+    expect(bench.causes('open')).toEqual(['obstruction']);
+  });
+
+  test('a closed limit that stays on is believed when the run time is over', () => {
+    const bench = falling({ sensors: ['closedLimit'] });
+    bench.pass(300).on('closedLimit').pass(1_000);
+    expect(bench.boom).toBe('closing');
+    bench.pass(1_200);
+    expect(bench.boom).toBe('closed');
   });
 
   test('a vehicle that comes while the closing waits for its record stops it', () => {

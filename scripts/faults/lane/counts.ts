@@ -1,4 +1,5 @@
 import type { EndedPassage, PassageEnd } from '../../../src/lane/index.js';
+import { NEAR_DISTANCE, lookAlikeDistance } from '../../../src/plate/index.js';
 import type { Intention, TruePassage } from '../../../src/sim/index.js';
 
 /** Intentions that leave one honest account only. */
@@ -27,6 +28,10 @@ function nearInTime(a: TruePassage, b: TruePassage): boolean {
   return (a.arrivedAtMs ?? 0) < b.endedAtMs + nearMs && (b.arrivedAtMs ?? 0) < a.endedAtMs + nearMs;
 }
 
+function lookAlike(a: TruePassage, b: TruePassage): boolean {
+  return a.plate !== undefined && b.plate !== undefined && lookAlikeDistance(a.plate.text, b.plate.text) <= NEAR_DISTANCE;
+}
+
 /** Whether a vehicle used the lane at all, and did not turn round before it. */
 export function usedLane(passage: TruePassage): boolean {
   return passage.touchedApproach || passage.touchedClosing;
@@ -34,13 +39,21 @@ export function usedLane(passage: TruePassage): boolean {
 
 /**
  * Every true vehicle has exactly one passage, with the right end. Two loops and a camera cannot tell everything: what
- * happened close to somebody who shunted, made room for another, crossed, came from the wrong side or showed no plate
- * has more than one honest account and is not judged.
+ * happened close to somebody who shunted, made room for another, crossed, came from the wrong side, showed no plate, hung so
+ * close on another that no wire fell between them, or had nearly the same plate as his neighbour, has more than one honest
+ * account and is not judged.
  * @returns one line for each that was counted wrong
  */
 export function miscounts(truth: readonly TruePassage[], ended: readonly EndedPassage[], isEntitled: (plate: string) => boolean): readonly string[] {
   const vehicles = truth.filter(usedLane);
-  const unclear = vehicles.filter((vehicle) => vehicle.disturbed || vehicle.plate === undefined || !clearIntentions.has(vehicle.intention));
+  const unclear = vehicles.filter(
+    (vehicle) =>
+      vehicle.disturbed ||
+      (vehicle.merged && vehicle.intention === 'tailgate') ||
+      vehicle.plate === undefined ||
+      !clearIntentions.has(vehicle.intention) ||
+      vehicles.some((other) => other !== vehicle && nearInTime(vehicle, other) && lookAlike(vehicle, other)),
+  );
   const clear = new Set(vehicles.filter((vehicle) => !unclear.includes(vehicle)));
   // Doubt travels along a column without gaps: who stands behind an unplated vehicle may be taken for it, and so on.
   for (let doubtful = unclear; doubtful.length > 0; ) {

@@ -464,12 +464,15 @@ class Player implements Stage {
     this.#process.kill();
     this.device.die();
     const { will, closeOffMs } = this.#will;
-    this.later(supervisedMs, () => this.#supervise(will, closeOffMs));
-    this.later(supervisedMs + bootMs, () => this.#reboot());
+    this.later(supervisedMs, () => {
+      const done = this.#supervise(will, closeOffMs);
+      // The supervisor hands the devices over when it is through with them.
+      this.later(bootMs, () => void done.then(() => this.#reboot()));
+    });
   }
 
   /** What the supervisor does: it opens the devices, and carries out what the lane said last. */
-  #supervise(will: WillReport['will'], closeOffMs: number | null): void {
+  #supervise(will: WillReport['will'], closeOffMs: number | null): Promise<void> {
     this.#busy = true;
     void this.device.stop();
     void this.device.start();
@@ -477,7 +480,7 @@ class Player implements Stage {
     const others = outputs.filter((output) => output !== 'open' && output !== 'close').map((output) => this.#output(output));
     const close = outputs.includes('close') ? this.#output('close') : undefined;
     // A board that takes no order now leaves it to its own timer; the gateway comes back and finds what it finds.
-    carryOut(will, { open: this.#output('open'), close, others }, { pulseMs, deadTimeMs, closeOffMs }, this.clock).catch(() => undefined);
+    return carryOut(will, { open: this.#output('open'), close, others }, { pulseMs, deadTimeMs, closeOffMs }, this.clock).catch(() => undefined);
   }
 
   #reboot(): void {
