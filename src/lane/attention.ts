@@ -1,4 +1,4 @@
-import { UNDER_BOOM, fireInForce, held, stopInForce } from './facts.js';
+import { UNDER_BOOM, clearSinceMs, fireInForce, firstClaim, gatewayCloses, held, heldOpen, stopInForce } from './facts.js';
 import type { LaneState, Passage } from './state.js';
 import { journal, patch, type Step } from './step.js';
 import type { AttentionCode, DriverMessage } from './types.js';
@@ -13,6 +13,19 @@ function waiting(state: LaneState): Passage | null {
   return state.passages.find((passage) => passage.place === 'approach' || passage.place === 'both') ?? null;
 }
 
+/** A barrier that closes by itself stands open although nothing is under it and nobody wants it up. */
+function boardStandsStill(state: LaneState, nowMs: number): boolean {
+  const { boom } = state;
+  const clearMs = clearSinceMs(state);
+  if (gatewayCloses(state) || boom.state !== 'open' || boom.openSinceMs === null || clearMs === null || heldOpen(state) || firstClaim(state) !== null) return false;
+  return nowMs >= boardLatestMs(state, boom.openSinceMs, clearMs);
+}
+
+/** By when a barrier that closes by itself should have begun to, ms. */
+export function boardLatestMs({ settings }: LaneState, openSinceMs: number, clearMs: number): number {
+  return Math.max(openSinceMs, clearMs) + settings.autoCloseMs + settings.runWatchdogMs;
+}
+
 /** What a person has to be called for now, with a word of detail. */
 function wanted(state: LaneState, nowMs: number): ReadonlyMap<AttentionCode, string> {
   const codes = new Map<AttentionCode, string>(state.latched.map(({ code, detail }) => [code, detail]));
@@ -24,6 +37,7 @@ function wanted(state: LaneState, nowMs: number): ReadonlyMap<AttentionCode, str
   if (state.supervised !== null) codes.set('operator-holds', state.supervised.cause.detail);
   if (state.boom.lock === 'fail-state') codes.set('fail-state', state.boom.failOpen?.detail ?? 'left until somebody wants a movement');
   if (state.boom.lock === 'second-obstruction') codes.set('second-obstruction', state.boom.reversal?.detail ?? 'stays open');
+  if (boardStandsStill(state, nowMs)) codes.set('boom-fault', 'the barrier does not lower by itself');
   const sinceMs = underBoomSinceMs(state);
   if (sinceMs !== null && nowMs >= sinceMs + stalledMs) codes.set('vehicle-under-boom', 'has not moved for long');
   for (const passage of state.passages) {

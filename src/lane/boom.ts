@@ -70,7 +70,9 @@ function rest(step: Step, state: 'open' | 'closed' | 'unknown' | 'stopped' | 'fa
 function reached(step: Step, state: 'open' | 'closed'): void {
   rest(step, state);
   const { boom } = step.state;
-  patchBoom(step, { doubtful: false, tries: 0, retryAtMs: null });
+  patchBoom(step, { doubtful: false });
+  // Down while it has to be raised is no success: what an output has just refused keeps its pause.
+  if (state === 'open' || boom.reversal === null) patchBoom(step, { tries: 0, retryAtMs: null });
   unlatch(step, 'boom-fault');
   if (state === 'open') {
     patchBoom(step, { reversal: null, lock: boom.lock === 'fault' ? null : boom.lock });
@@ -87,7 +89,8 @@ function faulted(step: Step, direction: 'up' | 'down'): void {
   const detail = direction === 'up' ? 'open limit not reached' : 'closed limit not reached';
   journal(step, 'boom.fault', { detail });
   latch(step, 'boom-fault', detail);
-  patchBoom(step, { lock: 'fault', retryAtMs: step.nowMs + step.state.settings.retryMs });
+  // A jam that comes loose lets the boom fall on: the board still wants it down.
+  patchBoom(step, { doubtful: direction === 'down', lock: 'fault', retryAtMs: step.nowMs + step.state.settings.retryMs });
 }
 
 function beginMovement(step: Step, direction: 'up' | 'down', origin: 'ordered' | 'inferred' | 'seen'): void {
@@ -182,7 +185,8 @@ function roseAlone(step: Step): void {
 export function watchDescent(step: Step): void {
   const { boom } = step.state;
   const sensor = obstruction(step.state);
-  if (boom.state !== 'closing' || boom.reversal !== null || sensor === null || heldDown(step.state)) return;
+  const mayFall = boom.state === 'closing' || (boom.state === 'fault' && boom.doubtful);
+  if (!mayFall || boom.reversal !== null || sensor === null || heldDown(step.state)) return;
   const obstructions = boom.obstructions + 1;
   patchBoom(step, { reversal: { kind: 'obstruction', detail: sensor }, obstructions });
   if (obstructions >= 2) patchBoom(step, { lock: 'second-obstruction' });
@@ -279,8 +283,9 @@ export function relayChanges(step: Step, available: boolean, detail: string): vo
   }
 }
 
-/** A contact was on when the lane started: the boom may be up for it, and stays up until it may go down. */
+/** A contact was on when the lane started, or when its board was heard again: the boom may be up for it, and stays up until it may go down. */
 export function foundOn(step: Step, output: ContactName): void {
+  if (step.state.boom.contacts[output].mode !== 'off') return;
   const holds = output === 'open' && (holdDrive(step.state) || !gatewayCloses(step.state));
   // Otherwise it is the rest of somebody's pulse, and the opposite contact waits until that is over.
   patchContact(step, output, holds ? { mode: 'hold' } : { mode: 'pulse', untilMs: step.nowMs + step.state.settings.pulseMs });

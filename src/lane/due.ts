@@ -1,6 +1,6 @@
-import { underBoomSinceMs } from './attention.js';
+import { boardLatestMs, underBoomSinceMs } from './attention.js';
 import { answerByMs, readByMs } from './decisions.js';
-import { clearSinceMs, deadTimeOverMs, earliestDownMs, mayCloseFromMs, movementDueMs } from './facts.js';
+import { clearSinceMs, deadTimeOverMs, earliestDownMs, gatewayCloses, mayCloseFromMs, movementDueMs } from './facts.js';
 import { passageDueMs } from './places.js';
 import type { LaneState } from './state.js';
 import { unseenMs } from './tracks.js';
@@ -25,6 +25,7 @@ function* moments(state: LaneState): Generator<number | null> {
   const clearMs = clearSinceMs(state);
   if (clearMs !== null) {
     yield mayCloseFromMs(state);
+    if (boom.openSinceMs !== null && !gatewayCloses(state)) yield boardLatestMs(state, boom.openSinceMs, clearMs);
     yield clearMs + settings.closeTimeMs + settings.settleMs;
   }
   yield state.lamp.retryAtMs;

@@ -17,7 +17,7 @@ export type LaneInput =
   | { readonly kind: 'recorded'; readonly token: number; readonly durable: boolean }
   | { readonly kind: 'output-fault'; readonly output: ContactName; readonly action: DriveAction; readonly detail: string }
   | { readonly kind: 'output-ok'; readonly output: ContactName }
-  /** At the start a contact was found on: something else held it until now. */
+  /** At the start, or when its board was heard again, a contact was found on: something else held it until now. */
   | { readonly kind: 'output-found-on'; readonly output: ContactName }
   | { readonly kind: 'lamp'; readonly works: boolean; readonly detail: string }
   /** The board of a contact does not answer, or answers again. */

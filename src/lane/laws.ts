@@ -167,7 +167,7 @@ export class LawWatch {
         if (input.hold) this.#note({ hits: 0 });
         break;
       case 'output-found-on':
-        this.#note({ onUntilMs: { ...this.#memory.onUntilMs, [input.output]: Infinity }, raised: this.#memory.raised || input.output === 'open' });
+        this.#foundOn(input.output, nowMs);
         break;
       case 'output-fault':
         this.#note({ faulty: true, raiseByMs: null });
@@ -178,6 +178,14 @@ export class LawWatch {
       default:
         break;
     }
+  }
+
+  /** Held by whoever outlived the last run of this lane, or the rest of a pulse. */
+  #foundOn(output: ContactName, nowMs: number): void {
+    if (this.#isOn(output, nowMs)) return;
+    const held = output === 'open' && (this.#holds() || this.#settings.closing === 'barrier-closes');
+    const untilMs = held ? Infinity : nowMs + this.#settings.pulseMs;
+    this.#note({ onUntilMs: { ...this.#memory.onUntilMs, [output]: untilMs }, raised: this.#memory.raised || output === 'open' });
   }
 
   /** The exception to S1: an operator holds the closing. Not renewed in time, it is over. */

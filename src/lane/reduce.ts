@@ -63,7 +63,7 @@ function absorb(step: Step, input: LaneInput): void {
       outputAnswers(step);
       break;
     case 'output-found-on':
-      if (!step.state.started) foundOn(step, input.output);
+      foundOn(step, input.output);
       break;
     case 'relay':
       relayChanges(step, input.available, input.detail);

@@ -66,7 +66,7 @@ export class LaneRunner {
     this.#state = initialLane(this.#settings, this.#clock.monoMs(), learned);
     this.#tellWill();
     for (const passage of unfinished) this.#endUnfinished(passage);
-    for (const output of CONTACTS) if (this.#ports.outputs[output]?.state() === 'on') this.#dispatch({ kind: 'output-found-on', output });
+    this.#findOn();
     this.#watchRelays();
     for (const sensor of this.#settings.sensors) this.#watch(sensor);
     this.#inputsTimer = this.#clock.after(this.#settings.inputsReadMs, () => this.#dispatch({ kind: 'inputs-read' }));
@@ -178,10 +178,19 @@ export class LaneRunner {
     this.#dispatch({ kind: 'sensor', sensor, state: line.state() });
   }
 
+  /** What the contacts are found as, where nobody of this run has driven them. */
+  #findOn(): void {
+    for (const output of CONTACTS) if (this.#ports.outputs[output]?.state() === 'on') this.#dispatch({ kind: 'output-found-on', output });
+  }
+
   #watchRelays(): void {
     const { relays } = this.#ports;
     if (relays === undefined) return;
-    const tell = (): void => this.#dispatch({ kind: 'relay', available: relays.available(), detail: relays.detail() });
+    const tell = (): void => {
+      const available = relays.available();
+      if (available && !this.#state.relayAvailable) this.#findOn();
+      this.#dispatch({ kind: 'relay', available, detail: relays.detail() });
+    };
     this.#unsubscribe.push(relays.onChange(tell));
     tell();
   }

@@ -97,6 +97,8 @@ export class SimLane {
   #hardwareWellSinceMs = 0;
   /** An order may have come to nothing since the arm last stood open: without a switch nobody can know where it is. */
   #strayed = false;
+  /** While the arm was told to fall, the open contact did not obey: an order to take it back may be lost for good. */
+  #raiseLost = false;
   readonly #drift = { approach: 1, closing: 1 };
   readonly #lamps: Record<LampName, boolean> = { greenLight: false, redLight: false };
   readonly #lampWrongSince: Record<LampFault, number | undefined> = { both: undefined, down: undefined };
@@ -175,6 +177,7 @@ export class SimLane {
    */
   setHardwareFailing(what: Failing, failing: boolean, nowMs: number): void {
     if (failing) this.#strayed = true;
+    if (failing && what === 'open') this.#raiseLost = true;
     if (failing) this.#hardwareFailures.add(what);
     else if (this.#hardwareFailures.delete(what)) this.#hardwareWellSinceMs = nowMs + retryGraceMs;
   }
@@ -440,6 +443,7 @@ export class SimLane {
       this.#downRun = boom.downRuns;
       this.#downRunStartMs = nowMs;
       this.#downRunBy = boom.movedBy;
+      this.#raiseLost = this.#hardwareFailures.has('open');
       this.#toldInRun.clear();
       this.#startedOver = this.#bodyUnderArm() !== undefined;
     }
@@ -447,8 +451,9 @@ export class SimLane {
     const told = this.#toldSince();
     const knownForMs = nowMs - Math.max(told, this.#downRunStartMs, this.#hardwareWellSinceMs);
     // An arm that has been told to rise still sinks for a moment by its own weight.
-    const late = boom.target === 'closed' && told !== Number.POSITIVE_INFINITY && knownForMs > this.spec.deadTimeMs + reversalGraceMs;
-    if (late && this.#hardwareFailures.size === 0 && !this.#toldInRun.has('S1')) {
+    const late = boom.target === 'closed' && boom.position > 0.02 && told !== Number.POSITIVE_INFINITY && knownForMs > this.spec.deadTimeMs + reversalGraceMs;
+    const failed = this.#hardwareFailures.size > 0 || this.#raiseLost;
+    if (late && !failed && !this.#toldInRun.has('S1')) {
       this.#toldInRun.add('S1');
       this.#broken('S1', 'kept closing although a safety sensor was not clear');
     }
@@ -456,9 +461,9 @@ export class SimLane {
     if (body === undefined) return;
     const toldBeforeRun = told < this.#downRunStartMs - 60;
     if (this.#startedOver) this.#unsafe('started-down', body.id, nowMs, toldBeforeRun && !this.#hardwareFailures.has('bus') ? undefined : this.#excuse(knownForMs));
-    if (late) this.#unsafe('kept-closing', body.id, nowMs, this.#hardwareFailures.size > 0 ? 'hardware' : undefined);
+    if (late) this.#unsafe('kept-closing', body.id, nowMs, failed ? 'hardware' : undefined);
     if (armHeightM(this.geometry, boom.position, body.acrossM) < body.heightM) {
-      this.#unsafe('contact', body.id, nowMs, late ? (this.#hardwareFailures.size > 0 ? 'hardware' : undefined) : this.#excuse(knownForMs));
+      this.#unsafe('contact', body.id, nowMs, late ? (failed ? 'hardware' : undefined) : this.#excuse(knownForMs));
     }
   }
 
