@@ -6,7 +6,7 @@ import { FullLoad } from './load/full-load.js';
 import type { BenchOptions } from './options.js';
 
 const usualSeconds = 60;
-const usualBacklog = 100_000;
+const usualBacklog = 250_000;
 const delaySchema = z.object({ kind: z.literal('delay'), delay: z.object({ p999Ms: z.number(), maxMs: z.number() }) });
 
 /** How late the event loop of the gate's main process is under full load, beside an idle Node process of the same run. */
@@ -17,7 +17,7 @@ export async function run(options: BenchOptions): Promise<object> {
   const idle = new BenchProcess('idle-process', []);
   try {
     await idle.next(z.object({ kind: z.literal('ready') }));
-    load.probe();
+    await load.probe();
     progress(`watching for ${seconds} s`);
     const endMs = systemClock.monoMs() + seconds * 1_000;
     let passages = 0;

@@ -13,7 +13,7 @@ interface Latencies {
 const usualPassages = 300;
 /** Cold passages take as long as a driver waits; a third as many are measured. */
 const coldShare = 3;
-const usualBacklog = 400_000;
+const usualBacklog = 600_000;
 
 type Values = Readonly<Record<BenchLane['kind'], number[]>>;
 
@@ -24,7 +24,7 @@ function latencies({ warm, cold }: Values): Latencies {
 /**
  * From the loop's edge to the closed relay, as the world outside the gate sees both, under full load.
  * Warm: the plate was decided before the loop trips. Cold: the vehicle comes into the picture as it trips the loop, so the
- * camera, both networks and the vote are in it. `figures` is the worse of the two kinds of hardware, the bus's own time off.
+ * camera, both networks and the vote are in it. `figures` is the worse of the two kinds of hardware, the bus's own median time off each passage over Modbus.
  */
 export async function run(options: BenchOptions): Promise<object> {
   const passages = options.passages ?? usualPassages;
@@ -35,10 +35,10 @@ export async function run(options: BenchOptions): Promise<object> {
     const missed: Record<string, number> = {};
     const bare: number[] = [];
     const wanted = { warm: passages, cold: Math.ceil(passages / coldShare) };
-    let measuring = true;
-    load.probe();
+    const state = { measuring: true };
+    await load.probe();
     const reference = (async (): Promise<void> => {
-      while (measuring) {
+      while (state.measuring) {
         const ms = await load.barePassage();
         if (ms !== undefined) bare.push(ms);
       }
@@ -55,25 +55,26 @@ export async function run(options: BenchOptions): Promise<object> {
         }
       }),
     );
-    measuring = false;
+    state.measuring = false;
     await reference;
     const { load: loaded, delay } = await load.figures();
+    const busMs = round(quantile(bare, 0.5));
     const simulated = latencies(values.simulated);
     const modbus = latencies(values.modbus);
-    const busP50Ms = round(quantile(bare, 0.5));
-    const busP99Ms = round(quantile(bare, 0.99));
-    const worse = (one: number, bus: number, busMs: number): number => round(Math.max(one, bus - busMs));
+    // The bus's own median off each passage: what is left is the gate's, and whatever made the bus slower than usual.
+    const lessBus = (list: readonly number[]): number[] => list.map((ms) => Math.max(0, ms - busMs));
+    const beyondBus = latencies({ warm: lessBus(values.modbus.warm), cold: lessBus(values.modbus.cold) });
     return {
       name: 'latency',
       figures: {
-        warmP50Ms: worse(simulated.warmP50Ms, modbus.warmP50Ms, busP50Ms),
-        warmP99Ms: worse(simulated.warmP99Ms, modbus.warmP99Ms, busP99Ms),
-        coldP50Ms: worse(simulated.coldP50Ms, modbus.coldP50Ms, busP50Ms),
-        coldP99Ms: worse(simulated.coldP99Ms, modbus.coldP99Ms, busP99Ms),
+        warmP50Ms: Math.max(simulated.warmP50Ms, beyondBus.warmP50Ms),
+        warmP99Ms: Math.max(simulated.warmP99Ms, beyondBus.warmP99Ms),
+        coldP50Ms: Math.max(simulated.coldP50Ms, beyondBus.coldP50Ms),
+        coldP99Ms: Math.max(simulated.coldP99Ms, beyondBus.coldP99Ms),
       },
       simulated: { ...simulated, warm: values.simulated.warm.length, cold: values.simulated.cold.length },
       modbus: { ...modbus, warm: values.modbus.warm.length, cold: values.modbus.cold.length },
-      reference: { what: 'a bare modbus-serial client alone on a second bus in the same run: the same poll, the same pulse, 9600 baud', p50Ms: busP50Ms, p99Ms: busP99Ms, n: bare.length },
+      reference: { what: 'a bare modbus-serial client alone on a second bus in the same run: the same poll, the same pulse, 9600 baud', p50Ms: busMs, p99Ms: round(quantile(bare, 0.99)), n: bare.length },
       missed,
       eventLoop: delay,
       load: loaded,

@@ -17,7 +17,7 @@ export interface OutboxLimits {
 
 /** Events kept in memory because they just happened; beyond it they are read from the journal again. */
 const MOST_LIVE = 2_000;
-const READ_ROWS = 1_000;
+const READ_ROWS = 250;
 
 /**
  * What goes out on one connection, in which order: live events (stored since the connection stood) and backlog (all

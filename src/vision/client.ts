@@ -42,6 +42,9 @@ export function shippedModels(): string {
   return fileURLToPath(new URL('../../models', import.meta.url));
 }
 
+const nicePath = '/usr/bin/nice';
+const visionNiceness = 5;
+
 /**
  * The main process's end of vision: starts the process, watches it, starts it anew when it dies or hangs, and passes on
  * what it sees. Nothing here computes or waits on the event loop.
@@ -171,7 +174,8 @@ export class VisionClient implements Vision {
     this.#startedMs = clock.monoMs();
     this.#heardMs = this.#startedMs;
     this.#change('starting', this.#detail);
-    const child = fork(path, [], { execArgv: [...execArgv], serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    // Under `nice` from its first thread on: whoever waits at the barrier goes before whoever looks for plates.
+    const child = fork(path, [], { execPath: nicePath, execArgv: ['-n', String(visionNiceness), process.execPath, ...execArgv], serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child = child;
     log.info({ pid: child.pid }, 'vision: process started');
     child.on('message', (message: unknown) => {

@@ -1,4 +1,3 @@
-import { setPriority } from 'node:os';
 import sharp from 'sharp';
 import { errorText, type Log } from '../base/index.js';
 import { systemClock } from '../base/system-clock.js';
@@ -12,8 +11,6 @@ import { Recognizer } from './recognizer.js';
 const beatEveryMs = 1_000;
 
 process.title = 'laurel-vision';
-// the main process moves barriers; it goes first where the processor is short (ffmpeg inherits this)
-setPriority(5);
 sharp.concurrency(1);
 sharp.cache(false);
 

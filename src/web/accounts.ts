@@ -58,6 +58,8 @@ export class AccountStore {
     this.#accounts = new Map(parsed.map((account) => [account.name, account]));
   }
 
+  #turn: Promise<void> = Promise.resolve();
+
   /** True until the first password is set. */
   get empty(): boolean {
     return this.#accounts.size === 0;
@@ -70,8 +72,18 @@ export class AccountStore {
   /** The account, where the password is right. */
   async check(name: string, password: string): Promise<Account | undefined> {
     const account = this.#accounts.get(name);
-    const right = await verify(account?.passwordHash ?? this.#decoyHash, password);
+    // One at a time: checks side by side would take the processors and libuv's pool from the barrier's process.
+    const right = await this.#inTurn(() => verify(account?.passwordHash ?? this.#decoyHash, password));
     return right && account !== undefined ? { name: account.name, role: account.role } : undefined;
+  }
+
+  #inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.then(
+      () => undefined,
+      () => undefined,
+    );
+    return mine;
   }
 
   /** Creates an account or sets its password and role anew; durable when it resolves. */

@@ -137,9 +137,8 @@ export class FullLoad {
     await this.#board.start();
     await this.#referenceBoard.start();
     this.#broker = await Mosquitto.start({ directory: this.#directory });
-    this.#platform = new BenchProcess('platform-process', [this.#broker.url], outsidePriority);
     this.#reference = new BenchProcess('bus-reference', [bareEnd, String(pollMs)]);
-    await Promise.all([this.#platform.next(readySchema), this.#reference.next(readySchema)]);
+    await this.#reference.next(readySchema);
     progress('starting the gate');
     const site: BenchSite = { dataDirectory, port: gateEnd, brokerUrl: this.#broker.url, cameraUrl: this.#cameras.url, plates: this.#plates.map(({ text }) => text) };
     const gate = new BenchProcess('gate-process', [JSON.stringify(site)]);
@@ -247,8 +246,11 @@ export class FullLoad {
     return value === undefined ? undefined : value - startMs;
   }
 
-  /** Begins to watch the gate's event loop. */
-  probe(): void {
+  /** Lets the backlog drain from now on, and begins to watch the gate's event loop. */
+  async probe(): Promise<void> {
+    if (this.#broker === undefined) return;
+    this.#platform = new BenchProcess('platform-process', [this.#broker.url], outsidePriority);
+    await this.#platform.next(readySchema);
     this.#gate?.send({ kind: 'probe' });
   }
 

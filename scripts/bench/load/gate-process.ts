@@ -70,13 +70,22 @@ gate.journal.onStored((events) => {
 
 const world = gate.site?.world;
 const vehicles = new Map<string, Vehicle>();
+/** When the world moved last, before the step under way. */
+let steppedMs = 0;
+let stepsAtMs = 0;
+world?.onStep(() => {
+  const nowMs = systemClock.monoMs();
+  // Steps that make up for a stall come in one breath and count as one.
+  if (nowMs - stepsAtMs > 2) steppedMs = stepsAtMs;
+  stepsAtMs = nowMs;
+});
 for (const { id, hardware } of lanes) {
   if (hardware !== 'simulated' || world === undefined) continue;
   const lane = world.lane(id);
   let edgeMs: number | undefined;
   lane.sensors.approach.onReport((state) => {
-    // The world shares this loop: where it stalls, the edge was due when the world's time says, not when it could be told.
-    if (state === 'on') edgeMs = Math.min(systemClock.monoMs(), world.nowMs + 10);
+    // The world shares this loop: where it stalls, the edge was due at the world's next step, not when it could be told.
+    if (state === 'on') edgeMs = Math.min(systemClock.monoMs(), steppedMs + 10);
   });
   lane.onContact((name, energised) => {
     if (name !== 'open' || !energised || edgeMs === undefined) return;

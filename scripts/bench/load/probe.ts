@@ -27,7 +27,7 @@ export function quantile(values: readonly number[], share: number): number {
 export class LoopProbe {
   readonly #histogram = monitorEventLoopDelay({ resolution: periodMs });
   /** Delays by whole milliseconds. */
-  readonly #counts: number[] = [];
+  readonly #counts = new Map<number, number>();
   #maxMs = 0;
   #lastMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -54,14 +54,14 @@ export class LoopProbe {
 
   #note(delayMs: number): void {
     this.#maxMs = Math.max(this.#maxMs, delayMs);
-    for (let rest = delayMs; rest >= 0; rest -= periodMs) this.#counts[Math.ceil(rest)] = (this.#counts[Math.ceil(rest)] ?? 0) + 1;
+    for (let rest = delayMs; rest >= 0; rest -= periodMs) this.#counts.set(Math.ceil(rest), (this.#counts.get(Math.ceil(rest)) ?? 0) + 1);
   }
 
   #share(share: number): number {
-    const total = this.#counts.reduce((sum, count) => sum + (count ?? 0), 0);
+    const total = [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
     let seen = 0;
-    for (const [delayMs, count] of this.#counts.entries()) {
-      seen += count ?? 0;
+    for (const [delayMs, count] of [...this.#counts].sort(([one], [other]) => one - other)) {
+      seen += count;
       if (seen >= total * share) return delayMs;
     }
     return 0;
