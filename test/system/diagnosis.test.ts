@@ -71,7 +71,7 @@ describe('a fault of the wiring at a running gate', () => {
     device.inject({ kind: 'stuck-on', line: 'entry.openLimit' });
     await until(() => events.length === 1, { timeoutMs: 10_000, what: 'the finding to be on record' });
     expect(events[0]).toMatchObject({ type: 'diagnosis.raised', lane: 'entry', payload: { code: 'limits-both-on', sensors: ['openLimit', 'closedLimit'] } });
-    expect(JSON.stringify(events[0]?.payload['todo'])).toMatch(/凸轮.*cam has moved/u);
+    expect(JSON.stringify(events[0]?.payload['todo'])).toMatch(/cam has moved.*凸轮/u);
     expect(gate.laneView('entry').findings).toMatchObject([{ code: 'limits-both-on' }]);
     await until(() => JSON.stringify(telemetry ?? null).includes('limits-both-on'), { timeoutMs: 10_000, what: 'the telemetry to carry it' });
 
