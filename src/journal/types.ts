@@ -5,6 +5,7 @@ export type EventType =
   | 'gate.started'
   | 'gate.stopped'
   | 'gate.taken-over'
+  | 'passage.foreseen'
   | 'passage.started'
   | 'passage.read'
   | 'passage.decided'

@@ -399,11 +399,17 @@ function decide(step: Step, direction: 'up' | 'down', cause: Cause, urgency: Urg
     urgency,
     passage,
     token,
-    record: urgency === 'safety' ? 'known' : 'waiting',
+    record: urgency === 'safety' || foreseen(step, passage) ? 'known' : 'waiting',
     recordByMs: step.nowMs + step.state.settings.recordWaitMs,
   };
   patchBoom(step, { pending });
   journal(step, direction === 'up' ? 'boom.opening' : 'boom.closing', { cause: { ...cause }, urgency }, passage, token);
+}
+
+/** An early admission of this vehicle is durable already: the boom moves on the loop's edge. */
+function foreseen(step: Step, key: string | null): boolean {
+  const passage = step.state.passages.find((other) => other.key === key);
+  return passage?.foreseen === true && passage.clearedBy === 'decision';
 }
 
 /** S9: a slow disk does not hold the boom, and the record says so. */

@@ -1,8 +1,11 @@
 import type { Decision } from '../access/index.js';
+import type { JsonObject } from '../base/index.js';
+import type { PlateRead } from '../plate/index.js';
 import { clearPassage, plateFacts } from './passages.js';
-import type { Passage } from './state.js';
+import type { Passage, Track } from './state.js';
 import { journal, patchPassage, takeSerial, type Step } from './step.js';
-import { isLive, nextTrack, patchTrack, type ReadTrack } from './tracks.js';
+import { foresee, isLive, nextTrack, patchTrack, sameCause, type ReadTrack } from './tracks.js';
+import type { Cause } from './types.js';
 
 /** Most decisions asked for one vehicle: a vote that flickers for ever must not ask for ever. */
 const MAX_ASKED = 8;
@@ -50,11 +53,11 @@ function readPlate(step: Step, passage: Passage): Passage {
 
 /** What was asked or answered before the loop tripped counts for the passage, where it was about the same text. */
 function adopt(step: Step, passage: Passage, track: ReadTrack): void {
-  const { vote, request, decision } = track;
+  const { vote, request, decision, foreseen } = track;
   const asked = { text: vote.text, confidence: vote.confidence };
   if (decision?.text === vote.text) {
     patchPassage(step, passage.key, { asked, timesAsked: 1 });
-    decided(step, passage, decision.decision);
+    decided(step, passage, decision.decision, foreseen?.durable === true ? foreseen.cause : null);
   } else if (request?.text === vote.text) {
     patchPassage(step, passage.key, { asked, timesAsked: 1, request: request.number, requestedMs: step.nowMs });
   }
@@ -116,21 +119,33 @@ export function absorbDecision(step: Step, request: number, decision: Decision |
     if (track.request?.number !== request) continue;
     const { text } = track.request;
     if (decision === null) patchTrack(step, track.track, { request: null, askAgainMs: step.nowMs + step.state.settings.retryMs });
-    else patchTrack(step, track.track, { request: null, decision: { text, decision, atMs: step.nowMs } });
+    else {
+      patchTrack(step, track.track, { request: null, decision: { text, decision, atMs: step.nowMs } });
+      if (decision.outcome === 'admit' && isRead(track) && track.vote.text === text) foresee(step, track, decisionFacts(decision, track.vote), causeOf(decision, track.vote));
+    }
   }
 }
 
-function decided(step: Step, passage: Passage, decision: Decision): void {
-  const { key } = passage;
+function isRead(track: Track): track is ReadTrack {
+  return track.vote !== null;
+}
+
+function decisionFacts({ outcome, rule, visitorClass, note, listedPlate, matched }: Decision, plate: PlateRead | null): JsonObject {
+  return { outcome, rule, visitorClass, note: note ?? null, listedPlate: listedPlate ?? null, matched: matched ?? null, ...plateFacts(plate) };
+}
+
+function causeOf({ rule }: Decision, plate: PlateRead | null): Cause {
+  return { kind: 'decision', detail: plate === null ? rule : `${rule} ${plate.text}` };
+}
+
+/** @param foreseen the cause of an early admission that is durable on record */
+function decided(step: Step, passage: Passage, decision: Decision, foreseen: Cause | null = null): void {
+  const { key, plate } = passage;
   patchPassage(step, key, { decision, decisionFailed: false });
-  const { outcome, rule, visitorClass, note, listedPlate, matched } = decision;
-  journal(
-    step,
-    'passage.decided',
-    { outcome, rule, visitorClass, note: note ?? null, listedPlate: listedPlate ?? null, matched: matched ?? null, ...plateFacts(passage.plate) },
-    key,
-  );
+  journal(step, 'passage.decided', decisionFacts(decision, plate), key);
   step.effects.push({ kind: 'photograph', passage: key, reason: 'decided' });
-  if (outcome !== 'admit' || passage.clearedBy !== null || passage.place === 'leaving') return;
-  clearPassage(step, key, 'decision', { kind: 'decision', detail: passage.plate === null ? rule : `${rule} ${passage.plate.text}` });
+  if (decision.outcome !== 'admit' || passage.clearedBy !== null || passage.place === 'leaving') return;
+  const cause = causeOf(decision, plate);
+  clearPassage(step, key, 'decision', cause);
+  patchPassage(step, key, { foreseen: foreseen !== null && sameCause(foreseen, cause) });
 }

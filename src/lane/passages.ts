@@ -34,6 +34,7 @@ export function startPassage(step: Step, place: Place, origin: string): string {
     decisionFailed: false,
     clearedBy: null,
     clearCause: null,
+    foreseen: false,
     pulsed: false,
     expiresMs: null,
   };
@@ -52,7 +53,7 @@ export function moveTo(step: Step, key: string, place: Place, more: Partial<Pass
 export function clearPassage(step: Step, key: string, by: ClearedBy, cause: Cause): void {
   // STOP keeps its hold on the boom; a new vehicle does not lift it.
   if (!stopInForce(step.state)) intendMovement(step);
-  patchPassage(step, key, { clearedBy: by, clearCause: cause, pulsed: false, expiresMs: null });
+  patchPassage(step, key, { clearedBy: by, clearCause: cause, foreseen: false, pulsed: false, expiresMs: null });
   const { counts } = step.state;
   patch(step, { counts: { ...counts, opened: counts.opened + 1 } });
 }

@@ -185,7 +185,7 @@ export function startExpiry(step: Step): void {
 export function revokeClearances(step: Step, cause: Cause): void {
   for (const passage of step.state.passages) {
     if (passage.place === 'expected') endPassage(step, passage, 'abandoned', 'closed-by-command');
-    else if (passage.place === 'approach' || passage.place === 'gap') patchPassage(step, passage.key, { clearedBy: null, clearCause: null });
+    else if (passage.place === 'approach' || passage.place === 'gap') patchPassage(step, passage.key, { clearedBy: null, clearCause: null, foreseen: false });
   }
   closeBecause(step, cause);
 }

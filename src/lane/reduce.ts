@@ -12,7 +12,7 @@ import { clearHeld } from './passages.js';
 import type { LaneState } from './state.js';
 import { journal, patch, patchBoom, type Step } from './step.js';
 import { beginSupervision, letGoSupervision, renewSupervision, settleSupervision } from './supervision.js';
-import { absorbTrack, ageTracks, decideEarly } from './tracks.js';
+import { absorbTrack, ageTracks, decideEarly, foreseenRecorded } from './tracks.js';
 import type { SensorName } from './types.js';
 
 /**
@@ -55,6 +55,7 @@ function absorb(step: Step, input: LaneInput): void {
       break;
     case 'recorded':
       recorded(step, input.token, input.durable);
+      foreseenRecorded(step, input.token, input.durable);
       break;
     case 'output-fault':
       outputFault(step, input);

@@ -112,6 +112,8 @@ export interface Passage {
   readonly decisionFailed: boolean;
   readonly clearedBy: ClearedBy | null;
   readonly clearCause: Cause | null;
+  /** `clearCause` was durable on record before the vehicle came, so that its opening awaits no other record (S9). */
+  readonly foreseen: boolean;
   /** The open contact was given for this passage (a barrier that closes by itself must be told for each vehicle). */
   readonly pulsed: boolean;
   /** An opening nobody used ends here. */
@@ -135,6 +137,8 @@ export interface Track {
   readonly decision: { readonly text: string; readonly decision: Decision; readonly atMs: number } | null;
   /** An early question that could not be answered is not put again before. */
   readonly askAgainMs: number | null;
+  /** The last early admission that was handed to the journal; durable once `token` was answered so. */
+  readonly foreseen: { readonly cause: Cause; readonly token: number; readonly durable: boolean } | null;
 }
 
 export interface PendingCommand {

@@ -1,7 +1,8 @@
+import type { JsonObject } from '../base/index.js';
 import { NEAR_DISTANCE, lookAlikeDistance, type PlateRead } from '../plate/index.js';
 import type { Passage, Track } from './state.js';
-import { patch, takeSerial, type Step } from './step.js';
-import type { TrackInput } from './types.js';
+import { journal, patch, takeSerial, type Step } from './step.js';
+import type { Cause, TrackInput } from './types.js';
 
 /** Most tracks a lane remembers; a picture never holds so many plates. */
 export const MAX_TRACKS = 32;
@@ -40,6 +41,7 @@ export function absorbTrack(step: Step, report: TrackInput): void {
     request: null,
     decision: null,
     askAgainMs: null,
+    foreseen: null,
   };
   const next: Track = {
     ...base,
@@ -56,6 +58,27 @@ export function absorbTrack(step: Step, report: TrackInput): void {
 
 export function patchTrack(step: Step, name: string, change: Partial<Track>): void {
   patch(step, { tracks: step.state.tracks.map((track) => (track.track === name ? { ...track, ...change } : track)) });
+}
+
+/**
+ * Hands an early admission to the journal, once for each plate and rule: on the loop's edge its cause is durable already and
+ * the boom waits for no disk (S9).
+ */
+export function foresee(step: Step, track: ReadTrack, payload: JsonObject, cause: Cause): void {
+  if (track.foreseen !== null && sameCause(track.foreseen.cause, cause)) return;
+  const token = takeSerial(step);
+  patchTrack(step, track.track, { foreseen: { cause, token, durable: false } });
+  journal(step, 'passage.foreseen', { ...payload, cause: { ...cause } }, null, token);
+}
+
+/** The journal has an early admission, or cannot take it: then the next one is tried again, and the opening keeps a record of its own. */
+export function foreseenRecorded(step: Step, token: number, durable: boolean): void {
+  const track = step.state.tracks.find((other) => other.foreseen?.token === token);
+  if (track?.foreseen) patchTrack(step, track.track, { foreseen: durable ? { ...track.foreseen, durable } : null });
+}
+
+export function sameCause(one: Cause, other: Cause): boolean {
+  return one.kind === other.kind && one.detail === other.detail;
 }
 
 /** Forgets tracks that have left the picture, plates that are no longer quiet, and early decisions grown old. */

@@ -102,6 +102,7 @@ export interface Cause {
 /** An event a lane wants on record; names are those of the journal. */
 export interface LaneEvent {
   readonly type:
+    | 'passage.foreseen'
     | 'passage.started'
     | 'passage.read'
     | 'passage.decided'

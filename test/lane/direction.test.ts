@@ -238,6 +238,60 @@ describe('plates and passages', () => {
     expect(bench.decides).toHaveLength(asked);
   });
 
+  test('an early admission is on record before the vehicle comes, so that the boom waits for no disk on the edge', () => {
+    const bench = new Bench().ready().sees('t1', '京A12345').pass(1_000);
+    bench.journalAnswers = false;
+    const edgeMs = bench.nowMs;
+    bench.on('approach').pass(500);
+    expect(bench.drivenAt('open pulse')).toEqual([edgeMs]);
+    expect(bench.events('passage.foreseen')).toMatchObject([{ plate: '京A12345', rule: 'resident', cause: { kind: 'decision', detail: 'resident 京A12345' } }]);
+    expect(bench.attention).not.toContain('record-late');
+  });
+
+  test.each([
+    ['has not answered', null],
+    ['could not take it', false],
+  ])('an early admission does not count as on record where the journal %s', (_what, durable) => {
+    const bench = new Bench();
+    bench.ready().journalAnswers = false;
+    bench.sees('t1', '京A12345').pass(1_000);
+    const token = bench.state.tracks[0]?.foreseen?.token ?? -1;
+    if (durable !== null) bench.input({ kind: 'recorded', token, durable });
+    const edgeMs = bench.nowMs;
+    bench.on('approach').pass(500);
+    expect(bench.drivenAt('open pulse')).toEqual([edgeMs + 150]);
+    expect(bench.attention).toContain('record-late');
+  });
+
+  test('an early admission under another rule than the one on record waits for a record of its own', () => {
+    const bench = new Bench();
+    bench.ready().sees('t1', '京A12345').pass(1_000);
+    bench.journalAnswers = false;
+    bench.answers = () => ({ ...admit, rule: 'visitor-pass' });
+    bench.pass(10_000);
+    const edgeMs = bench.nowMs;
+    bench.on('approach').pass(500);
+    expect(bench.events('passage.foreseen').map(({ rule }) => rule)).toEqual(['resident', 'visitor-pass']);
+    expect(bench.drivenAt('open pulse')).toEqual([edgeMs + 150]);
+  });
+
+  test('an admission on record does not stand for an opening that a person ordered', () => {
+    const bench = new Bench().ready().sees('t1', '京A12345').pass(1_000);
+    bench.journalAnswers = false;
+    bench.command('open').pass(100);
+    expect(bench.drives).toEqual([]);
+    bench.pass(100);
+    expect(bench.drives).toEqual(['open pulse']);
+  });
+
+  test('a plate that stays in view is foreseen once, a refused one never', () => {
+    const bench = new Bench().ready().sees('t1', '京A12345').pass(60_000);
+    expect(bench.events('passage.foreseen')).toHaveLength(1);
+    const other = new Bench().ready().sees('t1', '粤B00000').pass(60_000);
+    expect(other.decides).toContain('粤B00000');
+    expect(other.events('passage.foreseen')).toEqual([]);
+  });
+
   test('an early question still open when the loop trips counts for the passage', () => {
     const bench = new Bench().ready();
     bench.answers = () => null;

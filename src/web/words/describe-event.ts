@@ -52,6 +52,8 @@ export function describeEvent(event: EventData, words: Words): EventLine {
   const plate = plateOf(payload);
   const plain = (detail: string, tone: Tone = 'plain'): EventLine => ({ title, detail, plate, tone });
   switch (type) {
+    case 'passage.foreseen':
+      return plain(word(words.rules, textAt(payload, 'rule') ?? ''));
     case 'passage.decided': {
       const parsed = decisionSchema.safeParse(payload['decision'] ?? payload);
       if (!parsed.success) return plain('');

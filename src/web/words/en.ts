@@ -240,6 +240,7 @@ export const english = {
     'gate.started': 'Gate started',
     'gate.stopped': 'Gate stopped',
     'gate.taken-over': 'Supervisor acted for the gate',
+    'passage.foreseen': 'Expected: plate read ahead',
     'passage.started': 'Vehicle arrived',
     'passage.read': 'Plate read',
     'passage.decided': 'Decided',

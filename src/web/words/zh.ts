@@ -235,6 +235,7 @@ export const chinese: Words = {
     'gate.started': '道闸系统启动',
     'gate.stopped': '道闸系统停止',
     'gate.taken-over': '守护进程已代为处置',
+    'passage.foreseen': '提前识别，准予通行',
     'passage.started': '车辆到达',
     'passage.read': '识别车牌',
     'passage.decided': '判断',
