@@ -27,6 +27,8 @@ export interface RelayBoardOptions {
   readonly clock: Clock;
   /** Takes the time that requests and answers need on a wire of this speed (8N1); none where omitted, as a pty has none. */
   readonly wireBaud?: number;
+  /** A request has begun to pass over the wire; its answer has passed. */
+  readonly onWire?: (busy: boolean) => void;
 }
 
 /**
@@ -95,7 +97,9 @@ export class RelayBoard {
         continue;
       }
       this.#received = bytes.subarray(length);
-      if (frame[0] === this.#options.unit) this.#after(frame.length, () => this.#answer(frame));
+      if (frame[0] !== this.#options.unit) continue;
+      this.#options.onWire?.(true);
+      this.#after(frame.length, () => this.#answer(frame));
     }
   }
 
@@ -104,7 +108,10 @@ export class RelayBoard {
     const code = frame[1] ?? 0;
     const address = frame.readUInt16BE(2);
     const value = frame.readUInt16BE(4);
-    if (code === 0x02 && !this.inputsAnswer) return;
+    if (code === 0x02 && !this.inputsAnswer) {
+      this.#options.onWire?.(false);
+      return;
+    }
     this.answered += 1;
     if (code === 0x01 || code === 0x02) {
       const states = code === 0x01 ? this.#relays : this.#options.inputs();
@@ -149,7 +156,10 @@ export class RelayBoard {
 
   #send(body: readonly number[]): void {
     const frame = withCrc(body);
-    this.#after(frame.length, () => this.#port?.write(frame));
+    this.#after(frame.length, () => {
+      this.#port?.write(frame);
+      this.#options.onWire?.(false);
+    });
   }
 
   /** Runs when so many bytes have passed over the wire: ten bits each with start and stop bit. */

@@ -1,7 +1,7 @@
 import { GateError } from '../base/index.js';
 import { canonicalJson } from './canonical.js';
 import { MOST_PAYLOAD_BYTES, MOST_ROWS } from './protocol.js';
-import type { EventQuery, NewEvent } from './types.js';
+import type { BatchQuery, EventQuery, NewEvent } from './types.js';
 
 const MOST_NAME = 128;
 const MOST_KEY = 256;
@@ -45,4 +45,13 @@ export function checkQuery(query: EventQuery): EventQuery {
   if (query.types?.length === 0) throw new GateError('EVENT_INVALID', 'a query for no types finds nothing; leave types out for all');
   if (!Number.isSafeInteger(query.limit) || query.limit < 1) throw new GateError('EVENT_INVALID', `a limit of ${query.limit} is no limit; 1 to ${MOST_ROWS}`);
   return { ...query, limit: Math.min(query.limit, MOST_ROWS) };
+}
+
+/** A query for batches that one answer can hold. @throws GateError EVENT_INVALID */
+export function checkBatchQuery(query: BatchQuery): BatchQuery {
+  checkSequence(query.after);
+  checkSequence(query.before);
+  const most = query.events * query.batches;
+  if (!Number.isSafeInteger(most) || most < 1 || most > MOST_ROWS) throw new GateError('EVENT_INVALID', `${query.batches} batches of ${query.events} events are not answered at once; 1 to ${MOST_ROWS} events`);
+  return query;
 }

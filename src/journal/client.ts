@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Worker } from 'node:worker_threads';
 import { GateError, errorText, type Clock, type GateErrorCode, type JsonObject, type Log, type Timer } from '../base/index.js';
 import { canonicalJson, eventId, parseJsonObject } from './canonical.js';
-import { checkEvent, checkKey, checkQuery, checkSequence } from './check.js';
+import { checkBatchQuery, checkEvent, checkKey, checkQuery, checkSequence } from './check.js';
 import type { Answers, AppendOp, Ask, Batch, Committed, EventRow, FromThread, Moment, PlainError, Retention, ThreadOptions, ToThread, WriteOp } from './protocol.js';
 import { startThread } from './start-thread.js';
-import type { EventQuery, EvidenceInfo, Journal, NewEvent, OutboxState, StoredEvent } from './types.js';
+import type { BatchQuery, EventBatch, EventQuery, EvidenceInfo, Journal, NewEvent, OutboxState, StoredEvent } from './types.js';
 
 export interface SqliteJournalOptions {
   /** Directory of the journal alone, made when missing; on a local file system. */
@@ -143,6 +143,10 @@ export class SqliteJournal implements Journal {
 
   async events(query: EventQuery): Promise<readonly StoredEvent[]> {
     return (await this.#ask<'events'>({ ask: 'events', query: checkQuery(query) })).map(toStoredEvent);
+  }
+
+  async eventBatches(query: BatchQuery): Promise<readonly EventBatch[]> {
+    return await this.#ask<'eventBatches'>({ ask: 'eventBatches', query: checkBatchQuery(query) });
   }
 
   outbox(): Promise<OutboxState> {

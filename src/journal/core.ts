@@ -161,6 +161,8 @@ export class JournalCore {
     switch (ask.ask) {
       case 'events':
         return this.#store.events(ask.query);
+      case 'eventBatches':
+        return this.#store.batches(ask.query);
       case 'outbox':
         return this.#store.outbox();
       case 'recall':

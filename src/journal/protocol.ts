@@ -1,5 +1,5 @@
 import type { LaneId, PassageId } from '../base/index.js';
-import type { EventQuery, EventType, EvidenceInfo, StoredEvent } from './types.js';
+import type { BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo, StoredEvent } from './types.js';
 
 /** The main process's clocks; the journal thread has none of its own, so that monotonic times share one start. */
 export interface Moment {
@@ -29,6 +29,7 @@ export type EventRow = Omit<StoredEvent, 'payload'> & { readonly payloadText: st
 
 export type Ask =
   | { readonly ask: 'events'; readonly query: EventQuery }
+  | { readonly ask: 'eventBatches'; readonly query: BatchQuery }
   | { readonly ask: 'outbox' }
   | { readonly ask: 'recall'; readonly key: string }
   | { readonly ask: 'recallAll'; readonly prefix: string }
@@ -40,6 +41,7 @@ export type Ask =
 
 export interface Answers {
   readonly events: readonly EventRow[];
+  readonly eventBatches: readonly EventBatch[];
   readonly outbox: { readonly head: number; readonly acknowledged: number };
   readonly recall: string | undefined;
   readonly recallAll: readonly (readonly [string, string])[];

@@ -86,6 +86,30 @@ export interface EventQuery {
   readonly passage?: PassageId;
 }
 
+/** Asks for events as they go out: in order, several to a message. */
+export interface BatchQuery {
+  /** Only events with a sequence above. */
+  readonly after: number;
+  /** Only events with a sequence below. */
+  readonly before: number;
+  /** Most events in one batch. */
+  readonly events: number;
+  /** Most bytes of one batch; a single event always fits. */
+  readonly bytes: number;
+  readonly batches: number;
+}
+
+/** Events in a row, as text. */
+export interface EventBatch {
+  /** The sequences it stands for, gaps included. */
+  readonly first: number;
+  readonly last: number;
+  /** Those among them that the journal does not hold, and never will. */
+  readonly lost: readonly { readonly first: number; readonly last: number }[];
+  /** A JSON array of `StoredEvent`s, UTF-8. */
+  readonly json: Uint8Array;
+}
+
 export interface EvidenceInfo {
   /** SHA-256 (hex) of the bytes; also the file's name. */
   readonly id: string;
@@ -111,6 +135,8 @@ export interface Journal {
   /** Called for every event once durable, in order. Returns the way to stop. */
   onStored(listener: (events: readonly StoredEvent[]) => void): () => void;
   events(query: EventQuery): Promise<readonly StoredEvent[]>;
+  /** Batches without a gap between them, from `after` on; none where no event is left. Their text is made beside the main loop. */
+  eventBatches(query: BatchQuery): Promise<readonly EventBatch[]>;
   outbox(): Promise<OutboxState>;
   /** The platform has ingested everything up to `seq`. Never moves back; a sequence above the head is refused. */
   acknowledge(seq: number): Promise<OutboxState>;

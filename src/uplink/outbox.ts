@@ -1,7 +1,7 @@
-import type { Journal, StoredEvent } from '../journal/index.js';
+import type { EventBatch, Journal, StoredEvent } from '../journal/index.js';
 
 export interface OutboxMessage {
-  readonly text: string;
+  readonly payload: string | Buffer;
   /** Sequences it stands for, gaps included. */
   readonly first: number;
   readonly last: number;
@@ -11,17 +11,20 @@ export interface OutboxMessage {
 export interface OutboxLimits {
   /** Most events in one message. */
   readonly batch: number;
+  /** Most bytes of one message; a single event always fits. */
+  readonly bytes: number;
   /** Backlog is sent so many events ahead of the platform's acknowledgement at most. */
   readonly ahead: number;
 }
 
 /** Events kept in memory because they just happened; beyond it they are read from the journal again. */
 const MOST_LIVE = 2_000;
-const READ_ROWS = 250;
+/** Events of one page at most: a long read would hold up the events that are being written. */
+const PAGE_EVENTS = 250;
 
 /**
  * What goes out on one connection, in which order: live events (stored since the connection stood) and backlog (all
- * before). Both run in order of sequence. Nothing is queued here but one page of rows: the journal is the queue.
+ * before). Both run in order of sequence. Nothing is queued here but one page of messages: the journal is the queue.
  */
 export class Outbox {
   readonly #journal: Journal;
@@ -33,7 +36,7 @@ export class Outbox {
   #live: StoredEvent[] = [];
   /** Last sequence that went out live, or the head when this began. */
   #liveAfter: number;
-  #page: StoredEvent[] = [];
+  #page: EventBatch[] = [];
   /** Last sequence taken from the backlog into a message. */
   #backlogAfter: number;
   #readAfter: number;
@@ -92,57 +95,64 @@ export class Outbox {
     this.#acknowledged = Math.max(this.#acknowledged, seq);
     if (this.#backlogAfter >= this.#acknowledged) return;
     this.#backlogAfter = this.#acknowledged;
-    this.#page = this.#page.filter((event) => event.seq > this.#acknowledged);
+    this.#page = this.#page.filter((batch) => batch.last > this.#acknowledged);
     this.#readAfter = Math.max(this.#readAfter, this.#acknowledged);
   }
 
-  nextLive(maxBytes: number): OutboxMessage | undefined {
-    const message = this.#compose(this.#live, this.#liveAfter, false, maxBytes);
+  /** Undefined when all is out. */
+  nextLive(): OutboxMessage | undefined {
+    const message = this.#compose();
     if (message !== undefined) this.#liveAfter = message.last;
     return message;
   }
 
   /** Undefined while rows are being read, when all is out, or too much awaits the platform. */
-  nextBacklog(maxBytes: number): OutboxMessage | undefined {
+  nextBacklog(): OutboxMessage | undefined {
     this.#read();
     if (this.#backlogAfter - this.#acknowledged >= this.#limits.ahead) return undefined;
-    const message = this.#compose(this.#page, this.#backlogAfter, true, maxBytes);
-    if (message !== undefined) this.#backlogAfter = message.last;
-    return message;
+    const batch = this.#page.shift();
+    if (batch === undefined) return undefined;
+    const { first, last, lost, json } = batch;
+    this.#backlogAfter = last;
+    return { payload: Buffer.concat([Buffer.from(head(true, lost)), json, tail]), first, last, historical: true };
   }
 
-  /** Takes events from the front of `queue` into one message, by number and by bytes; one event always fits. */
-  #compose(queue: StoredEvent[], after: number, historical: boolean, maxBytes: number): OutboxMessage | undefined {
+  /** Takes live events from the front into one message, by number and by bytes. */
+  #compose(): OutboxMessage | undefined {
+    const { batch: mostEvents, bytes: mostBytes } = this.#limits;
+    const after = this.#liveAfter;
     const texts: string[] = [];
     const lost: { first: number; last: number }[] = [];
     let last = after;
     let bytes = 0;
-    for (const event of queue) {
-      if (texts.length >= this.#limits.batch) break;
+    for (const event of this.#live) {
+      if (texts.length >= mostEvents) break;
       const text = JSON.stringify(event);
       bytes += Buffer.byteLength(text) + 1;
-      if (texts.length > 0 && bytes > maxBytes) break;
+      if (texts.length > 0 && bytes > mostBytes) break;
       // The journal has no hole that it has not declared: what is missing here will never come.
       if (event.seq > last + 1) lost.push({ first: last + 1, last: event.seq - 1 });
       texts.push(text);
       last = event.seq;
     }
     if (texts.length === 0) return undefined;
-    queue.splice(0, texts.length);
-    return { text: `{"historical":${historical ? 'true' : 'false'},"lost":${JSON.stringify(lost)},"events":[${texts.join(',')}]}`, first: after + 1, last, historical };
+    this.#live.splice(0, texts.length);
+    return { payload: `${head(false, lost)}[${texts.join(',')}]${tail.toString()}`, first: after + 1, last, historical: false };
   }
 
   /** Reads the next page while the last one is being sent. */
   #read(): void {
-    if (this.#reading || this.#readAfter >= this.#backlogEnd || this.#page.length > READ_ROWS / 2) return;
+    const { batch: events, bytes } = this.#limits;
+    const batches = Math.max(1, Math.floor(PAGE_EVENTS / events));
+    if (this.#reading || this.#readAfter >= this.#backlogEnd || this.#page.length > batches / 2) return;
     this.#reading = true;
     const generation = this.#generation;
-    this.#journal.events({ after: this.#readAfter, before: this.#backlogEnd + 1, limit: READ_ROWS }).then(
-      (rows) => {
+    this.#journal.eventBatches({ after: this.#readAfter, before: this.#backlogEnd + 1, events, bytes, batches }).then(
+      (read) => {
         if (generation !== this.#generation) return;
         this.#reading = false;
-        this.#page.push(...rows.filter((row) => row.seq > this.#acknowledged));
-        this.#readAfter = rows.length < READ_ROWS ? this.#backlogEnd : (rows.at(-1)?.seq ?? this.#backlogEnd);
+        this.#page.push(...read.filter((batch) => batch.last > this.#acknowledged));
+        this.#readAfter = read.at(-1)?.last ?? this.#backlogEnd;
         this.#changed();
       },
       (error: unknown) => {
@@ -153,3 +163,9 @@ export class Outbox {
     );
   }
 }
+
+function head(historical: boolean, lost: EventBatch['lost']): string {
+  return `{"historical":${historical ? 'true' : 'false'},"lost":${JSON.stringify(lost)},"events":`;
+}
+
+const tail = Buffer.from('}');

@@ -50,7 +50,6 @@ export class Uplink {
   #outbox: Outbox | undefined;
   #taken = new Coverage(0);
   #limit = 1;
-  #maxBytes = MOST_BYTES;
   #inFlight = 0;
   #liveStreak = 0;
   #control: ControlMessage[] = [];
@@ -175,13 +174,13 @@ export class Uplink {
     this.#connection = connection;
     this.#connects += 1;
     this.#limit = Math.max(1, Math.min(config.window, connection.receiveMaximum));
-    this.#maxBytes = Math.max(1, Math.min(MOST_BYTES, connection.packetBytes - HEADER_BYTES));
+    const bytes = Math.max(1, Math.min(MOST_BYTES, connection.packetBytes - HEADER_BYTES));
     this.#inFlight = 0;
     this.#resends = 0;
     this.#taken = new Coverage(this.#acknowledged);
     this.#outbox = new Outbox(
       journal,
-      { batch: config.batch, ahead: Math.max(1_000, 2 * config.window * config.batch) },
+      { batch: config.batch, bytes, ahead: Math.max(1_000, 2 * config.window * config.batch) },
       { head: this.#head, acknowledged: this.#acknowledged },
       () => this.#pump(),
       (error) => {
@@ -255,9 +254,9 @@ export class Uplink {
     if (outbox === undefined || this.#paused !== undefined) return false;
     const backlogFirst = !outbox.hasLive || this.#liveStreak >= LIVE_BEFORE_BACKLOG;
     const backlogMay = this.#inFlight < Math.max(1, this.#limit - 1);
-    let message = backlogFirst && backlogMay ? outbox.nextBacklog(this.#maxBytes) : undefined;
+    let message = backlogFirst && backlogMay ? outbox.nextBacklog() : undefined;
     if (message === undefined) {
-      message = outbox.nextLive(this.#maxBytes);
+      message = outbox.nextLive();
       if (message === undefined) return false;
       this.#liveStreak += 1;
     } else {
@@ -269,7 +268,7 @@ export class Uplink {
 
   #sendEvents(message: OutboxMessage): void {
     const outbox = this.#outbox;
-    this.#send('event', message.text, { retain: false }, (code) => {
+    this.#send('event', message.payload, { retain: false }, (code) => {
       if (outbox !== this.#outbox) return;
       if (code >= FIRST_FAILURE || code === NO_MATCHING_SUBSCRIBERS) {
         this.#brokerRefused('event', code);
@@ -283,11 +282,11 @@ export class Uplink {
     });
   }
 
-  #send(topic: 'status' | 'reply' | 'event', text: string, options: { readonly retain: boolean; readonly correlation?: Buffer | undefined }, taken: (code: number) => void): void {
+  #send(topic: 'status' | 'reply' | 'event', payload: string | Buffer, options: { readonly retain: boolean; readonly correlation?: Buffer | undefined }, taken: (code: number) => void): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#inFlight += 1;
-    connection.publish(this.#topic(topic), text, { qos: 1, ...options }).then(
+    connection.publish(this.#topic(topic), payload, { qos: 1, ...options }).then(
       (code) => {
         if (connection !== this.#connection) return;
         this.#inFlight -= 1;
@@ -296,7 +295,7 @@ export class Uplink {
       },
       () => {
         // The connection ended. Events are in the journal; a reply goes out again on the next connection.
-        if (topic === 'reply' && this.#running) this.#control.push({ topic, text, ...options });
+        if (topic === 'reply' && typeof payload === 'string' && this.#running) this.#control.push({ topic, text: payload, ...options });
       },
     );
   }

@@ -55,6 +55,34 @@ describe('journal', () => {
     expect(told).toEqual(Array.from({ length: 200 }, (_, index) => index + 1));
   });
 
+  it('gives events in batches as they go out: by number, by bytes, and saying which numbers it will never have', async () => {
+    const directory = freshDirectory();
+    const journal = await openJournal({ directory });
+    const events = await Promise.all(Array.from({ length: 12 }, (_, number) => journal.append({ ...read(number), payload: { number, note: '车牌"\\'.repeat(number) } })));
+    const query = { after: 0, before: 13, events: 5, bytes: 100_000, batches: 2 };
+    const [first, second, ...more] = await journal.eventBatches(query);
+    expect(more).toEqual([]);
+    expect([first, second]).toMatchObject([{ first: 1, last: 5, lost: [] }, { first: 6, last: 10, lost: [] }]);
+    const text = (batch: { readonly json: Uint8Array } | undefined): unknown => JSON.parse(Buffer.from(batch?.json ?? []).toString());
+    expect([text(first), text(second)]).toEqual([events.slice(0, 5), events.slice(5, 10)]);
+    expect(await journal.eventBatches({ ...query, after: 12 })).toEqual([]);
+    const small = await journal.eventBatches({ ...query, bytes: 900, batches: 12 });
+    expect(small.flatMap((batch) => text(batch))).toEqual(events);
+    small.forEach(({ first: from, last, json }, index) => {
+      expect(from).toBe((small[index - 1]?.last ?? 0) + 1);
+      expect(json.byteLength <= 902 || from === last).toBe(true);
+    });
+    expect(small.some(({ first: from, last }) => last > from)).toBe(true);
+    await journal.stop();
+    execFileSync('sqlite3', [join(directory, 'journal.db'), 'DELETE FROM event WHERE seq IN (1, 2, 7)']);
+    const holed = await openJournal({ directory });
+    expect(await holed.eventBatches({ ...query, before: 10 })).toMatchObject([
+      { first: 1, last: 8, lost: [{ first: 1, last: 2 }, { first: 7, last: 7 }] },
+      { first: 9, last: 9, lost: [] },
+    ]);
+    await expect(holed.eventBatches({ ...query, events: 0 })).rejects.toMatchObject({ code: 'EVENT_INVALID' });
+  });
+
   it('finds events by lane, passage and kind, and pages both ways', async () => {
     const journal = await openJournal({ directory: freshDirectory() });
     for (let number = 0; number < 20; number += 1) await journal.append(read(number, number % 2 === 0 ? 'entry' : 'exit'));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { GateError, silentLog } from '../../../src/base/index.js';
 import { systemClock } from '../../../src/base/system-clock.js';
+import { silenceMs } from '../../../src/device/modbus/rtu.js';
 import { SqliteJournal } from '../../../src/journal/index.js';
 import { lookAlikeDistance } from '../../../src/plate/index.js';
 import { Random, drawPlate, type SimPlate } from '../../../src/sim/index.js';
@@ -42,6 +43,34 @@ export interface LoadFigures {
   readonly passwordChecks: number;
   /** Of the machine over the last minute, at the end: others may work on it. */
   readonly loadAverage: number;
+}
+
+/** One vehicle that was let in. */
+export interface BenchPassage {
+  /** From the loop's edge to the closed relay, ms. */
+  readonly ms: number;
+  /** How long of that requests and answers were passing over the bus; 0 where there is none. */
+  readonly wireMs: number;
+}
+
+/** For how long, all in all, a wire has carried something or had to be silent after it ("MODBUS over Serial Line" V1.02 §2.5.1.1). */
+class WireClock {
+  #totalMs = 0;
+  #sinceMs = 0;
+  #untilMs = 0;
+
+  readonly onWire = (busy: boolean): void => {
+    const nowMs = systemClock.monoMs();
+    if (busy) {
+      this.#totalMs = this.busyMs();
+      this.#sinceMs = nowMs;
+    }
+    this.#untilMs = busy ? Infinity : nowMs + silenceMs(wireBaud);
+  };
+
+  busyMs(): number {
+    return this.#totalMs + Math.min(systemClock.monoMs(), this.#untilMs) - this.#sinceMs;
+  }
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void systemClock.after(ms, resolve));
@@ -88,6 +117,8 @@ export class FullLoad {
   readonly #plates = drawPlates(cameraPlates + warmPlates);
   readonly #inputs = Array.from({ length: 8 }, () => false);
   readonly #waiting = new Map<string, (ms: number) => void>();
+  readonly #wire = new WireClock();
+  readonly #referenceWire = new WireClock();
   readonly #ends = new Map<string, () => void>();
   readonly #referenceInputs = Array.from({ length: 8 }, () => false);
   #board: RelayBoard | undefined;
@@ -132,8 +163,8 @@ export class FullLoad {
     this.#cable(bareEnd, bareBoardEnd);
     await pause(300);
     const busLanes = lanes.filter(({ hardware }) => hardware === 'modbus');
-    this.#board = this.#boardAt(boardEnd, this.#inputs, (index) => this.#opened(busLanes[index]?.id ?? ''));
-    this.#referenceBoard = this.#boardAt(bareBoardEnd, this.#referenceInputs, () => this.#opened('reference'));
+    this.#board = this.#boardAt(boardEnd, this.#inputs, this.#wire, (index) => this.#opened(busLanes[index]?.id ?? ''));
+    this.#referenceBoard = this.#boardAt(bareBoardEnd, this.#referenceInputs, this.#referenceWire, () => this.#opened('reference'));
     await this.#board.start();
     await this.#referenceBoard.start();
     this.#broker = await Mosquitto.start({ directory: this.#directory });
@@ -160,8 +191,8 @@ export class FullLoad {
     this.#children.push(spawn('socat', [`pty,raw,echo=0,link=${one}`, `pty,raw,echo=0,link=${other}`], { stdio: 'ignore' }));
   }
 
-  #boardAt(path: string, inputs: readonly boolean[], onClosed: (index: number) => void): RelayBoard {
-    return new RelayBoard({ path, unit: 1, coils: 8, clock: systemClock, wireBaud, inputs: () => inputs, onRelay: (index, on) => { if (on) onClosed(index); } });
+  #boardAt(path: string, inputs: readonly boolean[], { onWire }: WireClock, onClosed: (index: number) => void): RelayBoard {
+    return new RelayBoard({ path, unit: 1, coils: 8, clock: systemClock, wireBaud, inputs: () => inputs, onWire, onRelay: (index, on) => { if (on) onClosed(index); } });
   }
 
   #opened(lane: string): void {
@@ -181,8 +212,8 @@ export class FullLoad {
     });
   }
 
-  /** One vehicle through a lane. @returns ms from the loop's edge to the closed relay; undefined where it was not let in */
-  async passage(lane: BenchLane): Promise<number | undefined> {
+  /** One vehicle through a lane. @returns undefined where it was not let in */
+  async passage(lane: BenchLane): Promise<BenchPassage | undefined> {
     const gate = this.#gate;
     if (gate === undefined) return undefined;
     const cold = lane.kind === 'cold';
@@ -192,8 +223,8 @@ export class FullLoad {
     if (cold) this.#cameras.show(lane.id, plate);
     else {
       gate.send({ kind: 'see', lane: lane.id, plate, ended: false });
-      // Long enough for the decision, and at no fixed phase to the polls of the bus.
-      await pause(60 + Math.random() * 40);
+      // A car at 3 m/s whose plate is sure a metre and a half before the loop, and at no fixed phase to the polls of the bus.
+      await pause(500 + Math.random() * 40);
     }
     const ended = new Promise<void>((resolve) => {
       const timer = systemClock.after(passageMs, resolve);
@@ -204,8 +235,10 @@ export class FullLoad {
     });
     const relay = this.#relay(lane.id);
     const startMs = systemClock.monoMs();
+    const startBusyMs = this.#wire.busyMs();
     this.#drive(lane, 'approach');
     const value = await relay;
+    const wireMs = lane.hardware === 'modbus' ? this.#wire.busyMs() - startBusyMs : 0;
     if (cold) this.#cameras.show(lane.id, undefined);
     else gate.send({ kind: 'see', lane: lane.id, plate, ended: true });
     await pause(tripMs);
@@ -218,7 +251,7 @@ export class FullLoad {
     // A plate must be out of the picture before the next one drives up.
     if (cold) await pause(800);
     if (value === undefined) return undefined;
-    return lane.hardware === 'modbus' ? value - startMs : value;
+    return { ms: lane.hardware === 'modbus' ? value - startMs : value, wireMs };
   }
 
   #drive(lane: BenchLane, place: 'approach' | 'both' | 'closing' | 'gone' | 'away'): void {
@@ -233,17 +266,19 @@ export class FullLoad {
     this.#inputs[closing] = place === 'both' || place === 'closing';
   }
 
-  /** The same edge before a bare client on a bus of its own. @returns ms */
-  async barePassage(): Promise<number | undefined> {
+  /** The same edge before a bare client on a bus of its own. */
+  async barePassage(): Promise<BenchPassage | undefined> {
     await pause(60 + Math.random() * 40);
     const relay = this.#relay('reference');
     const startMs = systemClock.monoMs();
+    const startBusyMs = this.#referenceWire.busyMs();
     this.#referenceInputs[0] = true;
     const value = await relay;
+    const wireMs = this.#referenceWire.busyMs() - startBusyMs;
     await pause(tripMs);
     this.#referenceInputs[0] = false;
     await pause(tripMs + 200);
-    return value === undefined ? undefined : value - startMs;
+    return value === undefined ? undefined : { ms: value - startMs, wireMs };
   }
 
   /** Lets the backlog drain from now on, and begins to watch the gate's event loop. */

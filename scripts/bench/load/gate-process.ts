@@ -83,14 +83,27 @@ for (const { id, hardware } of lanes) {
   if (hardware !== 'simulated' || world === undefined) continue;
   const lane = world.lane(id);
   let edgeMs: number | undefined;
+  let contactMs: number | undefined;
+  // The gate may close the contact while it is told of the edge, before or after this probe is.
+  const measure = (): void => {
+    if (edgeMs === undefined || contactMs === undefined) return;
+    tell({ kind: 'opened', lane: id, ms: Math.max(0, contactMs - edgeMs) });
+    edgeMs = undefined;
+    contactMs = undefined;
+  };
   lane.sensors.approach.onReport((state) => {
+    if (state !== 'on') {
+      contactMs = undefined;
+      return;
+    }
     // The world shares this loop: where it stalls, the edge was due at the world's next step, not when it could be told.
-    if (state === 'on') edgeMs = Math.min(systemClock.monoMs(), steppedMs + 10);
+    edgeMs = Math.min(systemClock.monoMs(), steppedMs + 10);
+    measure();
   });
   lane.onContact((name, energised) => {
-    if (name !== 'open' || !energised || edgeMs === undefined) return;
-    tell({ kind: 'opened', lane: id, ms: systemClock.monoMs() - edgeMs });
-    edgeMs = undefined;
+    if (name !== 'open' || !energised) return;
+    contactMs = systemClock.monoMs();
+    measure();
   });
 }
 
