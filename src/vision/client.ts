@@ -43,7 +43,7 @@ export function shippedModels(): string {
 }
 
 const nicePath = '/usr/bin/nice';
-const visionNiceness = 5;
+const visionNiceness = 10;
 
 /**
  * The main process's end of vision: starts the process, watches it, starts it anew when it dies or hangs, and passes on

@@ -75,6 +75,8 @@ class WireClock {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void systemClock.after(ms, resolve));
 const passageMs = 8_000;
+/** `Nice=` of systemd/laurel-gate.service. */
+const gatePriority = -5;
 const outsidePriority = 10;
 const tripMs = 250;
 /** Plates drawn for the cameras, and plates that only warm lanes hear of: enough that none comes again while it is quiet. */
@@ -172,7 +174,7 @@ export class FullLoad {
     await this.#reference.next(readySchema);
     progress('starting the gate');
     const site: BenchSite = { dataDirectory, port: gateEnd, brokerUrl: this.#broker.url, cameraUrl: this.#cameras.url, plates: this.#plates.map(({ text }) => text) };
-    const gate = new BenchProcess('gate-process', [JSON.stringify(site)]);
+    const gate = new BenchProcess('gate-process', [JSON.stringify(site)], gatePriority);
     this.#gate = gate;
     gate.onMessage((message) => {
       const said = gateSaysSchema.safeParse(message).data;

@@ -112,8 +112,10 @@ function edge(state: SeenState, happening: Extract<Happening, { kind: 'edge' }>,
   }
   const pulse = pulseOf(happening);
   const sinceMs = facts.visionSinceMs;
-  if (pulse === null || pulse.lengthMs < STAY_MS || sinceMs === null || sinceMs > pulse.onMs - AHEAD_MS) return state;
-  return { ...state, plated: keep(state.plated, state.plateSeenMs >= pulse.onMs - AHEAD_MS, KEPT_STAYS) };
+  if (pulse === null || sinceMs === null || sinceMs > pulse.onMs - AHEAD_MS) return state;
+  const plated = state.plateSeenMs >= pulse.onMs - AHEAD_MS;
+  // Who is read drives on; only those who were not stay. So a short stay counts where its plate was seen.
+  return plated || pulse.lengthMs >= STAY_MS ? { ...state, plated: keep(state.plated, plated, KEPT_STAYS) } : state;
 }
 
 /** Whether the loop felt this vehicle; null where that cannot be told. */

@@ -412,6 +412,22 @@ describe('loop and camera', () => {
     expect(bench.changes).toMatchObject([{ finding: { code: 'loop-vision-disagree', facts: { why: 'felt-not-seen', times: 8 } } }]);
   });
 
+  test('only vehicles that cannot be read stay on the loop; those read drive on at once', () => {
+    const bench = new Bench();
+    bench.tell({ kind: 'vision', available: true });
+    for (let stay = 0; stay < 12; stay += 1) {
+      for (const plate of ['京B10000', '京C20000', '京D30000']) {
+        bench.wait(MINUTE);
+        bench.track({ track: `${plate} ${String(stay)}`, vote: plateRead(plate) });
+        bench.pulse('approach', 2 * SECOND);
+        bench.track({ track: `${plate} ${String(stay)}`, vote: plateRead(plate), ended: true });
+      }
+      bench.wait(MINUTE);
+      bench.pulse('approach', 8 * SECOND);
+    }
+    expect(bench.changes.filter(({ finding }) => finding.code === 'loop-vision-disagree')).toEqual([]);
+  });
+
   test('without a camera nothing is compared', () => {
     const bench = new Bench();
     for (let stay = 0; stay < 20; stay += 1) {
