@@ -3,7 +3,7 @@ import type { LaneInput } from './input.js';
 import type { Urgency } from './effect.js';
 import { clearSinceMs, earliestDownMs, firstClaim, followed, gatewayCloses, heldDown, heldOpen, holdDrive, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, owedPulse, positionAt, runTimes, sensorState, stopInForce, upReason, wired } from './facts.js';
 import { closingContactGuards, closingGuards, firstBlocking, openingContactGuards, openingGuards } from './guards.js';
-import type { Contact, Movement, PendingMovement } from './state.js';
+import type { Contact, LaneState, Movement, PendingMovement } from './state.js';
 import { journal, latch, patch, patchBoom, patchPassage, takeSerial, unlatch, type Step } from './step.js';
 import type { Cause, ContactName } from './types.js';
 
@@ -120,6 +120,8 @@ export function reconcileLimits(step: Step): void {
       learn(step, 'down');
       if (state !== 'closed') reached(step, 'closed');
       if (state === 'open') movedAlone(step, 'closed limit on');
+    } else if (wentDown(step.state, movement)) {
+      reached(step, 'closed');
     }
   } else if (open === true) {
     if (movement === null || movement.direction === 'up' || movement.origin === 'seen') {
@@ -134,6 +136,15 @@ export function reconcileLimits(step: Step): void {
     movedAlone(step, 'open limit off');
     beginMovement(step, 'down', 'seen');
   }
+}
+
+/**
+ * Ordered up on its way down, and down all the same: a barrier's board was about to lower and lost the order. Whoever waits
+ * is given another at once, not when the watchdog is over.
+ */
+function wentDown(state: LaneState, { from, startedMs }: Movement): boolean {
+  const onMs = state.sensors.closedLimit?.sinceMs ?? startedMs;
+  return from > 0 && onMs - startedMs >= state.settings.soonestDown * from * runTimes(state).closeMs;
 }
 
 /** A whole run that was ordered and has just reached its limit switch tells how long the boom really takes. */

@@ -197,6 +197,42 @@ describe('contacts and limits', () => {
   });
 });
 
+describe('an order to open that the board of the barrier has lost', () => {
+  /** The first car is through, the board lowers; half-way down the next car is admitted. */
+  function halfWayDown(): Bench {
+    const bench = new Bench({ barrier: { closing: 'barrier-closes' }, ...LIMITS }).ready({ closedLimit: 'on' });
+    bench.sees('t1', '京A12345').on('approach').off('closedLimit').pass(3_000).on('openLimit').driveThrough();
+    bench.sees('t1', '京A12345', { ended: true }).sees('t2', '沪B67890').off('openLimit').pass(1_500);
+    bench.log.length = 0;
+    bench.on('approach');
+    expect(bench.drives).toEqual(['open pulse']);
+    expect(bench.boom).toBe('opening');
+    return bench.pass(1_500);
+  }
+
+  test('is given again as soon as the boom is down, to whoever waits', () => {
+    const bench = halfWayDown().on('closedLimit').pass(0);
+    expect(bench.drives).toEqual(['open pulse', 'open pulse']);
+    bench.off('closedLimit').pass(3_000).on('openLimit');
+    expect(bench.boom).toBe('open');
+    bench.driveThrough().pass(5_000);
+    expect(bench.ends.at(-1)).toBe('entered');
+  });
+
+  test('is given again once, and then the motor has failed', () => {
+    const bench = halfWayDown().on('closedLimit').pass(30_000);
+    expect(bench.drives).toEqual(['open pulse', 'open pulse']);
+    expect(bench.attention).toContain('boom-fault');
+  });
+
+  test('is not given again for a closed limit that bounces while the boom rises', () => {
+    const bench = new Bench({ barrier: { closing: 'barrier-closes' }, ...LIMITS }).ready({ closedLimit: 'on' });
+    bench.sees('t1', '京A12345').on('approach').off('closedLimit').pass(1_500).on('closedLimit').pass(20).off('closedLimit').pass(1_500).on('openLimit');
+    expect(bench.drives).toEqual(['open pulse']);
+    expect(bench.boom).toBe('open');
+  });
+});
+
 describe('outputs that do not answer', () => {
   const fault = { kind: 'output-fault', action: 'pulse', detail: 'bus silent' } as const;
 

@@ -72,13 +72,16 @@ function moves(state: MovementState, { from, to, heldMs }: Extract<Happening, { 
   return { ...after, movements: keep(state.movements, { serial, direction: begun, tripped: [] }, KEPT), endedMs: null };
 }
 
-function countRun({ unreached }: MovementState, direction: Movement['direction'], ranMs: number, { facts, settings }: View): MovementState['unreached'] {
+function countRun({ unreached }: MovementState, direction: Movement['direction'], ranMs: number, { facts, settings, nowMs }: View): MovementState['unreached'] {
   const limit: LimitName = direction === 'up' ? 'openLimit' : 'closedLimit';
   const runMs = direction === 'up' ? settings.openTimeMs : settings.closeTimeMs;
   const signal = stateOf(facts, limit);
   if (signal === 'on') return { ...unreached, [limit]: 0 };
+  // A barrier's own board begins later than the lane thinks; the switch it leaves tells when.
+  const from = facts.sensors[direction === 'up' ? 'closedLimit' : 'openLimit'];
+  const underWayMs = from === undefined ? ranMs : from.state === 'on' ? 0 : Math.min(ranMs, nowMs - from.offMs);
   // A run taken back half-way says nothing.
-  return signal === 'off' && ranMs >= runMs + SETTLE_MS ? { ...unreached, [limit]: unreached[limit] + 1 } : unreached;
+  return signal === 'off' && underWayMs >= runMs + SETTLE_MS ? { ...unreached, [limit]: unreached[limit] + 1 } : unreached;
 }
 
 /** A loop trips while the arm moves. */

@@ -329,6 +329,23 @@ describe('the arm', () => {
     expect(bench.history.filter((line) => line.includes('disturbed'))).toEqual([]);
   });
 
+  test('a board that begins to lower later than the lane thinks, and is told to rise before it is down', () => {
+    const bench = new Bench();
+    for (let run = 0; run < 4; run += 1) {
+      bench.boom('opening');
+      bench.set('closedLimit', 'off');
+      bench.wait(3 * SECOND);
+      bench.set('openLimit', 'on');
+      bench.boom('open');
+      bench.wait(5 * SECOND);
+      bench.boom('closing');
+      bench.wait(2 * SECOND);
+      bench.set('openLimit', 'off');
+      bench.wait(2 * SECOND);
+    }
+    expect(bench.changes).toEqual([]);
+  });
+
   test('runs its whole time twice without reaching the open limit', () => {
     const bench = new Bench();
     bench.pass(['openLimit']);
