@@ -14,6 +14,7 @@ import type { Device } from '../device/index.js';
 import { ClockTrust, EventLoopDelay, Heartbeats, processMetrics } from '../ops/index.js';
 import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js';
 import { Guard } from './guard.js';
+import { LostDevices } from './lost-devices.js';
 import { resolveCamera, resolveUplink, type GateSecrets } from './secrets.js';
 import { SimulatedSite } from './simulated-site.js';
 import { Technician } from './technician.js';
@@ -86,7 +87,7 @@ export class Gate implements GatePort {
   #journalStarted: Promise<void> = Promise.resolve();
   readonly #clockTrust: ClockTrust;
   readonly #cameraStates = new Map<string, CameraState>();
-  readonly #lostDevices = new Set<string>();
+  readonly #lostDevices = new LostDevices();
   readonly site: SimulatedSite | undefined;
   readonly #diagnosis: DiagnosisWatch;
   readonly technician: Technician;
@@ -359,12 +360,7 @@ export class Gate implements GatePort {
 
   async #startDevice(device: Device): Promise<void> {
     device.onHealth((health) => {
-      if (health.state === 'lost' && !this.#lostDevices.has(device.id)) {
-        this.#lostDevices.add(device.id);
-        this.#record({ type: 'device.lost', payload: { device: device.id, detail: health.detail ?? '' } });
-      } else if (health.state === 'ok' && this.#lostDevices.delete(device.id)) {
-        this.#record({ type: 'device.recovered', payload: { device: device.id } });
-      }
+      for (const event of this.#lostDevices.note(device, health)) this.#record(event);
     });
     await this.#attempt(`device ${device.id}`, () => device.start());
   }
@@ -556,7 +552,7 @@ export class Gate implements GatePort {
       random,
       clockTrusted: () => this.#clockTrust.trusted(),
       status: () => toJsonObject({ versions: { laurelGate: version, node: process.versions.node }, lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()) }),
-      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), guard: this.#guard.health(), lostDevices: [...this.#lostDevices], findings: this.#findings() }),
+      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), guard: this.#guard.health(), lostDevices: [...this.#lostDevices.names()], findings: this.#findings() }),
       command: async (command) => {
         const lane = this.#lanes.get(command.lane);
         if (lane === undefined) {
