@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+
+/** Short forms: they say that the benches drive the whole gate and print what they promise, never how fast it is. */
+const loadSchema = z.object({
+  framesPerSecond: z.number().positive(),
+  eventsDrained: z.number().positive(),
+  viewers: z.number().positive(),
+  picturesShown: z.number().positive(),
+  liveKilobytes: z.number().positive(),
+  passwordChecks: z.number().positive(),
+});
+const latencySchema = z.object({
+  name: z.literal('latency'),
+  figures: z.object({ warmP50Ms: z.number(), warmP99Ms: z.number(), coldP50Ms: z.number(), coldP99Ms: z.number() }),
+  simulated: z.object({ warm: z.number().positive(), cold: z.number().positive() }),
+  modbus: z.object({ warm: z.number().positive(), cold: z.number().positive(), beyondWire: z.object({ warmP50Ms: z.number() }) }),
+  reference: z.object({ n: z.number().positive(), p50Ms: z.number().positive() }),
+  load: loadSchema,
+});
+const controlSchema = z.object({
+  name: z.literal('control'),
+  figures: z.object({ eventLoopP999Ms: z.number(), eventLoopMaxMs: z.number().positive() }),
+  reference: z.object({ p999Ms: z.number(), maxMs: z.number() }),
+  load: loadSchema,
+});
+
+async function bench(name: string, ...more: readonly string[]): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'scripts/bench/main.ts', name, '--json', '--backlog', '3000', ...more], { maxBuffer: 10_000_000 });
+  return JSON.parse(stdout);
+}
+
+describe('benches under full load', () => {
+  it('latency lets vehicles in on both kinds of hardware, read before the loop and after', { timeout: 240_000 }, async () => {
+    const { figures, simulated } = latencySchema.parse(await bench('latency', '--passages', '3'));
+    expect(figures.coldP50Ms).toBeGreaterThan(figures.warmP50Ms);
+    expect(simulated.warm).toBeGreaterThanOrEqual(3);
+  });
+
+  it('control watches the event loop while everything works', { timeout: 240_000 }, async () => {
+    const { figures } = controlSchema.parse(await bench('control', '--seconds', '4'));
+    expect(figures.eventLoopMaxMs).toBeGreaterThanOrEqual(figures.eventLoopP999Ms);
+  });
+});
