@@ -41,6 +41,8 @@ export class Boom {
   #boardClearSinceMs = 0;
   #openSinceMs = 0;
   #downRuns = 0;
+  /** A hold-to-open board with a loop of its own was let go of where STOP had left it: it lowers once its loop is clear. */
+  #letGo = false;
   #ranMs = 0;
 
   /** A mechanical failure: the motor hums, the arm stays. */
@@ -96,9 +98,12 @@ export class Boom {
     this.#contacts[name] = energised;
     if (!energised) {
       const { closing, drive } = this.#options;
-      if (name === 'open' && drive === 'hold-to-open' && closing === 'gateway-closes') this.#order('closed', 'gateway', nowMs);
+      if (name !== 'open' || drive !== 'hold-to-open') return;
+      if (closing === 'gateway-closes') this.#order('closed', 'gateway', nowMs);
+      else this.#letGo = this.#target === 'stopped';
       return;
     }
+    this.#letGo = false;
     if (name === 'open') this.#order('open', 'gateway', nowMs);
     else if (name === 'stop') this.#order('stopped', 'gateway', nowMs);
     else if (!this.#contacts.open) this.#order('closed', 'gateway', nowMs);
@@ -114,6 +119,7 @@ export class Boom {
         this.#movedBy = next.by;
         this.#ranMs = 0;
         if (next.target === 'closed') this.#downRuns += 1;
+        this.#letGo = false;
         if (next.target === 'open') this.#boardLoopUsed = false;
       }
     }
@@ -135,7 +141,7 @@ export class Boom {
       return;
     }
     if (this.#boardClearSinceMs === Number.POSITIVE_INFINITY) this.#boardClearSinceMs = nowMs;
-    if (this.#target !== 'open' || this.#next !== undefined || this.#contacts.open) {
+    if ((this.#target !== 'open' && !this.#letGo) || this.#next !== undefined || this.#contacts.open) {
       if (this.#contacts.open) this.#openSinceMs = nowMs;
       return;
     }

@@ -388,6 +388,8 @@ class SimOutput implements DigitalOutput {
   #pulse: Timer | undefined;
   #energised = false;
   #sinceMs: number | null = null;
+  /** The last change by the world's time. */
+  #orderedMs: number | undefined;
   #changes = 0;
 
   constructor(ref: LineRef, timesPulses: boolean, lane: SimLane, part: Part, world: World, clock: Clock, device: string) {
@@ -514,6 +516,7 @@ class SimOutput implements DigitalOutput {
     if (energised !== this.#energised) {
       this.#changes += 1;
       this.#sinceMs = this.#clock.monoMs();
+      this.#orderedMs = this.#world.nowMs;
     }
     this.#energised = energised;
     this.#put(energised);
@@ -522,7 +525,7 @@ class SimOutput implements DigitalOutput {
   #put(energised: boolean): void {
     if ((this.#failure === 'output-dead' && energised) || (this.#failure === 'welded' && !energised)) return;
     if (isLamp(this.#part)) this.#lane.setLamp(this.#part, energised);
-    else this.#lane.setContact(this.#part, energised, this.#world.nowMs);
+    else this.#lane.setContact(this.#part, energised, this.#world.nowMs, this.#orderedMs);
   }
 
   #refusal(): GateError | undefined {

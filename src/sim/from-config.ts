@@ -15,6 +15,7 @@ export function simLaneSpec(lane: LaneConfig): SimLaneSpec {
     deadTimeMs: barrier.deadTimeMs,
     beam: inputs.beam !== undefined,
     openLimit: inputs.openLimit !== undefined,
+    closedLimit: inputs.closedLimit !== undefined,
     longestEnergisedMs: barrier.pulseMs + 300,
   };
 }

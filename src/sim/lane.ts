@@ -31,6 +31,8 @@ export interface SimLaneSpec {
   readonly geometry?: LaneGeometry;
   /** Whether the gateway sees by a switch that the arm leaves its upper end; true where omitted. */
   readonly openLimit?: boolean;
+  /** Whether it sees by a switch that the arm is down; true where omitted. */
+  readonly closedLimit?: boolean;
   /** Pause of a `barrier-closes` board after its loop cleared, and after an opening nobody used. */
   readonly boardCloseDelayMs?: number;
   readonly boardAutoCloseMs?: number;
@@ -59,6 +61,8 @@ const boardReactionMs = 40;
 /** A person's height, and room for detector, gateway and motor to take a movement back, beyond the dead time. */
 const walkerHeightM = 1.7;
 const reversalGraceMs = 450;
+/** How long beyond the run time an arm may fall before a gateway without a switch takes it for down. */
+const settlesMs = 500;
 /** Until an order that failed is given again. */
 const retryGraceMs = 700;
 /** Lamps are switched by two relays, and a board that lowers by itself is only noticed when it does. */
@@ -99,6 +103,12 @@ export class SimLane {
   #strayed = false;
   /** While the arm was told to fall, the open contact did not obey: an order to take it back may be lost for good. */
   #raiseLost = false;
+  /** When the gateway last ordered it down; undefined after an order up. */
+  #loweredMs: number | undefined;
+  /** By how long a contact that stuck followed that order late. */
+  #loweredLateMs = 0;
+  /** The run time of that order is over and no switch says that the arm is not down: whatever comes under it, no gateway knows of it. */
+  #takenForDown = false;
   readonly #drift = { approach: 1, closing: 1 };
   readonly #lamps: Record<LampName, boolean> = { greenLight: false, redLight: false };
   readonly #lampWrongSince: Record<LampFault, number | undefined> = { both: undefined, down: undefined };
@@ -213,7 +223,8 @@ export class SimLane {
     return failing.has(output) || failing.has('bus') || failing.has('gateway');
   }
 
-  setContact(name: ContactName, energised: boolean, nowMs: number): void {
+  /** @param orderedMs when the gateway ordered it, where a contact that stuck follows only now */
+  setContact(name: ContactName, energised: boolean, nowMs: number, orderedMs = nowMs): void {
     // A new order while the contact is on extends it: the limit counts from the last order, as it would if nobody were left
     // to give the next.
     this.#energisedSince[name] = energised ? nowMs : undefined;
@@ -221,8 +232,13 @@ export class SimLane {
     this.#overLong.delete(name);
     const lowers = name === 'close' ? energised : name === 'open' && !energised && this.spec.drive === 'hold-to-open' && this.spec.closing === 'gateway-closes';
     // A little slack: an edge that arrives in the same breath as the order cannot be acted on.
-    if (lowers && nowMs - this.#toldSince() > 60 && this.boom.position > 0.02 && !this.#hardwareFailures.has('gateway') && !this.#hardwareFailures.has('bus')) {
+    if (lowers && orderedMs - this.#toldSince() > 60 && this.boom.position > 0.02 && !this.#hardwareFailures.has('gateway') && !this.#hardwareFailures.has('bus')) {
       this.#broken('S1', `boom ordered down (${name} contact) while a safety sensor was not clear`);
+    }
+    if (lowers || (name === 'open' && energised)) {
+      this.#loweredMs = lowers ? orderedMs : undefined;
+      this.#loweredLateMs = nowMs - orderedMs;
+      this.#takenForDown = false;
     }
     this.boom.setContact(name, energised, nowMs);
     for (const listener of this.#contactListeners) listener(name, energised);
@@ -447,20 +463,22 @@ export class SimLane {
       this.#toldInRun.clear();
       this.#startedOver = this.#bodyUnderArm() !== undefined;
     }
+    if (!this.#takenForDown && this.#loweredMs !== undefined && nowMs > this.#loweredMs + this.spec.closeTimeMs + settlesMs) this.#takenForDown = !this.#tellsItIsUp();
     if (!boom.movingDown || this.#downRunBy !== 'gateway') return;
     const told = this.#toldSince();
     const knownForMs = nowMs - Math.max(told, this.#downRunStartMs, this.#hardwareWellSinceMs);
     // An arm that has been told to rise still sinks for a moment by its own weight.
     const late = boom.target === 'closed' && boom.position > 0.02 && told !== Number.POSITIVE_INFINITY && knownForMs > this.spec.deadTimeMs + reversalGraceMs;
-    const failed = this.#hardwareFailures.size > 0 || this.#raiseLost;
+    const failed = this.#hardwareFailures.size > 0 || this.#raiseLost || this.#takenForDown;
     if (late && !failed && !this.#toldInRun.has('S1')) {
       this.#toldInRun.add('S1');
       this.#broken('S1', 'kept closing although a safety sensor was not clear');
     }
     const body = this.#bodyUnderArm();
     if (body === undefined) return;
-    const toldBeforeRun = told < this.#downRunStartMs - 60;
-    if (this.#startedOver) this.#unsafe('started-down', body.id, nowMs, toldBeforeRun && !this.#hardwareFailures.has('bus') ? undefined : this.#excuse(knownForMs));
+    // What came after the order cannot be blamed on it, even if the contact stuck until then.
+    const toldBeforeRun = told < this.#downRunStartMs - this.#loweredLateMs - 60;
+    if (this.#startedOver) this.#unsafe('started-down', body.id, nowMs, toldBeforeRun && !this.#hardwareFailures.has('bus') && !this.#takenForDown ? undefined : this.#excuse(knownForMs));
     if (late) this.#unsafe('kept-closing', body.id, nowMs, failed ? 'hardware' : undefined);
     if (armHeightM(this.geometry, boom.position, body.acrossM) < body.heightM) {
       this.#unsafe('contact', body.id, nowMs, late ? (failed ? 'hardware' : undefined) : this.#excuse(knownForMs));
@@ -468,10 +486,18 @@ export class SimLane {
   }
 
   #excuse(knownForMs: number): UnsafeMovement['excuse'] {
-    if (this.#hardwareFailures.size > 0) return 'hardware';
+    if (this.#hardwareFailures.size > 0 || this.#takenForDown) return 'hardware';
     const { closing, beam } = this.sensors;
     if (closing.blind || !closing.raw || (this.spec.beam && beam.blind)) return 'blind';
     return knownForMs <= this.spec.deadTimeMs + reversalGraceMs ? 'vehicle' : undefined;
+  }
+
+  /** Whether a switch that can be read says that the arm is not down. */
+  #tellsItIsUp(): boolean {
+    const { openLimit, closedLimit } = this.sensors;
+    const closed = (this.spec.closedLimit ?? true) && closedLimit.fault === undefined;
+    const open = (this.spec.openLimit ?? true) && openLimit.fault === undefined;
+    return (closed && closedLimit.reported === 'off') || (open && openLimit.reported === 'on');
   }
 
   #bodyUnderArm(): { readonly id: string; readonly heightM: number; readonly acrossM: number } | undefined {

@@ -107,6 +107,19 @@ describe('the judge of random worlds', () => {
     expect(await playLane(oneCar({}, []))).toMatchObject({ passages: 1, told: 1, miscounted: 0, violations: [] });
   });
 
+  it('comes to an end where the gateway is stopped while the boom goes down', { timeout: 20_000 }, async () => {
+    const late = { kind: 'command-open', atMs: 11_500, forMs: 500, which: 0, strength: 0 } as const;
+    expect(await playLane(oneCar({ autoCloseMs: 43_700 }, [late]))).toMatchObject({ faults: { 'command-open': 1 }, violations: [] });
+  });
+
+  const unseen = { openLimit: false, closedLimit: false } as const;
+
+  it('has somebody send down an arm that stayed up over its closing order, unknown to a lane without switches', async () => {
+    const welded = { kind: 'relay-welded', atMs: 4_000, forMs: 12_000, which: 0, strength: 0 } as const;
+    const report = await playLane(oneCar(unseen, [welded]));
+    expect(report).toMatchObject({ faults: { 'relay-welded': 1 }, violations: [] });
+  });
+
   it('does not take a fault for one that this lane cannot have', async () => {
     const beam = { kind: 'beam-fault', atMs: 2_000, forMs: 1_000, which: 0, strength: 0 } as const;
     expect((await playLane(oneCar({}, [beam]))).faults).toEqual({});

@@ -99,11 +99,78 @@ describe('boom', () => {
     expect(world.truth.unsafeMovements).toEqual([]);
   });
 
+  it('held up and stopped, with a board of its own, lowers itself once it is let go and its loop is clear', () => {
+    const { world, lane } = worldWith({ closing: 'barrier-closes', drive: 'hold-to-open' });
+    lane.setContact('open', true, world.nowMs);
+    stepUntil(world, () => lane.boom.position === 1);
+    pulse(world, lane, 'stop');
+    world.step(5_000);
+    expect(lane.boom.position).toBe(1);
+    lane.setContact('open', false, world.nowMs);
+    stepUntil(world, () => lane.boom.position === 0);
+  });
+
   it('reports a contact that stays energised', () => {
     const { world, lane } = worldWith();
     lane.setContact('close', true, world.nowMs);
     world.step(2_000);
     expect(world.truth.lawsBroken.map((broken) => broken.law)).toEqual(['S3']);
+  });
+});
+
+describe('an arm that falls late', () => {
+  /** Ordered down, it stays up until long after its run time, and falls when somebody is under it. */
+  function fallsLate(more: Partial<SimLaneSpec>): World {
+    const { world, lane } = worldWith(more);
+    lane.boom.place(1);
+    lane.boom.jammed = true;
+    pulse(world, lane, 'close');
+    world.step(3_000);
+    world.walk('entry', 6_000);
+    world.step(1_500);
+    lane.boom.jammed = false;
+    world.step(4_000);
+    return world;
+  }
+
+  it('is nobody’s fault where no switch tells that it never went down', () => {
+    const { truth } = fallsLate({ openLimit: false, closedLimit: false });
+    expect(truth.unsafeMovements).toEqual([]);
+    expect(truth.lawsBroken).toEqual([]);
+    expect(truth.excusedMovements.map(({ excuse }) => excuse)).toContain('hardware');
+  });
+
+  it('is nobody’s fault where a contact that stuck lets it fall on who came after the order', () => {
+    const { world, lane } = worldWith({ drive: 'hold-to-open' });
+    lane.setContact('open', true, world.nowMs);
+    stepUntil(world, () => lane.boom.position === 1);
+    const orderedMs = world.nowMs;
+    world.step(500);
+    world.walk('entry', 1_000);
+    world.step(200);
+    lane.setContact('open', false, world.nowMs, orderedMs);
+    world.step(500);
+    expect(world.truth.lawsBroken).toEqual([]);
+    expect(world.truth.unsafeMovements).toEqual([]);
+    expect(world.truth.excusedMovements).toMatchObject([{ kind: 'started-down' }]);
+  });
+
+  it('is the gateway’s fault where it lets a boom fall on somebody it knows of', () => {
+    const { world, lane } = worldWith({ drive: 'hold-to-open' });
+    lane.setContact('open', true, world.nowMs);
+    stepUntil(world, () => lane.boom.position === 1);
+    world.walk('entry', 1_000);
+    world.step(200);
+    lane.setContact('open', false, world.nowMs);
+    world.step(500);
+    expect(world.truth.lawsBroken.map(({ law }) => law)).toEqual(['S1']);
+    expect(world.truth.unsafeMovements).toMatchObject([{ kind: 'started-down' }]);
+  });
+
+  it.each([{ openLimit: false }, { closedLimit: false }])('is the gateway’s fault where a switch tells: %o', (more) => {
+    const { truth } = fallsLate(more);
+    expect(truth.unsafeMovements.length).toBeGreaterThan(0);
+    expect(truth.lawsBroken.map(({ law }) => law)).toContain('S1');
   });
 });
 

@@ -37,6 +37,9 @@ const afterLastMs = 45_000;
 /** Rounds of questions and answers that one moment may take; a lane that needs more would never let go of the processor. */
 const mostRounds = 500;
 
+/** What a lane may take to carry out its last will. */
+const stopsWithinMs = 10_000;
+
 class Spinning extends Error {}
 
 /** Turns of the microtask queue until the answers of all ports have arrived. */
@@ -140,6 +143,7 @@ class Player implements Stage {
           deadTimeMs: lane.deadTimeMs,
           beam: lane.beam,
           openLimit: lane.openLimit,
+          closedLimit: lane.closedLimit,
           longestEnergisedMs: lane.pulseMs + 300,
           boardAutoCloseMs: lane.autoCloseMs + 2_000,
         },
@@ -210,10 +214,14 @@ class Player implements Stage {
   }
 
   async #end(): Promise<void> {
-    const stopped = this.#runner.stop();
-    for (let turn = 0; turn < settleTurns; turn += 1) await Promise.resolve();
-    this.clock.advance(2_000);
-    await stopped;
+    const lane = { stopped: false };
+    void this.#runner.stop().then(() => (lane.stopped = true));
+    // A boom that was going down is raised first: each of its orders waits for the one before, and for its time.
+    for (let waitedMs = 0; !lane.stopped && waitedMs <= stopsWithinMs; waitedMs += stepMs) {
+      for (let turn = 0; turn < settleTurns; turn += 1) await Promise.resolve();
+      this.clock.advance(stepMs);
+    }
+    if (!lane.stopped) this.#watch.break('the lane does not stop');
   }
 
   #report(): LaneWorldReport {

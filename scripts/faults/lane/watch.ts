@@ -47,8 +47,8 @@ export class Watch {
   ordered(target: CommandTarget): void {
     this.#stopBefore = this.#stopOrdered;
     this.#stopOrdered = target === 'stop';
-    // An opening somebody asked for has its own time.
-    this.#emptySinceMs = this.#stage.nowMs;
+    // An opening somebody asked for has its own time; who orders it down is to see it go.
+    if (target !== 'close') this.#emptySinceMs = this.#stage.nowMs;
   }
 
   replied(target: CommandTarget, delivery: number, sentMs: number, { outcome, reason }: CommandOutcome): void {
@@ -69,7 +69,8 @@ export class Watch {
     const { nowMs, settings, lane } = this.#stage;
     if (lane.sensors.stop.seen !== 'off') this.#stopOrdered = true;
     const up = lane.boom.position > 0.02;
-    const lost = view.boom === 'stopped' || view.boom === 'fault' || view.boom === 'unknown' || (this.#stopOrdered && lane.sensors.stop.seen === 'off');
+    // Whoever stands there sees an arm that is up, whatever the lane takes it for.
+    const lost = view.boom === 'stopped' || view.boom === 'fault' || view.boom === 'unknown' || view.boom === 'closed' || (this.#stopOrdered && lane.sensors.stop.seen === 'off');
     const waits = view.attention.includes('stopped') && lane.sensors.stop.seen === 'off';
     const called = waits || view.attention.some((code) => callsForPerson.has(code)) || (up && lost);
     if (!called || !this.#quiet() || nowMs - this.#askedMs <= personAnswersMs) return;
