@@ -110,6 +110,7 @@ function packBoom({ boom, passages, settings }: LaneState, packing: Packing): vo
   packing.time(boom.keepOpenUntilMs);
   packing.put(Math.min(boom.tries, 3));
   packing.time(boom.retryAtMs);
+  packing.time(boom.openAgainMs);
   packing.flag(boom.doubtful);
   packing.word(boom.failOpen?.kind ?? null, failures);
   packing.time(settings.antiTailgate === 2 ? boom.openSinceMs : null, settings.autoCloseMs);
@@ -184,4 +185,5 @@ function packMemory(memory: LawMemory, deadTimeMs: number, packing: Packing): vo
   packing.flag(memory.heldDown !== null);
   packing.time(memory.heldDown === null ? null : Math.floor(memory.heldDown.byMs / unitMs) * unitMs, unitMs);
   packing.flag(memory.raised);
+  packing.flag(memory.halted);
 }

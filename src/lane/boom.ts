@@ -1,7 +1,7 @@
 import type { SignalState } from '../base/index.js';
 import type { LaneInput } from './input.js';
 import type { Urgency } from './effect.js';
-import { clearSinceMs, earliestDownMs, firstClaim, followed, gatewayCloses, heldDown, heldOpen, holdDrive, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, owedPulse, positionAt, runTimes, sensorState, stopInForce, upReason, wired } from './facts.js';
+import { clearSinceMs, earliestDownMs, firstClaim, followed, gatewayCloses, heldDown, heldOpen, holdDrive, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, owedPulse, positionAt, runTimes, sensorState, stopInForce, upReason, wantsNewEdge, wired } from './facts.js';
 import { closingContactGuards, closingGuards, firstBlocking, openingContactGuards, openingGuards } from './guards.js';
 import type { Contact, LaneState, Movement, PendingMovement } from './state.js';
 import { journal, latch, patch, patchBoom, patchPassage, takeSerial, unlatch, type Step } from './step.js';
@@ -40,7 +40,7 @@ export function advanceBoom(step: Step): void {
   for (const output of CONTACTS) {
     const contact = step.state.boom.contacts[output];
     if (contact.mode === 'pulse' && contact.untilMs <= step.nowMs) patchContact(step, output, { mode: 'off', offSinceMs: contact.untilMs });
-    if (contact.releaseAgainMs !== null && contact.releaseAgainMs <= step.nowMs) release(step, output, { kind: 'watchdog', detail: 'release not taken' });
+    if (contact.releaseAgainMs !== null && contact.releaseAgainMs <= step.nowMs) release(step, output, output === 'open' && holdDrive(step.state) ? closingCause(step) : { kind: 'watchdog', detail: 'release not taken' });
   }
   const { movement } = step.state.boom;
   if (movement === null) return;
@@ -55,7 +55,7 @@ function comeToRest(step: Step, movement: Movement): void {
   const up = movement.direction === 'up';
   const target = up ? open : closed;
   const start = up ? closed : open;
-  if (movement.origin === 'inferred' && start === true) reached(step, 'open');
+  if (!up && movement.origin === 'inferred' && start === true) reached(step, 'open');
   else if (target === false || start === true) faulted(step, movement.direction);
   // Nobody ordered a movement that was only seen to begin: it may have ended anywhere.
   else if (doubtful || (movement.origin === 'seen' && target !== true)) rest(step, 'unknown');
@@ -93,7 +93,7 @@ function faulted(step: Step, direction: 'up' | 'down'): void {
   patchBoom(step, { doubtful: direction === 'down', lock: 'fault', retryAtMs: step.nowMs + step.state.settings.retryMs });
 }
 
-function beginMovement(step: Step, direction: 'up' | 'down', origin: 'ordered' | 'inferred' | 'seen'): void {
+function beginMovement(step: Step, direction: 'up' | 'down', origin: 'ordered' | 'inferred' | 'seen', startedMs = step.nowMs): void {
   const { state } = step.state.boom;
   // Where the boom is not known it has the whole way to go.
   const known = state !== 'unknown' && state !== 'fault';
@@ -101,7 +101,7 @@ function beginMovement(step: Step, direction: 'up' | 'down', origin: 'ordered' |
   patchBoom(step, {
     state: direction === 'up' ? 'opening' : 'closing',
     position: from,
-    movement: { direction, origin, startedMs: step.nowMs, from },
+    movement: { direction, origin, startedMs, from },
     openSinceMs: null,
     doubtful: false,
   });
@@ -130,8 +130,10 @@ export function reconcileLimits(step: Step): void {
       if (state !== 'open') reached(step, 'open');
     }
   } else if (closed === false && state === 'closed') {
-    roseAlone(step);
-    beginMovement(step, 'up', 'seen');
+    // Over an open contact that is held it rises by order, or the switch had lied.
+    const ordered = step.state.boom.contacts.open.mode === 'hold';
+    if (!ordered) roseAlone(step);
+    beginMovement(step, 'up', ordered ? 'inferred' : 'seen');
   } else if (open === false && state === 'open') {
     movedAlone(step, 'open limit off');
     beginMovement(step, 'down', 'seen');
@@ -139,12 +141,23 @@ export function reconcileLimits(step: Step): void {
 }
 
 /**
- * Ordered up on its way down, and down all the same: a barrier's board was about to lower and lost the order. Whoever waits
+ * Ordered up on its way down, and down all the same: a barrier's board was about to lower and lost the pulse. Whoever waits
  * is given another at once, not when the watchdog is over.
  */
 function wentDown(state: LaneState, { from, startedMs }: Movement): boolean {
   const onMs = state.sensors.closedLimit?.sinceMs ?? startedMs;
-  return from > 0 && onMs - startedMs >= state.settings.soonestDown * from * runTimes(state).closeMs;
+  return !holdsContact(state) && from > 0 && onMs - startedMs >= state.settings.soonestDown * from * runTimes(state).closeMs;
+}
+
+/**
+ * A boom that STOP left at its upper end leaves it after all, by whatever let go of it (a relay that had stuck): it falls, and
+ * is watched. While the STOP contact is on it only runs out.
+ */
+export function leavesOpenLimit(step: Step): void {
+  const { state, contacts } = step.state.boom;
+  if (state !== 'stopped' || contacts.stop.mode !== 'off') return;
+  latch(step, 'boom-moved', 'fell after STOP');
+  beginMovement(step, 'down', 'seen');
 }
 
 /** A whole run that was ordered and has just reached its limit switch tells how long the boom really takes. */
@@ -228,6 +241,7 @@ export function inferBoard(step: Step, loopCleared: boolean): void {
 /** STOP: everything is released; where a STOP contact is wired the boom stands, else it runs on and is watched. */
 export function stopBoom(step: Step, cause: Cause): void {
   patchBoom(step, { pending: null, lock: 'stopped' });
+  if (step.state.boom.contacts.open.mode === 'hold') patchContact(step, 'open', { releaseAgainMs: null });
   journal(step, 'boom.stopped', { cause: { ...cause } });
   // An open contact that holds the boom up is no movement: its release would be one.
   for (const output of holdDrive(step.state) ? (['close'] as const) : (['open', 'close'] as const)) releaseIfOn(step, output, cause);
@@ -291,7 +305,14 @@ export function relayChanges(step: Step, available: boolean, detail: string): vo
   else if (step.state.boom.contacts.open.mode === 'hold') {
     journal(step, 'boom.opening', { cause: { ...cause }, urgency: 'safety' });
     energise(step, 'open', 'hold', cause, 'safety', null);
+    heldUp(step);
   }
+}
+
+/** By an open contact that is held, a boom that may stand anywhere is up when its run time is over, and can then be let down. */
+function heldUp(step: Step): void {
+  rest(step, 'unknown');
+  beginMovement(step, 'up', 'inferred');
 }
 
 /** A contact was on when the lane started, or when its board was heard again: the boom may be up for it, and stays up until it may go down. */
@@ -300,6 +321,7 @@ export function foundOn(step: Step, output: ContactName): void {
   const holds = output === 'open' && (holdDrive(step.state) || !gatewayCloses(step.state));
   // Otherwise it is the rest of somebody's pulse, and the opposite contact waits until that is over.
   patchContact(step, output, holds ? { mode: 'hold' } : { mode: 'pulse', untilMs: step.nowMs + step.state.settings.pulseMs });
+  if (holds && step.state.boom.state === 'unknown') heldUp(step);
 }
 
 /** What must be up because something failed, by the site's fail states. */
@@ -434,17 +456,42 @@ function carryOut(step: Step): void {
   const { pending } = step.state.boom;
   if (pending === null || pending.record === 'waiting') return;
   const up = pending.direction === 'up';
+  if (up && wantsNewEdge(step.state)) letGoForEdge(step, pending.cause);
   if (firstBlocking(up ? openingContactGuards : closingContactGuards, step.state, step.nowMs) !== null) return;
   if (pending.record === 'late') latch(step, 'record-late', `boom moved ${pending.direction} before its record was durable`);
   else if (pending.urgency === 'ordinary') unlatch(step, 'record-late');
-  patchBoom(step, { pending: null });
+  patchBoom(step, { pending: null, openAgainMs: null });
   if (up) raise(step, pending);
-  else {
-    if (holdDrive(step.state)) release(step, 'open', pending.cause);
-    else energise(step, 'close', 'pulse', pending.cause, pending.urgency, pending.passage);
-    beginMovement(step, 'down', 'ordered');
-    patchBoom(step, { closeCause: pending.cause, keepOpenUntilMs: null });
-  }
+  else lower(step, pending);
+}
+
+function lower(step: Step, { cause, urgency, passage }: PendingMovement): void {
+  let startedMs = step.nowMs;
+  if (needsEdgeDown(step, cause)) {
+    startedMs += step.state.settings.newEdgeMs;
+    energise(step, 'open', 'hold', cause, urgency, passage);
+    patchContact(step, 'open', { releaseAgainMs: startedMs });
+  } else if (holdDrive(step.state)) release(step, 'open', cause);
+  else energise(step, 'close', 'pulse', cause, urgency, passage);
+  beginMovement(step, 'down', 'ordered', startedMs);
+  patchBoom(step, { closeCause: cause, keepOpenUntilMs: null });
+}
+
+/** Lets go of an open contact only to take it again; meanwhile the boom may fall, and is watched. */
+function letGoForEdge(step: Step, cause: Cause): void {
+  release(step, 'open', cause);
+  beginMovement(step, 'down', 'ordered');
+  patchBoom(step, { openAgainMs: step.nowMs + step.state.settings.newEdgeMs });
+}
+
+/**
+ * A hold-to-open board that stands although its contact is off (STOP, a jam that outlasted the motor's cut-off) goes down at
+ * that contact's next edge only. At the start a boom of which nothing is known is most likely down, and is not twitched.
+ */
+function needsEdgeDown(step: Step, cause: Cause): boolean {
+  const { state, contacts } = step.state.boom;
+  const person = cause.kind === 'command' || cause.kind === 'operator';
+  return holdDrive(step.state) && contacts.open.mode === 'off' && (state !== 'unknown' || person);
 }
 
 function raise(step: Step, pending: PendingMovement): void {
@@ -454,6 +501,16 @@ function raise(step: Step, pending: PendingMovement): void {
   if (served !== null) patchPassage(step, served, { pulsed: true });
   const { state, movement } = step.state.boom;
   if (state !== 'open' && (state !== 'opening' || movement?.origin === 'seen')) beginMovement(step, 'up', 'ordered');
+}
+
+/**
+ * A person wants the boom down. It is not kept up for a failure that is over, and one that is taken for down by its run time
+ * alone is lowered once more: who orders so may see it up (a relay that stuck over the order, an arm that jammed).
+ */
+export function personLowers(step: Step): void {
+  const { state, failOpen } = step.state.boom;
+  if (failOpen !== null && failOpen.kind !== 'inputs-lost') patchBoom(step, { failOpen: null });
+  if (state === 'closed' && limits(step.state).closed !== true) rest(step, 'unknown');
 }
 
 /** What the next closing is recorded under; the latest reason counts. */

@@ -1,4 +1,4 @@
-import { endHold, intendMovement, stopBoom } from './boom.js';
+import { endHold, intendMovement, personLowers, stopBoom } from './boom.js';
 import { approachHolds, fireInForce, gatewayCloses, held, obstruction } from './facts.js';
 import { clearPassage, startPassage } from './passages.js';
 import { revokeClearances } from './places.js';
@@ -88,6 +88,7 @@ function obey(step: Step, command: LaneCommand, cause: Cause): void {
       releaseHold(step, { ...cause, kind: 'release' });
       break;
     case 'close':
+      personLowers(step);
       revokeClearances(step, cause);
       break;
     case 'fire':

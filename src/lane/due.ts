@@ -18,6 +18,7 @@ function* moments(state: LaneState): Generator<number | null> {
   }
   yield boom.keepOpenUntilMs;
   yield boom.retryAtMs;
+  yield boom.openAgainMs;
   if (boom.pending !== null) {
     if (boom.pending.record === 'waiting') yield boom.pending.recordByMs;
     yield deadTimeOverMs(state, boom.pending.direction === 'up' ? 'close' : 'open');

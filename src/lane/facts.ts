@@ -79,6 +79,16 @@ export function holdsContact(state: LaneState): boolean {
   return holdDrive(state) || (!gatewayCloses(state) && heldOpen(state));
 }
 
+/**
+ * STOP, or a rise that failed and that somebody wants again, has left the boom half-way and the open contact, which holds it
+ * up, is on: the board rises at that contact's next edge only. To let go lowers, so nothing may be under the boom (S1).
+ */
+export function wantsNewEdge(state: LaneState): boolean {
+  const { boom } = state;
+  const halfWay = boom.state === 'stopped' || (boom.state === 'fault' && boom.lock === null);
+  return holdDrive(state) && halfWay && boom.contacts.open.mode === 'hold' && obstruction(state) === null;
+}
+
 /** Whether an operator at the boom holds it on its way down, past loops and beam. */
 export function heldDown(state: LaneState): boolean {
   return state.supervised?.direction === 'close';

@@ -1,4 +1,4 @@
-import { approachHolds, claimsBoom, deadTimeOverMs, fireInForce, gatewayCloses, held, heldDown, holdDrive, holdsContact, mayCloseFromMs, owedPulse, sensorState, stopInForce, upReason } from './facts.js';
+import { approachHolds, claimsBoom, deadTimeOverMs, fireInForce, gatewayCloses, held, heldDown, holdDrive, holdsContact, mayCloseFromMs, owedPulse, sensorState, stopInForce, upReason, wantsNewEdge } from './facts.js';
 import type { LaneState } from './state.js';
 
 /**
@@ -43,6 +43,7 @@ export const closingContactGuards: readonly Guard[] = [
 
 export const openingContactGuards: readonly Guard[] = [
   { name: 'dead-time', blocks: (state, nowMs) => nowMs < (deadTimeOverMs(state, 'close') ?? Infinity) },
+  { name: 'new-edge', blocks: (state, nowMs) => nowMs < (state.boom.openAgainMs ?? 0) },
 ];
 
 /** Orders in a row that an output may refuse before an ordinary opening waits for a person. */
@@ -65,7 +66,7 @@ function safetyOpening(state: LaneState): boolean {
 
 function alreadyUp(state: LaneState): boolean {
   const { boom } = state;
-  if (holdsContact(state)) return boom.contacts.open.mode === 'hold';
+  if (holdsContact(state)) return boom.contacts.open.mode === 'hold' && boom.contacts.open.releaseAgainMs === null && !wantsNewEdge(state);
   // One that was only seen to rise has nobody's order, and may stop anywhere.
   return (boom.state === 'opening' && boom.movement?.origin !== 'seen') || (boom.state === 'open' && owedPulse(state) === null);
 }

@@ -37,6 +37,8 @@ export interface LawMemory {
   readonly faulty: boolean;
   /** Ordered up, or seen at the open limit, and not ordered down since. */
   readonly raised: boolean;
+  /** The STOP contact came on after the open contact: a board that is held up rises at the next edge only. */
+  readonly halted: boolean;
   /** An operator holds the boom on its way down, and until when that counts without being renewed. */
   readonly heldDown: { readonly session: string; readonly byMs: number } | null;
 }
@@ -75,6 +77,7 @@ export class LawWatch {
       hits: 0,
       faulty: false,
       raised: false,
+      halted: false,
       heldDown: null,
     };
   }
@@ -128,9 +131,10 @@ export class LawWatch {
   }
 
   #mustRaise(law: LawName, nowMs: number): void {
-    const { raiseByMs, faulty, sensors } = this.#memory;
+    const { raiseByMs, faulty, sensors, halted } = this.#memory;
+    const waitMs = Math.max(this.#settings.deadTimeMs, halted ? this.#settings.newEdgeMs : 0);
     const up = law === 'S4' && sensors.openLimit === 'on';
-    if (raiseByMs === null && !faulty && !up) this.#note({ raiseByMs: { byMs: nowMs + this.#settings.deadTimeMs + REACTION_MS, law } });
+    if (raiseByMs === null && !faulty && !up) this.#note({ raiseByMs: { byMs: nowMs + waitMs + REACTION_MS, law } });
   }
 
   #forgive(law: LawName): void {
@@ -289,6 +293,7 @@ export class LawWatch {
     if (action === 'pulse' && output === 'open' && this.#holds()) this.#break('S3', nowMs, 'a pulse where the contact has to hold the boom up');
     this.#note({ onUntilMs: { ...this.#memory.onUntilMs, [output]: action === 'hold' ? Infinity : nowMs + durationMs } });
     if (output === 'open') this.#up(effect, nowMs);
+    if (output === 'stop') this.#note({ halted: this.#holds() });
     if (output === 'close') {
       this.#apart('open', nowMs);
       if (this.#settings.closing === 'barrier-closes' || this.#holds()) this.#break('barrier-closes', nowMs, 'the gateway drove the close contact');
@@ -303,7 +308,7 @@ export class LawWatch {
   #up(effect: DriveEffect, nowMs: number): void {
     this.#apart('close', nowMs);
     if (this.#stopped() && effect.cause.kind !== 'obstruction') this.#break('S4', nowMs, 'opened under STOP');
-    this.#note({ fallsUntilMs: -Infinity, raiseByMs: null, raised: true });
+    this.#note({ fallsUntilMs: -Infinity, raiseByMs: null, raised: true, halted: false });
   }
 
   /** The gateway lowers: by the close contact, or by letting go of an open contact that held the boom up. */
@@ -311,8 +316,11 @@ export class LawWatch {
     this.#note({ raised: false });
     if (!this.#clear() && this.#memory.heldDown === null) this.#break('S1', nowMs, 'started down over something');
     if (this.#stopped()) this.#break('S4', nowMs, 'closed under STOP');
-    if (this.#fire()) this.#break('S4', nowMs, 'closed during fire');
-    if (this.#memory.hits >= 2) this.#break('S6', nowMs, 'closed by itself after a second obstruction');
+    // Let go of in a fire, a boom that STOP left half-way has to be held again at once.
+    const edge = this.#fire() && this.#memory.halted;
+    if (edge) this.#mustRaise('S4', nowMs);
+    else if (this.#fire()) this.#break('S4', nowMs, 'closed during fire');
+    if (this.#memory.hits >= 2 && !edge) this.#break('S6', nowMs, 'closed by itself after a second obstruction');
     this.#note({ fallsUntilMs: nowMs + this.#settings.closeTimeMs, hitInRun: false });
   }
 }

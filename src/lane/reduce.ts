@@ -1,6 +1,6 @@
 import type { SignalState } from '../base/index.js';
 import { settleAttention, settleMessage } from './attention.js';
-import { advanceBoom, driveBoom, foundOn, inferBoard, outputAnswers, outputFault, reconcileLimits, recorded, relayChanges, settleFailOpen, watchDescent, watchLoops } from './boom.js';
+import { advanceBoom, driveBoom, foundOn, inferBoard, leavesOpenLimit, outputAnswers, outputFault, reconcileLimits, recorded, relayChanges, settleFailOpen, watchDescent, watchLoops } from './boom.js';
 import { absorbCommand, fireChanges, pressButton, scheduleChanges, settleCommands, stopChanges } from './commands.js';
 import { lampAnswers, settleLamp } from './lamp.js';
 import { absorbDecision, askDecisions, claimTracks } from './decisions.js';
@@ -134,6 +134,7 @@ function absorbSensor(step: Step, sensor: SensorName, next: SignalState): void {
       break;
     case 'openLimit':
     case 'closedLimit':
+      if (sensor === 'openLimit' && before.state === 'on' && next === 'off') leavesOpenLimit(step);
       reconcileLimits(step);
       break;
     case 'fire':

@@ -23,6 +23,8 @@ export interface LaneTimings {
   readonly decisionWaitMs: number;
   /** Between tries of an output that did not answer. */
   readonly retryMs: number;
+  /** A hold-to-open board sees a new edge of its open contact after this: relays drop out in 10 ms, boards filter up to 50 ms (unsourced). */
+  readonly newEdgeMs: number;
   /** A run that took this much longer than configured, times itself, calls for the mechanic. */
   readonly slowRun: number;
   /** Share of the run time before which the closed limit of a falling boom is not believed: motors run faster than configured, switches stick. */
@@ -42,6 +44,7 @@ export const DEFAULT_TIMINGS: LaneTimings = {
   samePlateQuietMs: 10_000,
   decisionWaitMs: 2_000,
   retryMs: 500,
+  newEdgeMs: 100,
   slowRun: 1.5,
   soonestDown: 0.7,
   inputsReadMs: 2_000,

@@ -17,7 +17,7 @@ export interface Contact {
   readonly untilMs: number;
   /** When it was last released; null: long ago. */
   readonly offSinceMs: number | null;
-  /** A release was not taken: order it again at this time. */
+  /** Let go of at this time: a release was not taken, or the contact was taken for its next edge only. */
   readonly releaseAgainMs: number | null;
 }
 
@@ -66,6 +66,8 @@ export interface Boom {
   /** Orders in a row that an output did not take. */
   readonly tries: number;
   readonly retryAtMs: number | null;
+  /** An open contact that was let go only for its next edge is not on again before. */
+  readonly openAgainMs: number | null;
   /** A closing order was not taken for certain: where the boom comes to rest is not known. */
   readonly doubtful: boolean;
   /** Set while the boom must be up because something failed (`failState`). */
@@ -222,6 +224,7 @@ export function initialLane(settings: LaneSettings, nowMs: number, learned: Lear
       keepOpenUntilMs: null,
       tries: 0,
       retryAtMs: null,
+      openAgainMs: null,
       doubtful: false,
       failOpen: null,
       openSinceMs: null,

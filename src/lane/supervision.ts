@@ -1,5 +1,5 @@
 import { failCommands, personActs, refuseOrder } from './commands.js';
-import { stopBoom } from './boom.js';
+import { personLowers, stopBoom } from './boom.js';
 import { claimsBoom, fireInForce, gatewayCloses, held, stopInForce, wired } from './facts.js';
 import { endPassage } from './passages.js';
 import { revokeClearances } from './places.js';
@@ -27,7 +27,10 @@ export function beginSupervision(step: Step, ticket: number, order: SupervisedOr
   personActs(step);
   const cause: Cause = { kind: 'operator', detail: `${direction} held by ${issuer}` };
   patch(step, { supervised: { ...order, cause, renewByMs: step.nowMs + RENEW_WITHIN_MS } });
-  if (direction === 'close') revokeClearances(step, cause);
+  if (direction === 'close') {
+    personLowers(step);
+    revokeClearances(step, cause);
+  }
   step.effects.push({ kind: 'reply', ticket, id: session, target: direction, outcome: 'done', reason: null });
 }
 

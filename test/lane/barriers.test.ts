@@ -41,6 +41,99 @@ describe('hold to open', () => {
     expect(bench.drives).toEqual([]);
   });
 
+  describe('a rise that STOP ended half-way, with the contact still on', () => {
+    const HALTED = { ...HOLD, sensors: ['stop', 'fire'], stopWired: true } as const;
+
+    function halfWay(): Bench {
+      const bench = new Bench(HALTED).ready().command('open').pass(1_000).on('stop').pass(20_000).off('stop').pass(500);
+      expect(bench.boom).toBe('stopped');
+      bench.log.length = 0;
+      return bench;
+    }
+
+    test('goes on at a new edge of the contact when somebody wants the boom up', () => {
+      const bench = halfWay();
+      const atMs = bench.nowMs;
+      bench.command('open').pass(6_000);
+      expect(bench.drives).toEqual(['open release', 'open hold']);
+      expect(bench.drivenAt('open hold')).toEqual([atMs + bench.settings.newEdgeMs]);
+      expect(bench.boom).toBe('open');
+      expect(bench.replies).toEqual(['done']);
+      expect(bench.laws.violations).toEqual([]);
+    });
+
+    test('goes on in a fire', () => {
+      const bench = halfWay().on('fire').pass(6_000);
+      expect(bench.drives).toEqual(['open release', 'open hold']);
+      expect(bench.boom).toBe('open');
+      expect(bench.laws.violations).toEqual([]);
+    });
+
+    test('waits until nothing is under the boom, for the contact cannot be let go over it', () => {
+      const bench = halfWay().on('closing').command('hold').pass(5_000);
+      expect(bench.drives).toEqual([]);
+      bench.off('closing').pass(6_000);
+      expect(bench.drives).toEqual(['open release', 'open hold']);
+      expect(bench.boom).toBe('open');
+      expect(bench.laws.violations).toEqual([]);
+    });
+
+    test('is held again when something comes under the boom between release and edge, or STOP is pressed anew', () => {
+      const comes = halfWay().command('open').pass(50).on('closing').pass(100);
+      expect(comes.drives).toEqual(['open release', 'open hold']);
+      const stopped = halfWay().command('open').pass(50).on('stop').pass(20_000);
+      expect(stopped.drives).toEqual(['open release', 'stop pulse']);
+      expect([...comes.laws.violations, ...stopped.laws.violations]).toEqual([]);
+    });
+  });
+
+  describe('a descent that STOP ended half-way, with the contact off', () => {
+    function halfDown(): Bench {
+      const bench = new Bench({ ...HOLD, sensors: ['stop', 'closedLimit'], stopWired: true }).ready().command('open').pass(4_000).command('close').pass(1_500).on('stop').pass(500).off('stop').pass(500);
+      expect(bench.boom).toBe('stopped');
+      bench.log.length = 0;
+      return bench;
+    }
+
+    test('goes on at an edge of the contact when a person wants the boom down', () => {
+      const bench = halfDown();
+      const atMs = bench.nowMs;
+      bench.command('close').pass(2_500).on('closedLimit').pass(1_000);
+      expect(bench.drives).toEqual(['open hold', 'open release']);
+      expect(bench.drivenAt('open release')).toEqual([atMs + bench.settings.newEdgeMs]);
+      expect(bench.boom).toBe('closed');
+      expect(bench.replies).toEqual(['done']);
+      expect(bench.laws.violations).toEqual([]);
+    });
+
+    test('stays held when something comes under the boom before the contact is let go', () => {
+      const bench = halfDown().command('close').pass(50).on('closing').pass(30_000);
+      expect(bench.drives).toEqual(['open hold', 'open hold']);
+      expect(bench.boom).toBe('open');
+      expect(bench.laws.violations).toEqual([]);
+    });
+
+    test('stays held under a STOP that comes before the contact is let go', () => {
+      const bench = halfDown().command('close').pass(50).on('stop').pass(30_000);
+      expect(bench.drives).toEqual(['open hold', 'stop pulse']);
+      expect(bench.laws.violations).toEqual([]);
+    });
+
+    test('a descent that jammed until the motor was cut is tried again with an edge', () => {
+      const bench = new Bench({ ...HOLD, sensors: ['closedLimit'] }).ready().command('open').pass(4_000).command('close').pass(30_000);
+      expect(bench.boom).toBe('fault');
+      bench.log.length = 0;
+      bench.command('close').pass(200);
+      expect(bench.drives).toEqual(['open hold', 'open release']);
+      expect(bench.laws.violations).toEqual([]);
+    });
+
+    test('a boom that is taken for down and that a person sees up is given an edge too', () => {
+      const bench = new Bench(HOLD).ready().command('close').pass(200);
+      expect(bench.drives).toEqual(['open hold', 'open release']);
+    });
+  });
+
   test('a contact found on at the start stays on until the boom may go down', () => {
     const bench = new Bench(HOLD);
     bench.input({ kind: 'output-found-on', output: 'open' });
@@ -48,6 +141,24 @@ describe('hold to open', () => {
     expect(bench.drives).toEqual([]);
     bench.off('closing').pass(5_000);
     expect(bench.drives).toEqual(['open release']);
+  });
+
+  test('a boom found held up may go down when a person wants it, whatever the site does at power-up', () => {
+    const bench = new Bench({ barrier: { ...HOLD.barrier, failState: { powerUp: 'open', softwareDeath: 'open', inputsLost: 'stay', relayLost: 'release' } } });
+    bench.input({ kind: 'output-found-on', output: 'open' });
+    bench.start().pass(10_000);
+    expect(bench.boom).toBe('open');
+    expect(bench.drives).toEqual([]);
+    bench.command('close').pass(10_000);
+    expect(bench.drives).toEqual(['open release']);
+    expect(bench.boom).toBe('closed');
+  });
+
+  test('a contact found on over a boom that its switch says is down calls a person', () => {
+    const bench = new Bench({ ...HOLD, sensors: ['closedLimit'] });
+    bench.input({ kind: 'output-found-on', output: 'open' });
+    bench.start({ closedLimit: 'on' }).pass(20_000);
+    expect(bench.attention).toContain('boom-fault');
   });
 
   test('a relay board that was without power holds again what it held', () => {
@@ -58,6 +169,45 @@ describe('hold to open', () => {
     bench.input({ kind: 'relay', available: true, detail: '' });
     expect(bench.drives).toEqual(['open hold']);
     expect(bench.attention).not.toContain('relay-lost');
+    // Without power it came down.
+    expect(bench.boom).toBe('opening');
+    bench.pass(4_000);
+    expect(bench.boom).toBe('open');
+  });
+
+  test('a boom raised because its relays were lost goes down once it has been up and a person wants it down', () => {
+    const bench = new Bench({ barrier: { ...HOLD.barrier, failState: { powerUp: 'close', softwareDeath: 'open', inputsLost: 'stay', relayLost: 'open' } }, sensors: ['closedLimit'] });
+    bench.ready({ closedLimit: 'on' }).command('hold').off('closedLimit').pass(4_000);
+    bench.input({ kind: 'relay', available: false, detail: 'silent' }).on('closedLimit').pass(3_000).input({ kind: 'relay', available: true, detail: '' }).off('closedLimit');
+    bench.pass(10_000);
+    expect(bench.boom).toBe('open');
+    bench.command('release').pass(200);
+    expect(bench.boom).toBe('closing');
+  });
+
+  test('a boom that did not get up for a failure is let down all the same when a person wants it down', () => {
+    const bench = new Bench({ barrier: { ...HOLD.barrier, failState: { powerUp: 'open', softwareDeath: 'open', inputsLost: 'stay', relayLost: 'release' } }, sensors: ['openLimit'] }).start().pass(20_000);
+    expect(bench.boom).toBe('fault');
+    bench.command('close').pass(100);
+    expect(bench.drives).toEqual(['open hold', 'open release']);
+  });
+
+  test('a rise that failed is tried with a new edge when a person wants it again', () => {
+    const bench = new Bench({ ...HOLD, sensors: ['openLimit'] }).ready().command('open').pass(20_000);
+    expect(bench.boom).toBe('fault');
+    bench.log.length = 0;
+    bench.command('open').pass(500);
+    expect(bench.drives).toEqual(['open release', 'open hold']);
+    bench.on('openLimit');
+    expect(bench.boom).toBe('open');
+    expect(bench.laws.violations).toEqual([]);
+  });
+
+  test('a closed limit that flickers over a held contact is no boom that moved by itself', () => {
+    const bench = new Bench({ ...HOLD, sensors: ['closedLimit'] }).ready({ closedLimit: 'on' }).command('hold').off('closedLimit').pass(4_000);
+    bench.on('closedLimit').pass(200).off('closedLimit').pass(10_000);
+    expect(bench.boom).toBe('open');
+    expect(bench.drives).toEqual(['open hold']);
   });
 });
 

@@ -287,6 +287,24 @@ describe('outputs that do not answer', () => {
     expect(still.boom).toBe('closed');
   });
 
+  test('a boom that leaves its upper end after STOP is watched as falling, and raised when something comes under it', () => {
+    const bench = new Bench({ sensors: ['stop', 'openLimit'], stopWired: true }).ready().command('open').pass(3_000).on('openLimit').command('close').pass(1_500);
+    expect(bench.boom).toBe('closing');
+    bench.on('stop').pass(2_000);
+    expect(bench.boom).toBe('stopped');
+    bench.off('openLimit').pass(200).on('closing').pass(1_000);
+    expect(bench.causes('open')).toEqual(['command', 'obstruction']);
+    expect(bench.attention).toContain('boom-moved');
+    expect(bench.laws.violations).toEqual([]);
+  });
+
+  test('a boom that runs out under STOP just below its upper end has not moved by itself', () => {
+    const bench = new Bench({ sensors: ['stop', 'openLimit'], stopWired: true }).ready().command('open').pass(3_000).on('openLimit').command('close').pass(1_500);
+    bench.on('stop').pass(100).off('openLimit').pass(10_000);
+    expect(bench.boom).toBe('stopped');
+    expect(bench.attention).not.toContain('boom-moved');
+  });
+
   test('a hold that was not taken is tried again', () => {
     const bench = new Bench({ barrier: { closing: 'barrier-closes' } }).ready().command('hold').input({ ...fault, output: 'open', action: 'hold' }).pass(600);
     expect(bench.drives).toEqual(['open hold', 'open hold']);

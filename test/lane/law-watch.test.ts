@@ -70,6 +70,24 @@ describe('the watch sees a broken law', () => {
     }
   });
 
+  test('S4: a boom that STOP left half-way may be let go in a fire, and has to be held again at once', () => {
+    const halted = (): ReturnType<typeof watch> => {
+      const watched = watch({ stopWired: true, barrier: { drive: 'hold-to-open', deadTimeMs: 0 } });
+      watched.laws.observe(tick, drive('open', 'command', 'hold'), 1_000);
+      watched.laws.observe(tick, drive('stop', 'stop'), 2_000);
+      watched.sensor('fire', 'on', 3_000);
+      watched.laws.observe(tick, drive('open', 'fire', 'release'), 3_000);
+      return watched;
+    };
+    const good = halted().laws;
+    good.observe(tick, drive('open', 'fire', 'hold'), 3_150);
+    good.observe(tick, [], 9_000);
+    expect(broken(good)).toEqual([]);
+    const bad = halted().laws;
+    bad.observe(tick, [], 3_161);
+    expect(broken(bad)).toEqual(['S4']);
+  });
+
   test('S2: close too soon after open, and open while close is on', () => {
     const { laws } = watch();
     laws.observe(tick, drive('open'), 1_000);

@@ -192,13 +192,24 @@ describe('commands', () => {
     expect(bench.replies).toEqual(['done', 'refused obstructed', 'failed obstructed']);
   });
 
-  test('close of a closed boom, and open then close, are done when the boom is there', () => {
-    const bench = new Bench().ready().command('close').command('open').pass(4_000).command('close');
+  test('close of a boom that its switch says is down, and open then close, are done when the boom is there', () => {
+    const bench = new Bench({ sensors: ['closedLimit'] }).ready({ closedLimit: 'on' }).command('close').command('open').pass(100).off('closedLimit').pass(4_000).command('close');
     expect(bench.replies).toEqual(['done', 'done']);
-    bench.pass(5_000);
+    bench.pass(4_100).on('closedLimit');
     expect(bench.replies).toEqual(['done', 'done', 'done']);
     expect(bench.ends).toEqual(['abandoned']);
     expect(bench.endDetails).toEqual(['closed-by-command']);
+  });
+
+  test('close of a boom that is down by its run time alone lowers once more: who orders it sees a boom that is up', () => {
+    const bench = new Bench().ready().command('close').pass(100);
+    expect(bench.boom).toBe('closing');
+    expect(bench.drives).toEqual(['close pulse']);
+    expect(bench.replies).toEqual([]);
+    bench.pass(5_000);
+    expect(bench.replies).toEqual(['done']);
+    expect(bench.drives).toEqual(['close pulse']);
+    expect(bench.laws.violations).toEqual([]);
   });
 
   test('a later order that wants something else ends the earlier', () => {

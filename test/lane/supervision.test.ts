@@ -35,6 +35,14 @@ describe('hold-to-run: an operator at the boom', () => {
     expect(bench.laws.violations).toEqual([]);
   });
 
+  test('lowers a boom that the lane takes for down by its run time alone, and that he sees up', () => {
+    const bench = new Bench().ready().input(order('close'));
+    hold(bench, 6_000);
+    expect(bench.drives).toEqual(['close pulse']);
+    expect(bench.boom).toBe('closed');
+    expect(bench.laws.violations).toEqual([]);
+  });
+
   test('the boom rises at once when he is heard of no more', () => {
     const bench = blockedOpen('on').input(order('close'));
     hold(bench.pass(1), 800).off('openLimit');
