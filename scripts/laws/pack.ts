@@ -102,8 +102,10 @@ function packBoom({ boom, passages, settings }: LaneState, packing: Packing): vo
     packing.flag(pending.urgency === 'safety');
     packing.word(pending.record, ['waiting', 'known', 'late']);
     packing.time(pending.record === 'waiting' ? pending.recordByMs : null);
+    packing.flag(byPerson(pending.cause));
     packing.put(pending.passage === null ? -1 : passages.findIndex(({ key }) => key === pending.passage));
   }
+  packing.flag(byPerson(boom.closeCause));
   packing.flag(boom.reversal !== null);
   packing.put(Math.min(boom.obstructions, 2));
   packing.word(boom.lock, locks);
@@ -116,6 +118,11 @@ function packBoom({ boom, passages, settings }: LaneState, packing: Packing): vo
   packing.time(settings.antiTailgate === 2 ? boom.openSinceMs : null, settings.autoCloseMs);
   packing.flag(settings.antiTailgate >= 3 && boom.bothLoops);
   packing.flag(boom.halted);
+}
+
+/** Who orders a boom down that may be down already sees it up; of the words of causes nothing else counts. */
+function byPerson(cause: { readonly kind: string } | null): boolean {
+  return cause?.kind === 'command' || cause?.kind === 'operator';
 }
 
 function packOrders(state: LaneState, packing: Packing): void {

@@ -95,13 +95,13 @@ function faulted(step: Step, direction: 'up' | 'down'): void {
 
 function beginMovement(step: Step, direction: 'up' | 'down', origin: 'ordered' | 'inferred' | 'seen', startedMs = step.nowMs): void {
   const { state } = step.state.boom;
-  // Where the boom is not known it has the whole way to go.
-  const known = state !== 'unknown' && state !== 'fault';
+  // Where the boom is not known it has the whole way to go. Nobody saw where STOP found it.
+  const known = state !== 'unknown' && state !== 'fault' && (state !== 'stopped' || direction === 'up');
   const from = known ? positionAt(step.state, step.nowMs) : direction === 'up' ? 0 : 1;
   patchBoom(step, {
     state: direction === 'up' ? 'opening' : 'closing',
     position: from,
-    movement: { direction, origin, startedMs, from },
+    movement: { direction, origin, startedMs, from, known },
     openSinceMs: null,
     doubtful: false,
   });
@@ -164,7 +164,7 @@ export function leavesOpenLimit(step: Step): void {
 function learn(step: Step, direction: 'up' | 'down'): void {
   const { movement, runs, doubtful } = step.state.boom;
   const { settings } = step.state;
-  if (!settings.learnRunTimes || movement === null || movement.direction !== direction || movement.origin !== 'ordered' || doubtful) return;
+  if (!settings.learnRunTimes || movement === null || movement.direction !== direction || movement.origin !== 'ordered' || !movement.known || doubtful) return;
   if (movement.from !== (direction === 'up' ? 0 : 1)) return;
   const ranMs = step.nowMs - movement.startedMs;
   // Nothing moves twice as fast as configured: that was a switch.

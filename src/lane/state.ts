@@ -30,6 +30,8 @@ export interface Movement {
   readonly origin: 'ordered' | 'inferred' | 'seen';
   readonly startedMs: number;
   readonly from: number;
+  /** Where it began is known; else the whole way is assumed. */
+  readonly known: boolean;
 }
 
 /** A movement decided and handed to the journal, not driven yet: its record or the dead time is awaited. */
