@@ -6,7 +6,8 @@ import { FullLoad } from './load/full-load.js';
 import type { BenchOptions } from './options.js';
 
 const usualSeconds = 60;
-const usualBacklog = 250_000;
+/** More than drains meanwhile. */
+const usualBacklog = 1_000_000;
 const delaySchema = z.object({ kind: z.literal('delay'), delay: z.object({ p999Ms: z.number(), maxMs: z.number() }) });
 
 /** How late the event loop of the gate's main process is under full load, beside an idle Node process of the same run. */

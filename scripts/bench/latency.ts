@@ -10,10 +10,11 @@ interface Latencies {
   readonly coldP99Ms: number;
 }
 
-const usualPassages = 300;
+const usualPassages = 200;
 /** Cold passages take as long as a driver waits; a third as many are measured. */
 const coldShare = 3;
-const usualBacklog = 600_000;
+/** More than drains meanwhile. */
+const usualBacklog = 1_500_000;
 
 type Passages = Readonly<Record<BenchLane['kind'], BenchPassage[]>>;
 

@@ -441,6 +441,6 @@ class OpenBatch {
   }
 
   close(): EventBatch {
-    return { first: this.#after + 1, last: this.#last, lost: this.#lost, json: new TextEncoder().encode(`[${this.#texts.join(',')}]`) };
+    return { first: this.#after + 1, last: this.#last, lost: this.#lost, json: `[${this.#texts.join(',')}]` };
   }
 }

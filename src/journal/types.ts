@@ -94,7 +94,7 @@ export interface BatchQuery {
   readonly before: number;
   /** Most events in one batch. */
   readonly events: number;
-  /** Most bytes of one batch; a single event always fits. */
+  /** Most bytes of one batch as UTF-8; a single event always fits. */
   readonly bytes: number;
   readonly batches: number;
 }
@@ -106,8 +106,8 @@ export interface EventBatch {
   readonly last: number;
   /** Those among them that the journal does not hold, and never will. */
   readonly lost: readonly { readonly first: number; readonly last: number }[];
-  /** A JSON array of `StoredEvent`s, UTF-8. */
-  readonly json: Uint8Array;
+  /** A JSON array of `StoredEvent`s. */
+  readonly json: string;
 }
 
 export interface EvidenceInfo {

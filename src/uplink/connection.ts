@@ -155,7 +155,7 @@ export class BrokerConnection {
    * @returns the broker's reason code: 0 where it was taken (always, with QoS 0)
    * @throws GateError BROKER_UNREACHABLE when the connection ends before the broker has answered
    */
-  publish(topic: string, payload: string | Buffer, { qos, retain = false, correlation }: PublishOptions): Promise<number> {
+  publish(topic: string, payload: string, { qos, retain = false, correlation }: PublishOptions): Promise<number> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new GateError('BROKER_UNREACHABLE', 'the connection is closed'));

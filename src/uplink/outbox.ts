@@ -1,7 +1,7 @@
 import type { EventBatch, Journal, StoredEvent } from '../journal/index.js';
 
 export interface OutboxMessage {
-  readonly payload: string | Buffer;
+  readonly text: string;
   /** Sequences it stands for, gaps included. */
   readonly first: number;
   readonly last: number;
@@ -114,7 +114,7 @@ export class Outbox {
     if (batch === undefined) return undefined;
     const { first, last, lost, json } = batch;
     this.#backlogAfter = last;
-    return { payload: Buffer.concat([Buffer.from(head(true, lost)), json, tail]), first, last, historical: true };
+    return { text: textOf(true, lost, json), first, last, historical: true };
   }
 
   /** Takes live events from the front into one message, by number and by bytes. */
@@ -137,7 +137,7 @@ export class Outbox {
     }
     if (texts.length === 0) return undefined;
     this.#live.splice(0, texts.length);
-    return { payload: `${head(false, lost)}[${texts.join(',')}]${tail.toString()}`, first: after + 1, last, historical: false };
+    return { text: textOf(false, lost, `[${texts.join(',')}]`), first: after + 1, last, historical: false };
   }
 
   /** Reads the next page while the last one is being sent. */
@@ -164,8 +164,6 @@ export class Outbox {
   }
 }
 
-function head(historical: boolean, lost: EventBatch['lost']): string {
-  return `{"historical":${historical ? 'true' : 'false'},"lost":${JSON.stringify(lost)},"events":`;
+function textOf(historical: boolean, lost: EventBatch['lost'], events: string): string {
+  return `{"historical":${historical ? 'true' : 'false'},"lost":${JSON.stringify(lost)},"events":${events}}`;
 }
-
-const tail = Buffer.from('}');

@@ -37,6 +37,8 @@ export interface UplinkTiming {
   /** Without an acknowledgement for this long, what was sent since the last one is sent again. */
   readonly resendMs: number;
   readonly connectTimeoutMs: number;
+  /** Acknowledgements that come within this are written as one: each costs the card a synchronisation. */
+  readonly ackPauseMs: number;
 }
 
 export interface UplinkOptions {

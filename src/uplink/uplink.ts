@@ -8,7 +8,7 @@ import { ackMessageSchema, jsonObjectSchema, topicOf, type ReplyMessage, type St
 import { Outbox, type OutboxMessage } from './outbox.js';
 import type { UplinkOptions, UplinkState, UplinkTiming } from './types.js';
 
-const TIMING: UplinkTiming = { backoffMs: 500, backoffMostMs: 60_000, stableMs: 30_000, resendMs: 30_000, connectTimeoutMs: 20_000 };
+const TIMING: UplinkTiming = { backoffMs: 500, backoffMostMs: 60_000, stableMs: 30_000, resendMs: 30_000, connectTimeoutMs: 20_000, ackPauseMs: 100 };
 /** Largest event message; brokers and platforms like them well below their limits. */
 const MOST_BYTES = 128 * 1024;
 /** Topic and properties of a message, beside its payload. */
@@ -47,6 +47,7 @@ export class Uplink {
   #acknowledged = 0;
   #ackTarget = 0;
   #acknowledging = false;
+  #ackPause: Timer | undefined;
   #outbox: Outbox | undefined;
   #taken = new Coverage(0);
   #limit = 1;
@@ -99,7 +100,8 @@ export class Uplink {
     if (!this.#running) return;
     this.#running = false;
     this.#unlisten?.();
-    for (const timer of [this.#reconnect, this.#stable, this.#telemetry, this.#statusSoon]) timer?.cancel();
+    for (const timer of [this.#reconnect, this.#stable, this.#telemetry, this.#statusSoon, this.#ackPause]) timer?.cancel();
+    this.#acknowledging = false;
     const connection = this.#connection;
     this.#dropSending();
     this.#connection = undefined;
@@ -268,7 +270,7 @@ export class Uplink {
 
   #sendEvents(message: OutboxMessage): void {
     const outbox = this.#outbox;
-    this.#send('event', message.payload, { retain: false }, (code) => {
+    this.#send('event', message.text, { retain: false }, (code) => {
       if (outbox !== this.#outbox) return;
       if (code >= FIRST_FAILURE || code === NO_MATCHING_SUBSCRIBERS) {
         this.#brokerRefused('event', code);
@@ -282,11 +284,11 @@ export class Uplink {
     });
   }
 
-  #send(topic: 'status' | 'reply' | 'event', payload: string | Buffer, options: { readonly retain: boolean; readonly correlation?: Buffer | undefined }, taken: (code: number) => void): void {
+  #send(topic: 'status' | 'reply' | 'event', text: string, options: { readonly retain: boolean; readonly correlation?: Buffer | undefined }, taken: (code: number) => void): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#inFlight += 1;
-    connection.publish(this.#topic(topic), payload, { qos: 1, ...options }).then(
+    connection.publish(this.#topic(topic), text, { qos: 1, ...options }).then(
       (code) => {
         if (connection !== this.#connection) return;
         this.#inFlight -= 1;
@@ -295,7 +297,7 @@ export class Uplink {
       },
       () => {
         // The connection ended. Events are in the journal; a reply goes out again on the next connection.
-        if (topic === 'reply' && typeof payload === 'string' && this.#running) this.#control.push({ topic, text: payload, ...options });
+        if (topic === 'reply' && this.#running) this.#control.push({ topic, text, ...options });
       },
     );
   }
@@ -360,14 +362,16 @@ export class Uplink {
     const target = this.#ackTarget;
     this.#options.journal.acknowledge(target).then(
       ({ acknowledged }) => {
-        this.#acknowledging = false;
+        this.#ackPause = this.#options.clock.after(this.#timing.ackPauseMs, () => {
+          this.#acknowledging = false;
+          if (this.#running) this.#acknowledge(0);
+        });
         if (acknowledged > this.#acknowledged) {
           this.#acknowledged = acknowledged;
           this.#resends = 0;
           this.#outbox?.acknowledged(acknowledged);
           if (this.#outbox !== undefined) this.#armResend();
         }
-        this.#acknowledge(0);
         this.#pump();
       },
       (error: unknown) => {

@@ -10,9 +10,9 @@ export class BenchProcess {
   readonly #name: string;
 
   /** @param priority nice value: the gate's is its unit's, and what is another machine in life gives way to it */
-  constructor(name: string, args: readonly string[], priority = 0) {
+  constructor(name: string, args: readonly string[], priority = 0, flags: readonly string[] = []) {
     this.#name = name;
-    const node = ['--import', 'tsx'];
+    const node = [...flags, '--import', 'tsx'];
     // From its first thread on; where the priority is not to be had, `nice` says so and starts it all the same.
     const niced = priority === 0 ? { execArgv: node } : { execPath: '/usr/bin/nice', execArgv: ['-n', String(priority), process.execPath, ...node] };
     this.#child = fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), [...args], niced);

@@ -6,15 +6,13 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { GateError, silentLog } from '../../../src/base/index.js';
 import { systemClock } from '../../../src/base/system-clock.js';
-import { silenceMs } from '../../../src/device/modbus/rtu.js';
 import { SqliteJournal } from '../../../src/journal/index.js';
 import { lookAlikeDistance } from '../../../src/plate/index.js';
 import { Random, drawPlate, type SimPlate } from '../../../src/sim/index.js';
 import { Mosquitto, mosquittoPath } from '../../faults/mosquitto.js';
-import { RelayBoard } from '../../faults/modbus-board.js';
 import { BenchCameras } from './camera.js';
 import { BenchProcess } from './child.js';
-import { boardLines, gateId, lanes, pollMs, siteId, wireBaud, type BenchLane, type BenchSite } from './config.js';
+import { boardLines, gateId, lanes, pollMs, siteId, type BenchLane, type BenchSite } from './config.js';
 import type { LoopDelay } from './probe.js';
 import { Viewers } from './viewers.js';
 
@@ -29,6 +27,7 @@ const reportSchema = z.object({
     vision: z.object({ state: z.string(), cameras: z.array(z.object({ framesPerSecond: z.number() })) }),
   }),
 });
+const closedSchema = z.object({ kind: z.literal('closed'), relay: z.number(), ms: z.number(), wireMs: z.number() });
 const gateSaysSchema = z.discriminatedUnion('kind', [z.object({ kind: z.literal('opened'), lane: z.string(), ms: z.number() }), z.object({ kind: z.literal('ended'), lane: z.string() })]);
 
 /** What drives besides the measured passages, for the report. */
@@ -53,30 +52,13 @@ export interface BenchPassage {
   readonly wireMs: number;
 }
 
-/** For how long, all in all, a wire has carried something or had to be silent after it ("MODBUS over Serial Line" V1.02 §2.5.1.1). */
-class WireClock {
-  #totalMs = 0;
-  #sinceMs = 0;
-  #untilMs = 0;
-
-  readonly onWire = (busy: boolean): void => {
-    const nowMs = systemClock.monoMs();
-    if (busy) {
-      this.#totalMs = this.busyMs();
-      this.#sinceMs = nowMs;
-    }
-    this.#untilMs = busy ? Infinity : nowMs + silenceMs(wireBaud);
-  };
-
-  busyMs(): number {
-    return this.#totalMs + Math.min(systemClock.monoMs(), this.#untilMs) - this.#sinceMs;
-  }
-}
-
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void systemClock.after(ms, resolve));
 const passageMs = 8_000;
-/** `Nice=` of systemd/laurel-gate.service. */
+/** `Nice=` and what `ExecStart=` of systemd/laurel-gate.service tells Node. */
 const gatePriority = -5;
+const gateFlags = ['--max-semi-space-size=32'];
+/** Boards are hardware and wait for no processor. */
+const boardPriority = -10;
 const outsidePriority = 10;
 const tripMs = 250;
 /** Plates drawn for the cameras, and plates that only warm lanes hear of: enough that none comes again while it is quiet. */
@@ -117,14 +99,10 @@ export class FullLoad {
   readonly #cameras = new BenchCameras();
   readonly #children: ChildProcess[] = [];
   readonly #plates = drawPlates(cameraPlates + warmPlates);
-  readonly #inputs = Array.from({ length: 8 }, () => false);
-  readonly #waiting = new Map<string, (ms: number) => void>();
-  readonly #wire = new WireClock();
-  readonly #referenceWire = new WireClock();
+  readonly #waiting = new Map<string, (passage: BenchPassage) => void>();
   readonly #ends = new Map<string, () => void>();
-  readonly #referenceInputs = Array.from({ length: 8 }, () => false);
-  #board: RelayBoard | undefined;
-  #referenceBoard: RelayBoard | undefined;
+  #board: BenchProcess | undefined;
+  #referenceBoard: BenchProcess | undefined;
   #broker: Mosquitto | undefined;
   #platform: BenchProcess | undefined;
   #gate: BenchProcess | undefined;
@@ -165,20 +143,18 @@ export class FullLoad {
     this.#cable(bareEnd, bareBoardEnd);
     await pause(300);
     const busLanes = lanes.filter(({ hardware }) => hardware === 'modbus');
-    this.#board = this.#boardAt(boardEnd, this.#inputs, this.#wire, (index) => this.#opened(busLanes[index]?.id ?? ''));
-    this.#referenceBoard = this.#boardAt(bareBoardEnd, this.#referenceInputs, this.#referenceWire, () => this.#opened('reference'));
-    await this.#board.start();
-    await this.#referenceBoard.start();
+    this.#board = await this.#boardAt(boardEnd, (relay) => busLanes[relay]?.id ?? '');
+    this.#referenceBoard = await this.#boardAt(bareBoardEnd, () => 'reference');
     this.#broker = await Mosquitto.start({ directory: this.#directory });
-    this.#reference = new BenchProcess('bus-reference', [bareEnd, String(pollMs)]);
+    this.#reference = new BenchProcess('bus-reference', [bareEnd, String(pollMs)], gatePriority);
     await this.#reference.next(readySchema);
     progress('starting the gate');
     const site: BenchSite = { dataDirectory, port: gateEnd, brokerUrl: this.#broker.url, cameraUrl: this.#cameras.url, plates: this.#plates.map(({ text }) => text) };
-    const gate = new BenchProcess('gate-process', [JSON.stringify(site)], gatePriority);
+    const gate = new BenchProcess('gate-process', [JSON.stringify(site)], gatePriority, gateFlags);
     this.#gate = gate;
     gate.onMessage((message) => {
       const said = gateSaysSchema.safeParse(message).data;
-      if (said?.kind === 'opened') this.#waiting.get(said.lane)?.(said.ms);
+      if (said?.kind === 'opened') this.#waiting.get(said.lane)?.({ ms: said.ms, wireMs: 0 });
       if (said?.kind === 'ended') this.#ends.get(said.lane)?.();
     });
     const { url, code } = await gate.next(gateReadySchema, 90_000);
@@ -193,18 +169,20 @@ export class FullLoad {
     this.#children.push(spawn('socat', [`pty,raw,echo=0,link=${one}`, `pty,raw,echo=0,link=${other}`], { stdio: 'ignore' }));
   }
 
-  #boardAt(path: string, inputs: readonly boolean[], { onWire }: WireClock, onClosed: (index: number) => void): RelayBoard {
-    return new RelayBoard({ path, unit: 1, coils: 8, clock: systemClock, wireBaud, inputs: () => inputs, onWire, onRelay: (index, on) => { if (on) onClosed(index); } });
-  }
-
-  #opened(lane: string): void {
-    this.#waiting.get(lane)?.(systemClock.monoMs());
+  async #boardAt(path: string, laneOf: (relay: number) => string): Promise<BenchProcess> {
+    const board = new BenchProcess('board-process', [path], boardPriority);
+    board.onMessage((message) => {
+      const closed = closedSchema.safeParse(message).data;
+      if (closed !== undefined) this.#waiting.get(laneOf(closed.relay))?.(closed);
+    });
+    await board.next(readySchema);
+    return board;
   }
 
   /** Waits for a lane's relay; undefined where it does not close. */
-  #relay(lane: string): Promise<number | undefined> {
+  #relay(lane: string): Promise<BenchPassage | undefined> {
     return new Promise((resolve) => {
-      const settle = (value: number | undefined): void => {
+      const settle = (value: BenchPassage | undefined): void => {
         timer.cancel();
         this.#waiting.delete(lane);
         resolve(value);
@@ -236,11 +214,8 @@ export class FullLoad {
       });
     });
     const relay = this.#relay(lane.id);
-    const startMs = systemClock.monoMs();
-    const startBusyMs = this.#wire.busyMs();
     this.#drive(lane, 'approach');
     const value = await relay;
-    const wireMs = lane.hardware === 'modbus' ? this.#wire.busyMs() - startBusyMs : 0;
     if (cold) this.#cameras.show(lane.id, undefined);
     else gate.send({ kind: 'see', lane: lane.id, plate, ended: true });
     await pause(tripMs);
@@ -252,8 +227,7 @@ export class FullLoad {
     this.#drive(lane, 'away');
     // A plate must be out of the picture before the next one drives up.
     if (cold) await pause(800);
-    if (value === undefined) return undefined;
-    return { ms: lane.hardware === 'modbus' ? value - startMs : value, wireMs };
+    return value;
   }
 
   #drive(lane: BenchLane, place: 'approach' | 'both' | 'closing' | 'gone' | 'away'): void {
@@ -263,24 +237,21 @@ export class FullLoad {
       this.#gate?.send({ kind: 'place', lane: lane.id, frontM });
       return;
     }
-    const { approach, closing } = boardLines(lane);
-    this.#inputs[approach] = place === 'approach' || place === 'both';
-    this.#inputs[closing] = place === 'both' || place === 'closing';
+    const { relay, approach, closing } = boardLines(lane);
+    const inputs = { [approach]: place === 'approach' || place === 'both', [closing]: place === 'both' || place === 'closing' };
+    this.#board?.send({ kind: 'inputs', inputs, ...(place === 'approach' ? { relay } : {}) });
   }
 
   /** The same edge before a bare client on a bus of its own. */
   async barePassage(): Promise<BenchPassage | undefined> {
     await pause(60 + Math.random() * 40);
     const relay = this.#relay('reference');
-    const startMs = systemClock.monoMs();
-    const startBusyMs = this.#referenceWire.busyMs();
-    this.#referenceInputs[0] = true;
+    this.#referenceBoard?.send({ kind: 'inputs', inputs: { 0: true }, relay: 0 });
     const value = await relay;
-    const wireMs = this.#referenceWire.busyMs() - startBusyMs;
     await pause(tripMs);
-    this.#referenceInputs[0] = false;
+    this.#referenceBoard?.send({ kind: 'inputs', inputs: { 0: false } });
     await pause(tripMs + 200);
-    return value === undefined ? undefined : { ms: value - startMs, wireMs };
+    return value;
   }
 
   /** Lets the backlog drain from now on, and begins to watch the gate's event loop. */
