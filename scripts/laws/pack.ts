@@ -102,7 +102,7 @@ function packBoom({ boom, passages, settings }: LaneState, packing: Packing): vo
     packing.flag(pending.urgency === 'safety');
     packing.word(pending.record, ['waiting', 'known', 'late']);
     packing.time(pending.record === 'waiting' ? pending.recordByMs : null);
-    packing.flag(byPerson(pending.cause));
+    packing.flag(pending.direction === 'down' && byPerson(pending.cause));
     packing.put(pending.passage === null ? -1 : passages.findIndex(({ key }) => key === pending.passage));
   }
   packing.flag(byPerson(boom.closeCause));

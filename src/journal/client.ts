@@ -82,7 +82,8 @@ export class SqliteJournal implements Journal {
   #inFlight: InFlight | undefined;
   /** Questions behind waiting writes, in order. */
   #heldAsks: WaitingAsk[] = [];
-  readonly #openAsks = new Map<number, WaitingAsk>();
+  /** A list: under a flow of questions a `Map` that grows anew keeps the answers of the one before it from the collector. */
+  readonly #openAsks: WaitingAsk[] = [];
   readonly #listeners = new Set<(events: readonly StoredEvent[]) => void>();
   #started: { resolve: (value: { gateId: string; epoch: number }) => void; reject: (error: GateError) => void } | undefined;
   #closed: (() => void) | undefined;
@@ -222,7 +223,7 @@ export class SqliteJournal implements Journal {
       };
       this.#askNumber += 1;
       const waiting: WaitingAsk = { id: this.#askNumber, ask, done, fail: reject, attempts: 0 };
-      this.#openAsks.set(waiting.id, waiting);
+      this.#openAsks.push(waiting);
       if (this.#ready && this.#waiting.length === 0) this.#postAsk(waiting);
       else this.#heldAsks.push(waiting);
     });
@@ -339,8 +340,7 @@ export class SqliteJournal implements Journal {
     this.#inFlight = undefined;
     this.#waiting = [];
     for (const write of writes) write.fail(error);
-    for (const ask of this.#openAsks.values()) ask.fail(error);
-    this.#openAsks.clear();
+    for (const ask of this.#openAsks.splice(0)) ask.fail(error);
     this.#heldAsks = [];
     this.#drained?.();
   }
@@ -383,8 +383,8 @@ export class SqliteJournal implements Journal {
   }
 
   #answered(id: number, settle: (ask: WaitingAsk) => void): void {
-    const ask = this.#openAsks.get(id);
-    this.#openAsks.delete(id);
+    const at = this.#openAsks.findIndex((ask) => ask.id === id);
+    const [ask] = at < 0 ? [] : this.#openAsks.splice(at, 1);
     if (ask !== undefined) settle(ask);
     this.#checkDrained();
   }
@@ -424,10 +424,10 @@ export class SqliteJournal implements Journal {
       for (const write of inFlight.writes) write.fail(error);
     }
     const held = new Set(this.#heldAsks);
-    for (const ask of [...this.#openAsks.values()]) {
+    for (const ask of [...this.#openAsks]) {
       if (held.has(ask)) continue;
       if (ask.attempts >= MOST_ATTEMPTS) {
-        this.#openAsks.delete(ask.id);
+        this.#openAsks.splice(this.#openAsks.indexOf(ask), 1);
         ask.fail(error);
       } else {
         this.#heldAsks.push(ask);
@@ -450,7 +450,7 @@ export class SqliteJournal implements Journal {
   }
 
   #idle(): boolean {
-    return this.#inFlight === undefined && this.#waiting.length === 0 && this.#openAsks.size === 0 && this.#started === undefined;
+    return this.#inFlight === undefined && this.#waiting.length === 0 && this.#openAsks.length === 0 && this.#started === undefined;
   }
 
   #checkDrained(): void {

@@ -20,12 +20,12 @@ function patchContact(step: Step, output: ContactName, change: Partial<Contact>)
 
 function energise(step: Step, output: ContactName, action: 'pulse' | 'hold', cause: Cause, urgency: Urgency, passage: string | null): void {
   const durationMs = action === 'pulse' ? step.state.settings.pulseMs : 0;
-  patchContact(step, output, { mode: action, untilMs: step.nowMs + durationMs, releaseAgainMs: null });
+  patchContact(step, output, { mode: action, untilMs: step.nowMs + durationMs, releaseAgainMs: null, releaseFor: null });
   step.effects.push({ kind: 'drive', output, action, durationMs, cause, urgency, passage });
 }
 
 function release(step: Step, output: ContactName, cause: Cause): void {
-  patchContact(step, output, { mode: 'off', offSinceMs: step.nowMs, releaseAgainMs: null });
+  patchContact(step, output, { mode: 'off', offSinceMs: step.nowMs, releaseAgainMs: null, releaseFor: null });
   step.effects.push({ kind: 'drive', output, action: 'release', durationMs: 0, cause, urgency: 'safety', passage: null });
 }
 
@@ -40,7 +40,7 @@ export function advanceBoom(step: Step): void {
   for (const output of CONTACTS) {
     const contact = step.state.boom.contacts[output];
     if (contact.mode === 'pulse' && contact.untilMs <= step.nowMs) patchContact(step, output, { mode: 'off', offSinceMs: contact.untilMs });
-    if (contact.releaseAgainMs !== null && contact.releaseAgainMs <= step.nowMs) release(step, output, output === 'open' && holdDrive(step.state) ? closingCause(step) : { kind: 'watchdog', detail: 'release not taken' });
+    if (contact.releaseAgainMs !== null && contact.releaseAgainMs <= step.nowMs) release(step, output, contact.releaseFor ?? { kind: 'watchdog', detail: 'release not taken' });
   }
   const { movement } = step.state.boom;
   if (movement === null) return;
@@ -470,7 +470,7 @@ function lower(step: Step, { cause, urgency, passage }: PendingMovement): void {
   if (needsEdgeDown(step, cause)) {
     startedMs += step.state.settings.newEdgeMs;
     energise(step, 'open', 'hold', cause, urgency, passage);
-    patchContact(step, 'open', { releaseAgainMs: startedMs });
+    patchContact(step, 'open', { releaseAgainMs: startedMs, releaseFor: cause });
   } else if (holdDrive(step.state)) release(step, 'open', cause);
   else energise(step, 'close', 'pulse', cause, urgency, passage);
   beginMovement(step, 'down', 'ordered', startedMs);

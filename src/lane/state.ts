@@ -19,6 +19,8 @@ export interface Contact {
   readonly offSinceMs: number | null;
   /** Let go of at this time: a release was not taken, or the contact was taken for its next edge only. */
   readonly releaseAgainMs: number | null;
+  /** What that is for, where it lowers the boom. */
+  readonly releaseFor: Cause | null;
 }
 
 /**
@@ -202,7 +204,7 @@ export interface LaneState {
   readonly counts: { readonly passages: number; readonly opened: number; readonly refused: number };
 }
 
-const RELEASED: Contact = { mode: 'off', untilMs: 0, offSinceMs: null, releaseAgainMs: null };
+const RELEASED: Contact = { mode: 'off', untilMs: 0, offSinceMs: null, releaseAgainMs: null, releaseFor: null };
 
 /** A lane before its inputs were read: every wired input is unknown, the boom's position too. Nothing moves (S5). */
 export function initialLane(settings: LaneSettings, nowMs: number, learned: LearnedRunTimes = { openMs: null, closeMs: null }): LaneState {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { Store, connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { GateError, errorText } from '../base/index.js';
 import type { UplinkSettings } from './types.js';
 
@@ -39,6 +39,44 @@ export interface ConnectionOptions {
   readonly onClosed: (error: GateError | undefined) => void;
 }
 
+/**
+ * MQTT.js keeps what it has sent in a `Map` to send it again; here the journal does that. Under a flow of messages such a
+ * map is no help to the collector either: each time it grows anew, the dead one before keeps the next one's messages alive.
+ */
+class NothingKept extends Store {
+  override put(...[, done]: Parameters<Store['put']>): this {
+    done();
+    return this;
+  }
+
+  override del(...[{ messageId }, done]: Parameters<Store['del']>): this {
+    done(undefined, { cmd: 'puback', ...(messageId === undefined ? {} : { messageId }) });
+    return this;
+  }
+}
+
+/** Callbacks that wait, to be told once each. A list, for the same reason. */
+class Waiting<Call> {
+  readonly #waiting: { readonly call: Call; at: number }[] = [];
+
+  /** @returns the way to take it out again */
+  add(call: Call): () => void {
+    const entry = { call, at: this.#waiting.length };
+    this.#waiting.push(entry);
+    return () => {
+      if (this.#waiting[entry.at] !== entry) return;
+      const last = this.#waiting.pop();
+      if (last === undefined || last === entry) return;
+      this.#waiting[entry.at] = last;
+      last.at = entry.at;
+    };
+  }
+
+  takeAll(): readonly Call[] {
+    return this.#waiting.splice(0).map(({ call }) => call);
+  }
+}
+
 /** Reads the reason code MQTT.js hangs on its errors. */
 function reasonCode(error: unknown): number | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
@@ -62,6 +100,7 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
     reconnectPeriod: 0,
     resubscribe: false,
     queueQoSZero: false,
+    outgoingStore: new NothingKept(),
     keepalive: config.keepAliveS,
     connectTimeout: options.connectTimeoutMs,
     will: { topic: will.topic, payload: will.payload, qos: 1, retain: true },
@@ -83,7 +122,7 @@ export class BrokerConnection {
   readonly #client: MqttClient;
   readonly #version5: boolean;
   readonly #pubackCodes = new Map<number, number>();
-  readonly #pending = new Set<(error: GateError) => void>();
+  readonly #pending = new Waiting<(error: GateError) => void>();
   /** Messages the broker lets us have unacknowledged. */
   receiveMaximum = DEFAULT_RECEIVE_MAXIMUM;
   /** Largest packet the broker takes. */
@@ -161,10 +200,10 @@ export class BrokerConnection {
         reject(new GateError('BROKER_UNREACHABLE', 'the connection is closed'));
         return;
       }
-      this.#pending.add(reject);
+      const settled = this.#pending.add(reject);
       const properties = this.#version5 ? { properties: { contentType: 'application/json', payloadFormatIndicator: true, ...(correlation === undefined ? {} : { correlationData: correlation }) } } : {};
       this.#client.publish(topic, payload, { qos, retain, ...properties }, (error, packet) => {
-        this.#pending.delete(reject);
+        settled();
         const code = reasonCode(error);
         if (code !== undefined) resolve(code);
         else if (error instanceof Error) reject(new GateError('BROKER_UNREACHABLE', errorText(error)));
@@ -199,10 +238,10 @@ export class BrokerConnection {
 
   async #subscribe(topics: readonly string[]): Promise<void> {
     const granted = await new Promise<readonly { readonly topic: string; readonly qos: number }[]>((resolve, reject) => {
-      this.#pending.add(reject);
+      const settled = this.#pending.add(reject);
       // Retain-as-published (MQTT 5 §3.8.3.1): a retained command shows its flag also when it is delivered at once.
       this.#client.subscribe([...topics], { qos: 1, rap: true }, (error, grants) => {
-        this.#pending.delete(reject);
+        settled();
         if (error === null) resolve(grants ?? []);
         else reject(error);
       });
@@ -214,7 +253,6 @@ export class BrokerConnection {
   #end(): void {
     this.#closed = true;
     const error = new GateError('BROKER_UNREACHABLE', 'the connection ended before the broker had answered');
-    for (const reject of this.#pending) reject(error);
-    this.#pending.clear();
+    for (const reject of this.#pending.takeAll()) reject(error);
   }
 }

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { getPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { z } from 'zod';
 import { GateError } from '../../../src/base/index.js';
@@ -10,12 +11,12 @@ export class BenchProcess {
   readonly #name: string;
 
   /** @param priority nice value: the gate's is its unit's, and what is another machine in life gives way to it */
-  constructor(name: string, args: readonly string[], priority = 0, flags: readonly string[] = []) {
+  constructor(name: string, args: readonly string[], priority: number) {
     this.#name = name;
-    const node = [...flags, '--import', 'tsx'];
+    const node = ['--import', 'tsx'];
     // From its first thread on; where the priority is not to be had, `nice` says so and starts it all the same.
-    const niced = priority === 0 ? { execArgv: node } : { execPath: '/usr/bin/nice', execArgv: ['-n', String(priority), process.execPath, ...node] };
-    this.#child = fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), [...args], niced);
+    const niced = ['-n', String(priority - getPriority()), process.execPath, ...node];
+    this.#child = fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), [...args], { execPath: '/usr/bin/nice', execArgv: niced });
   }
 
   send(message: object): void {

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { loadavg, tmpdir } from 'node:os';
+import { loadavg, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { GateError, silentLog } from '../../../src/base/index.js';
@@ -54,11 +54,11 @@ export interface BenchPassage {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void systemClock.after(ms, resolve));
 const passageMs = 8_000;
-/** `Nice=` and what `ExecStart=` of systemd/laurel-gate.service tells Node. */
-const gatePriority = -5;
-const gateFlags = ['--max-semi-space-size=32'];
+/** `Nice=` of systemd/laurel-gate.service. */
+export const gatePriority = -5;
 /** Boards are hardware and wait for no processor. */
 const boardPriority = -10;
+/** Cameras, people at the page, broker and platform are other machines in life: they give way to the gate. */
 const outsidePriority = 10;
 const tripMs = 250;
 /** Plates drawn for the cameras, and plates that only warm lanes hear of: enough that none comes again while it is quiet. */
@@ -121,6 +121,7 @@ export class FullLoad {
     if (!existsSync(mosquittoPath) || !existsSync('/usr/bin/socat')) {
       throw new GateError('CONFIG_INVALID', 'this bench needs Debian\'s mosquitto and socat: apt-get install mosquitto socat');
     }
+    setPriority(outsidePriority);
     const load = new FullLoad(await mkdtemp(join(tmpdir(), 'laurel-gate-bench-')), options.backlog);
     try {
       await load.#start(options.progress);
@@ -150,7 +151,7 @@ export class FullLoad {
     await this.#reference.next(readySchema);
     progress('starting the gate');
     const site: BenchSite = { dataDirectory, port: gateEnd, brokerUrl: this.#broker.url, cameraUrl: this.#cameras.url, plates: this.#plates.map(({ text }) => text) };
-    const gate = new BenchProcess('gate-process', [JSON.stringify(site)], gatePriority, gateFlags);
+    const gate = new BenchProcess('gate-process', [JSON.stringify(site)], gatePriority);
     this.#gate = gate;
     gate.onMessage((message) => {
       const said = gateSaysSchema.safeParse(message).data;
