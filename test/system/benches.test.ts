@@ -41,6 +41,7 @@ describe('benches under full load', () => {
 
   it('control watches the event loop while everything works', { timeout: 240_000 }, async () => {
     const { figures } = controlSchema.parse(await bench('control', '--seconds', '4'));
-    expect(figures.eventLoopMaxMs).toBeGreaterThanOrEqual(figures.eventLoopP999Ms);
+    // The quantile counts whole milliseconds.
+    expect(Math.ceil(figures.eventLoopMaxMs)).toBeGreaterThanOrEqual(figures.eventLoopP999Ms);
   });
 });
