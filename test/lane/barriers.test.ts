@@ -106,6 +106,14 @@ describe('hold to open', () => {
       expect(bench.laws.violations).toEqual([]);
     });
 
+    test('goes on for what was ordered, also when somebody else orders the same before the contact is let go', () => {
+      const bench = halfDown().command('close').pass(50);
+      bench.input({ kind: 'command', ticket: 99, command: { id: 'second', target: 'close', issuer: 'web:technician', reason: 'test' } }).pass(1_000);
+      const causes = bench.log.flatMap(({ effect }) => (effect.kind === 'drive' ? [`${effect.output} ${effect.action}: ${effect.cause.detail}`] : []));
+      expect(causes).toEqual(['open hold: close by web:guard: test', 'open release: close by web:guard: test']);
+      expect(bench.laws.violations).toEqual([]);
+    });
+
     test('stays held when something comes under the boom before the contact is let go', () => {
       const bench = halfDown().command('close').pass(50).on('closing').pass(30_000);
       expect(bench.drives).toEqual(['open hold', 'open hold']);
