@@ -1,5 +1,6 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { GateError, isGateError } from '../base/index.js';
+import { BatchBuilder } from './batch-builder.js';
 import { GENESIS_HASH, eventId, hashFields } from './canonical.js';
 import type { AppendOp, Batch, Committed, EventRow, Moment, WriteOp } from './protocol.js';
 import type { BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo } from './types.js';
@@ -188,21 +189,19 @@ export class JournalStore {
     return statement.all(...values, query.limit).map(toEventRow);
   }
 
-  batches({ after, before, events: mostEvents, bytes: mostBytes, batches: mostBatches }: BatchQuery): EventBatch[] {
+  batches({ after, before, batches: mostBatches, ...limits }: BatchQuery): EventBatch[] {
     const batches: EventBatch[] = [];
-    let open = new OpenBatch(after);
-    for (const row of this.events({ after, before, limit: mostEvents * mostBatches })) {
+    let open = new BatchBuilder(after, limits);
+    for (const row of this.events({ after, before, limit: limits.events * mostBatches })) {
       const text = rowText(row);
-      if (open.takes(text, mostEvents, mostBytes)) {
-        open.add(row.seq, text);
-        continue;
-      }
-      batches.push(open.close());
+      if (open.add(row.seq, text)) continue;
+      const full = open.build();
+      batches.push(full);
       if (batches.length >= mostBatches) return batches;
-      open = new OpenBatch(batches.at(-1)?.last ?? after);
+      open = new BatchBuilder(full.last, limits);
       open.add(row.seq, text);
     }
-    if (open.any) batches.push(open.close());
+    if (open.count > 0) batches.push(open.build());
     return batches;
   }
 
@@ -409,38 +408,4 @@ function toEventRow(raw: RawEvent): EventRow {
 /** A `StoredEvent` as JSON; its payload is canonical JSON already. */
 function rowText({ payloadText, previousHash, hash, ...rest }: EventRow): string {
   return `${JSON.stringify(rest).slice(0, -1)},"payload":${payloadText},"previousHash":"${previousHash}","hash":"${hash}"}`;
-}
-
-/** Events on their way into one message. */
-class OpenBatch {
-  readonly #after: number;
-  readonly #texts: string[] = [];
-  readonly #lost: { first: number; last: number }[] = [];
-  #last: number;
-  #bytes = 0;
-
-  constructor(after: number) {
-    this.#after = after;
-    this.#last = after;
-  }
-
-  get any(): boolean {
-    return this.#texts.length > 0;
-  }
-
-  takes(text: string, mostEvents: number, mostBytes: number): boolean {
-    return !this.any || (this.#texts.length < mostEvents && this.#bytes + Buffer.byteLength(text) + 1 <= mostBytes);
-  }
-
-  add(seq: number, text: string): void {
-    // The journal has no hole that it has not declared: what is missing here will never come.
-    if (seq > this.#last + 1) this.#lost.push({ first: this.#last + 1, last: seq - 1 });
-    this.#texts.push(text);
-    this.#bytes += Buffer.byteLength(text) + 1;
-    this.#last = seq;
-  }
-
-  close(): EventBatch {
-    return { first: this.#after + 1, last: this.#last, lost: this.#lost, json: `[${this.#texts.join(',')}]` };
-  }
 }

@@ -86,16 +86,19 @@ export interface EventQuery {
   readonly passage?: PassageId;
 }
 
-/** Asks for events as they go out: in order, several to a message. */
-export interface BatchQuery {
-  /** Only events with a sequence above. */
-  readonly after: number;
-  /** Only events with a sequence below. */
-  readonly before: number;
+export interface BatchLimits {
   /** Most events in one batch. */
   readonly events: number;
   /** Most bytes of one batch as UTF-8; a single event always fits. */
   readonly bytes: number;
+}
+
+/** Asks for events as they go out: in order, several to a message. */
+export interface BatchQuery extends BatchLimits {
+  /** Only events with a sequence above. */
+  readonly after: number;
+  /** Only events with a sequence below. */
+  readonly before: number;
   readonly batches: number;
 }
 

@@ -241,7 +241,7 @@ export function inferBoard(step: Step, loopCleared: boolean): void {
 /** STOP: everything is released; where a STOP contact is wired the boom stands, else it runs on and is watched. */
 export function stopBoom(step: Step, cause: Cause): void {
   patchBoom(step, { pending: null, lock: 'stopped' });
-  if (step.state.boom.contacts.open.mode === 'hold') patchContact(step, 'open', { releaseAgainMs: null });
+  if (step.state.boom.contacts.open.mode === 'hold') patchContact(step, 'open', { releaseAgainMs: null, releaseFor: null });
   journal(step, 'boom.stopped', { cause: { ...cause } });
   // An open contact that holds the boom up is no movement: its release would be one.
   for (const output of holdDrive(step.state) ? (['close'] as const) : (['open', 'close'] as const)) releaseIfOn(step, output, cause);
@@ -442,7 +442,7 @@ function decide(step: Step, direction: 'up' | 'down', cause: Cause, urgency: Urg
 /** An early admission of this vehicle is durable already: the boom moves on the loop's edge. */
 function foreseen(step: Step, key: string | null): boolean {
   const passage = step.state.passages.find((other) => other.key === key);
-  return passage?.foreseen === true && passage.clearedBy === 'decision';
+  return passage?.foreseen === true;
 }
 
 /** S9: a slow disk does not hold the boom, and the record says so. */

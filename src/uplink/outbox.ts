@@ -1,4 +1,4 @@
-import type { EventBatch, Journal, StoredEvent } from '../journal/index.js';
+import { BatchBuilder, type BatchLimits, type EventBatch, type Journal, type StoredEvent } from '../journal/index.js';
 
 export interface OutboxMessage {
   readonly text: string;
@@ -8,11 +8,8 @@ export interface OutboxMessage {
   readonly historical: boolean;
 }
 
-export interface OutboxLimits {
-  /** Most events in one message. */
-  readonly batch: number;
-  /** Most bytes of one message; a single event always fits. */
-  readonly bytes: number;
+/** `events` and `bytes` of one message. */
+export interface OutboxLimits extends BatchLimits {
   /** Backlog is sent so many events ahead of the platform's acknowledgement at most. */
   readonly ahead: number;
 }
@@ -101,9 +98,13 @@ export class Outbox {
 
   /** Undefined when all is out. */
   nextLive(): OutboxMessage | undefined {
-    const message = this.#compose();
-    if (message !== undefined) this.#liveAfter = message.last;
-    return message;
+    const builder = new BatchBuilder(this.#liveAfter, this.#limits);
+    for (const event of this.#live) if (!builder.add(event.seq, JSON.stringify(event))) break;
+    if (builder.count === 0) return undefined;
+    this.#live.splice(0, builder.count);
+    const batch = builder.build();
+    this.#liveAfter = batch.last;
+    return messageOf(batch, false);
   }
 
   /** Undefined while rows are being read, when all is out, or too much awaits the platform. */
@@ -112,37 +113,13 @@ export class Outbox {
     if (this.#backlogAfter - this.#acknowledged >= this.#limits.ahead) return undefined;
     const batch = this.#page.shift();
     if (batch === undefined) return undefined;
-    const { first, last, lost, json } = batch;
-    this.#backlogAfter = last;
-    return { text: textOf(true, lost, json), first, last, historical: true };
-  }
-
-  /** Takes live events from the front into one message, by number and by bytes. */
-  #compose(): OutboxMessage | undefined {
-    const { batch: mostEvents, bytes: mostBytes } = this.#limits;
-    const after = this.#liveAfter;
-    const texts: string[] = [];
-    const lost: { first: number; last: number }[] = [];
-    let last = after;
-    let bytes = 0;
-    for (const event of this.#live) {
-      if (texts.length >= mostEvents) break;
-      const text = JSON.stringify(event);
-      bytes += Buffer.byteLength(text) + 1;
-      if (texts.length > 0 && bytes > mostBytes) break;
-      // The journal has no hole that it has not declared: what is missing here will never come.
-      if (event.seq > last + 1) lost.push({ first: last + 1, last: event.seq - 1 });
-      texts.push(text);
-      last = event.seq;
-    }
-    if (texts.length === 0) return undefined;
-    this.#live.splice(0, texts.length);
-    return { text: textOf(false, lost, `[${texts.join(',')}]`), first: after + 1, last, historical: false };
+    this.#backlogAfter = batch.last;
+    return messageOf(batch, true);
   }
 
   /** Reads the next page while the last one is being sent. */
   #read(): void {
-    const { batch: events, bytes } = this.#limits;
+    const { events, bytes } = this.#limits;
     const batches = Math.max(1, Math.floor(PAGE_EVENTS / events));
     if (this.#reading || this.#readAfter >= this.#backlogEnd || this.#page.length > batches / 2) return;
     this.#reading = true;
@@ -164,6 +141,6 @@ export class Outbox {
   }
 }
 
-function textOf(historical: boolean, lost: EventBatch['lost'], events: string): string {
-  return `{"historical":${historical ? 'true' : 'false'},"lost":${JSON.stringify(lost)},"events":${events}}`;
+function messageOf({ first, last, lost, json }: EventBatch, historical: boolean): OutboxMessage {
+  return { text: `{"historical":${historical ? 'true' : 'false'},"lost":${JSON.stringify(lost)},"events":${json}}`, first, last, historical };
 }

@@ -182,7 +182,7 @@ export class Uplink {
     this.#taken = new Coverage(this.#acknowledged);
     this.#outbox = new Outbox(
       journal,
-      { batch: config.batch, bytes, ahead: Math.max(1_000, 2 * config.window * config.batch) },
+      { events: config.batch, bytes, ahead: Math.max(1_000, 2 * config.window * config.batch) },
       { head: this.#head, acknowledged: this.#acknowledged },
       () => this.#pump(),
       (error) => {

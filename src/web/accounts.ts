@@ -32,6 +32,8 @@ export class AccountStore {
   #accounts = new Map<string, StoredAccount>();
   /** Compared against for unknown names, so that timing does not tell which names exist. */
   #decoyHash = '';
+  /** Settles when the checks so far are through. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(path: string) {
     this.#path = path;
@@ -57,8 +59,6 @@ export class AccountStore {
     }
     this.#accounts = new Map(parsed.map((account) => [account.name, account]));
   }
-
-  #turn: Promise<void> = Promise.resolve();
 
   /** True until the first password is set. */
   get empty(): boolean {

@@ -263,7 +263,10 @@ export class FullLoad {
     await this.#platform.next(readySchema);
     // Nobody took its events so far, so the gate tries again only after a while.
     const endMs = systemClock.monoMs() + drainsWithinMs;
-    while ((await this.#report()).status.journal.acknowledged === this.#drainedFrom && systemClock.monoMs() < endMs) await pause(200);
+    while ((await this.#report()).status.journal.acknowledged === this.#drainedFrom) {
+      if (systemClock.monoMs() > endMs) throw new GateError('BROKER_UNREACHABLE', `the backlog of the bench did not begin to drain within ${drainsWithinMs} ms; run it again on a quiet machine`);
+      await pause(200);
+    }
     this.#gate?.send({ kind: 'probe' });
   }
 
