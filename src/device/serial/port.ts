@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { SerialPort } from 'serialport';
+import { SerialPortStream } from '@serialport/stream';
 import { GateError, errorText, type Clock, type Timer } from '../../base/index.js';
+import { directBinding } from './direct-binding.js';
 import type { TrafficTap } from './traffic.js';
 
 export interface SerialSettings {
@@ -27,7 +28,7 @@ const plugCheckMs = 1_000;
  */
 export class SerialConnection {
   readonly #path: string;
-  readonly #serial: SerialPort;
+  readonly #serial: SerialPortStream<typeof directBinding>;
   readonly #clock: Clock;
   readonly #tap: TrafficTap;
   readonly #events: SerialPortEvents;
@@ -38,7 +39,7 @@ export class SerialConnection {
   constructor(settings: SerialSettings, clock: Clock, tap: TrafficTap, events: SerialPortEvents) {
     const { path, baudRate, dataBits = 8, parity, stopBits } = settings;
     this.#path = path;
-    this.#serial = new SerialPort({ path, baudRate, dataBits, parity, stopBits, autoOpen: false });
+    this.#serial = new SerialPortStream({ binding: directBinding, path, baudRate, dataBits, parity, stopBits, autoOpen: false });
     this.#clock = clock;
     this.#tap = tap;
     this.#events = events;
