@@ -14,7 +14,7 @@ const usualPassages = 200;
 /** Cold passages take as long as a driver waits; a third as many are measured. */
 const coldShare = 3;
 /** More than drains meanwhile. */
-const usualBacklog = 1_500_000;
+const usualBacklog = 2_500_000;
 
 type Passages = Readonly<Record<BenchLane['kind'], BenchPassage[]>>;
 

@@ -167,8 +167,9 @@ export class FullLoad {
     this.#drainedFrom = (await this.#report()).status.journal.acknowledged;
   }
 
+  /** Bytes on a wire wait for no processor either. */
   #cable(one: string, other: string): void {
-    this.#children.push(spawn('socat', [`pty,raw,echo=0,link=${one}`, `pty,raw,echo=0,link=${other}`], { stdio: 'ignore' }));
+    this.#children.push(spawn('/usr/bin/nice', ['-n', String(boardPriority - outsidePriority), 'socat', `pty,raw,echo=0,link=${one}`, `pty,raw,echo=0,link=${other}`], { stdio: 'ignore' }));
   }
 
   async #boardAt(path: string, laneOf: (relay: number) => string): Promise<BenchProcess> {
