@@ -7,7 +7,7 @@ import type { BenchOptions } from './options.js';
 
 const usualSeconds = 60;
 /** More than drains meanwhile. */
-const usualBacklog = 1_000_000;
+const usualBacklog = 1_400_000;
 const delaySchema = z.object({ kind: z.literal('delay'), delay: z.object({ p999Ms: z.number(), maxMs: z.number() }) });
 
 /** How late the event loop of the gate's main process is under full load, beside an idle Node process of the same run. */

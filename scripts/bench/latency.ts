@@ -10,7 +10,7 @@ interface Latencies {
   readonly coldP99Ms: number;
 }
 
-const usualPassages = 200;
+const usualPassages = 140;
 /** Cold passages take as long as a driver waits; a third as many are measured. */
 const coldShare = 3;
 /** More than drains meanwhile. */
