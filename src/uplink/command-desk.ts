@@ -1,7 +1,7 @@
 import { GateError, errorText, type Clock, type JsonObject, type Log } from '../base/index.js';
 import type { Journal } from '../journal/index.js';
 import { commandMessageSchema, type CommandMessage, type ReplyMessage } from './messages.js';
-import type { CommandOutcome, GateCommand } from './types.js';
+import type { CommandOutcome, Desk, GateCommand, Received } from './types.js';
 
 /** A command names its end; further ahead than this is a mistake, and its id would have to be remembered for ever. */
 const MOST_AHEAD_MS = 24 * 3_600_000;
@@ -35,7 +35,8 @@ interface Remembered {
  * Takes commands in: checks, refuses, remembers, carries out at most once. A command is on disk before it acts, so that a
  * restart cannot make it act again; one that was cut off by a restart is answered as failed, for a person to look.
  */
-export class CommandDesk {
+export class CommandDesk implements Desk {
+  readonly topic = 'command';
   readonly #options: CommandDeskOptions;
   readonly #known = new Map<string, Remembered>();
   #refusals = { sinceMs: 0, count: 0 };
@@ -59,8 +60,7 @@ export class CommandDesk {
     }
   }
 
-  /** Handles one message; never throws. */
-  async handle(payload: Uint8Array, retained: boolean, correlation: Buffer | undefined): Promise<void> {
+  async handle({ payload, retained, correlation }: Received): Promise<void> {
     try {
       await this.#handle(payload, retained, correlation);
     } catch (error) {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Store, connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { GateError, errorText } from '../base/index.js';
-import type { UplinkSettings } from './types.js';
+import type { Received, UplinkSettings } from './types.js';
 
 /** MQTT 5 §2.4: from here on a reason code says that the message was not taken. */
 export const FIRST_FAILURE = 0x80;
@@ -14,13 +14,6 @@ const DEFAULT_RECEIVE_MAXIMUM = 65_535;
 const OWN_RECEIVE_MAXIMUM = 100;
 const OWN_PACKET_BYTES = 64 * 1024;
 const END_MS = 2_000;
-
-export interface Received {
-  readonly topic: string;
-  readonly payload: Uint8Array;
-  readonly retained: boolean;
-  readonly correlation: Buffer | undefined;
-}
 
 export interface PublishOptions {
   readonly qos: 0 | 1;

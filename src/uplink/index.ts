@@ -17,5 +17,5 @@ export {
 } from './messages.js';
 export type { LedgerReport } from './platform-ledger.js';
 export { ReferencePlatform, type ReferencePlatformOptions } from './reference-platform.js';
-export type { CommandOutcome, GateCommand, UplinkOptions, UplinkSettings, UplinkState, UplinkTiming } from './types.js';
+export type { CommandOutcome, Desk, DeskReply, GateCommand, Received, UplinkOptions, UplinkSettings, UplinkState, UplinkTiming } from './types.js';
 export { Uplink } from './uplink.js';

@@ -98,8 +98,8 @@ export type TelemetryMessage = z.output<typeof telemetryMessageSchema>;
 export type CommandMessage = z.output<typeof commandMessageSchema>;
 export type ReplyMessage = z.output<typeof replyMessageSchema>;
 
-export type UpTopic = 'status' | 'event' | 'telemetry' | 'reply';
-export type DownTopic = 'ack' | 'command';
+export type UpTopic = 'status' | 'event' | 'telemetry' | 'reply' | 'list/report' | 'config/report';
+export type DownTopic = 'ack' | 'command' | 'list' | 'config';
 
 /** Full name of a topic of one gate. */
 export function topicOf(site: string, gate: string, name: UpTopic | DownTopic): string {

@@ -130,7 +130,8 @@ export class ReferencePlatform {
   }
 
   #receive(topic: string, payload: Buffer): void {
-    const [, , site = '', gate = '', name = ''] = topic.split('/');
+    const [, , site = '', gate = '', ...rest] = topic.split('/');
+    const name = rest.join('/');
     try {
       const value: unknown = JSON.parse(payload.toString('utf8'));
       switch (name) {

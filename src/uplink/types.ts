@@ -1,7 +1,29 @@
 import type { Clock, JsonObject, Log } from '../base/index.js';
 import type { UplinkConfig } from '../config/index.js';
 import type { Journal } from '../journal/index.js';
-import type { CommandMessage } from './messages.js';
+import type { CommandMessage, DownTopic, UpTopic } from './messages.js';
+
+/** A message of the platform, as the broker delivered it. */
+export interface Received {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  /** Handed out by the broker from its store, or published to be kept there. */
+  readonly retained: boolean;
+  readonly correlation: Buffer | undefined;
+}
+
+/** Takes the messages of one topic in. Never throws: what is wrong with a message is answered and put on record. */
+export interface Desk {
+  readonly topic: Exclude<DownTopic, 'ack'>;
+  /** Brings back what must survive a restart; called before the first message. */
+  start(): Promise<void>;
+  handle(message: Received): Promise<void>;
+  /** A connection stands: what the platform should know now may be sent. */
+  connected?(): void;
+}
+
+/** How a desk answers: QoS 1, kept in memory until the broker has taken it, also over reconnects. */
+export type DeskReply = (topic: Exclude<UpTopic, 'event' | 'telemetry' | 'status'>, message: object, options?: { readonly retain?: boolean; readonly correlation?: Buffer | undefined }) => void;
 
 /** A command as the lanes get it, checked and not expired. */
 export interface GateCommand {
@@ -62,6 +84,8 @@ export interface UplinkOptions {
    * records how it ended (`command.done`, `command.failed`, `command.refused`).
    */
   readonly command: (command: GateCommand) => Promise<CommandOutcome>;
+  /** Desks for the other topics the platform writes to; commands are always taken in. */
+  readonly desks?: readonly ((reply: DeskReply) => Desk)[];
   readonly timing?: Partial<UplinkTiming>;
 }
 

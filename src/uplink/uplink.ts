@@ -2,11 +2,11 @@ import { GateError, errorText, isGateError, type Timer } from '../base/index.js'
 import type { StoredEvent } from '../journal/index.js';
 import { Backoff } from './backoff.js';
 import { CommandDesk } from './command-desk.js';
-import { BrokerConnection, FIRST_FAILURE, NO_MATCHING_SUBSCRIBERS, type Received } from './connection.js';
+import { BrokerConnection, FIRST_FAILURE, NO_MATCHING_SUBSCRIBERS } from './connection.js';
 import { Coverage } from './coverage.js';
-import { ackMessageSchema, jsonObjectSchema, topicOf, type ReplyMessage, type StatusMessage, type TelemetryMessage } from './messages.js';
+import { ackMessageSchema, jsonObjectSchema, topicOf, type StatusMessage, type TelemetryMessage } from './messages.js';
 import { Outbox, type OutboxMessage } from './outbox.js';
-import type { UplinkOptions, UplinkState, UplinkTiming } from './types.js';
+import type { Desk, DeskReply, Received, UplinkOptions, UplinkState, UplinkTiming } from './types.js';
 
 const TIMING: UplinkTiming = { backoffMs: 500, backoffMostMs: 60_000, stableMs: 30_000, resendMs: 30_000, connectTimeoutMs: 20_000, ackPauseMs: 100 };
 /** Largest event message; brokers and platforms like them well below their limits. */
@@ -22,7 +22,7 @@ const DEATH_MS = 2_000;
 const STATUS_MS = 500;
 
 interface ControlMessage {
-  readonly topic: 'status' | 'reply';
+  readonly topic: 'status' | Parameters<DeskReply>[0];
   readonly text: string;
   readonly retain: boolean;
   readonly correlation?: Buffer | undefined;
@@ -37,7 +37,7 @@ export class Uplink {
   readonly #timing: UplinkTiming;
   readonly #backoff: Backoff;
   readonly #listeners = new Set<(state: UplinkState) => void>();
-  readonly #desk: CommandDesk;
+  readonly #desks: readonly Desk[];
   #phase: UplinkState['connection'] = 'stopped';
   #running = false;
   #connection: BrokerConnection | undefined;
@@ -70,15 +70,17 @@ export class Uplink {
     this.#timing = { ...TIMING, ...options.timing };
     this.#backoff = new Backoff(this.#timing.backoffMs, this.#timing.backoffMostMs, options.random);
     this.#pauses = new Backoff(this.#timing.backoffMs, this.#timing.backoffMostMs, options.random);
-    this.#desk = new CommandDesk({
+    const reply: DeskReply = (topic, message, given) => this.#reply(topic, message, given);
+    const commands = new CommandDesk({
       journal: options.journal,
       epoch: options.epoch,
       clock: options.clock,
       clockTrusted: options.clockTrusted ?? (() => true),
       log: options.log,
       command: options.command,
-      reply: (reply, correlation) => this.#reply(reply, correlation),
+      reply: (message, correlation) => reply('reply', message, { correlation }),
     });
+    this.#desks = [commands, ...(options.desks ?? []).map((make) => make(reply))];
   }
 
   /** Begins to connect, for as long as it takes; resolves at once when the journal has answered. @throws JOURNAL_* */
@@ -90,7 +92,7 @@ export class Uplink {
     const { head, acknowledged } = await journal.outbox();
     this.#head = Math.max(this.#head, head);
     this.#acknowledged = acknowledged;
-    await this.#desk.start();
+    for (const desk of this.#desks) await desk.start();
     this.#connect();
     this.#armTelemetry();
   }
@@ -157,7 +159,7 @@ export class Uplink {
       config,
       clientId: `laurel-${site}-${gate}`,
       will: { topic: this.#topic('status'), payload: JSON.stringify(will) },
-      subscriptions: [this.#topic('command'), this.#topic('ack')],
+      subscriptions: ['ack' as const, ...this.#desks.map(({ topic }) => topic)].map((name) => this.#topic(name)),
       connectTimeoutMs: this.#timing.connectTimeoutMs,
       onMessage: (message) => this.#receive(message),
       onClosed: (error) => this.#lost(error),
@@ -193,6 +195,7 @@ export class Uplink {
     this.#stable = clock.after(this.#timing.stableMs, () => this.#backoff.reset());
     this.#enter('online');
     this.#birth();
+    for (const desk of this.#desks) desk.connected?.();
     this.#armResend();
   }
 
@@ -227,8 +230,8 @@ export class Uplink {
     this.#pump();
   }
 
-  #reply(reply: ReplyMessage, correlation: Buffer | undefined): void {
-    this.#control.push({ topic: 'reply', text: JSON.stringify(reply), retain: false, correlation });
+  #reply(topic: Parameters<DeskReply>[0], message: object, { retain = false, correlation }: Parameters<DeskReply>[2] = {}): void {
+    this.#control.push({ topic, text: JSON.stringify(message), retain, correlation });
     if (this.#control.length > MOST_REPLIES) this.#control.shift();
     this.#pump();
   }
@@ -284,7 +287,7 @@ export class Uplink {
     });
   }
 
-  #send(topic: 'status' | 'reply' | 'event', text: string, options: { readonly retain: boolean; readonly correlation?: Buffer | undefined }, taken: (code: number) => void): void {
+  #send(topic: ControlMessage['topic'] | 'event', text: string, options: { readonly retain: boolean; readonly correlation?: Buffer | undefined }, taken: (code: number) => void): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#inFlight += 1;
@@ -297,7 +300,7 @@ export class Uplink {
       },
       () => {
         // The connection ended. Events are in the journal; a reply goes out again on the next connection.
-        if (topic === 'reply' && this.#running) this.#control.push({ topic, text, ...options });
+        if (topic !== 'event' && topic !== 'status' && this.#running) this.#control.push({ topic, text, ...options });
       },
     );
   }
@@ -335,8 +338,9 @@ export class Uplink {
   }
 
   #receive(message: Received): void {
-    if (message.topic === this.#topic('command')) {
-      void this.#desk.handle(message.payload, message.retained, message.correlation);
+    const desk = this.#desks.find(({ topic }) => message.topic === this.#topic(topic));
+    if (desk !== undefined) {
+      void desk.handle(message);
       return;
     }
     if (message.topic !== this.#topic('ack')) return;
