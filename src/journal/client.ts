@@ -5,7 +5,7 @@ import { canonicalJson, eventId, parseJsonObject } from './canonical.js';
 import { checkBatchQuery, checkEvent, checkKey, checkQuery, checkSequence } from './check.js';
 import type { Answers, AppendOp, Ask, Batch, Committed, EventRow, FromThread, Moment, PlainError, Retention, ThreadOptions, ToThread, WriteOp } from './protocol.js';
 import { startThread } from './start-thread.js';
-import type { BatchQuery, EventBatch, EventQuery, EvidenceInfo, Journal, NewEvent, OutboxState, StoredEvent } from './types.js';
+import type { BatchQuery, EventBatch, EventQuery, EvidenceInfo, Journal, JournalOrigin, JournalStart, NewEvent, OutboxState, StoredEvent } from './types.js';
 
 export interface SqliteJournalOptions {
   /** Directory of the journal alone, made when missing; on a local file system. */
@@ -15,7 +15,13 @@ export interface SqliteJournalOptions {
   readonly log: Log;
   /** Whether the system's wall time is known to be right. Taken as trusted where omitted. */
   readonly clockTrusted?: () => boolean;
-  readonly retention: Omit<Retention, 'eventsMB'> & { readonly eventsMB?: number };
+  /** `eventsMB` is 4,000 and `platePicturesDays` is `photographsDays` where omitted. */
+  readonly retention: Omit<Retention, 'eventsMB' | 'platePicturesDays'> & Partial<Pick<Retention, 'eventsMB' | 'platePicturesDays'>>;
+  /**
+   * Epoch of a journal that begins with nothing; `one` where omitted. `unused` for a gate in service: its box may have been
+   * replaced, and the platform may hold events of the journal before.
+   */
+  readonly firstEpoch?: 'one' | 'unused';
   /** Room kept back for deletes on a full disk; 4 MB where omitted, 0 for none. */
   readonly ballastMB?: number;
   /** Lock the database for this process alone: only for file systems without shared memory maps. */
@@ -85,7 +91,7 @@ export class SqliteJournal implements Journal {
   /** A list: under a flow of questions a `Map` that grows anew keeps the answers of the one before it from the collector. */
   readonly #openAsks: WaitingAsk[] = [];
   readonly #listeners = new Set<(events: readonly StoredEvent[]) => void>();
-  #started: { resolve: (value: { gateId: string; epoch: number }) => void; reject: (error: GateError) => void } | undefined;
+  #started: { resolve: (value: JournalStart) => void; reject: (error: GateError) => void } | undefined;
   #closed: (() => void) | undefined;
   #drained: (() => void) | undefined;
   #maintain: Timer | undefined;
@@ -99,7 +105,7 @@ export class SqliteJournal implements Journal {
    * @throws GateError JOURNAL_IN_USE (another process has it), JOURNAL_VERSION_UNKNOWN (written by a newer release),
    * JOURNAL_WRITE_FAILED (the disk refuses), JOURNAL_CLOSED (started twice)
    */
-  start(): Promise<{ readonly gateId: string; readonly epoch: number }> {
+  start(): Promise<JournalStart> {
     if (this.#phase !== 'new') return Promise.reject(new GateError('JOURNAL_CLOSED', 'the journal was started before; make a new one'));
     this.#phase = 'starting';
     this.#client = randomUUID();
@@ -261,14 +267,15 @@ export class SqliteJournal implements Journal {
   }
 
   #startThread(): void {
-    const { directory, gateId, retention, ballastMB, exclusive } = this.#options;
+    const { directory, gateId, retention, ballastMB, exclusive, firstEpoch } = this.#options;
     const options: ThreadOptions = {
       directory,
       gateId,
       client: this.#client,
       epoch: this.#epoch,
       moment: this.#moment(),
-      retention: { ...retention, eventsMB: retention.eventsMB ?? EVENTS_MB },
+      firstEpoch: firstEpoch ?? 'one',
+      retention: { ...retention, eventsMB: retention.eventsMB ?? EVENTS_MB, platePicturesDays: retention.platePicturesDays ?? retention.photographsDays },
       ballastBytes: (ballastMB ?? 4) * 1024 * 1024,
       exclusive: exclusive ?? false,
     };
@@ -290,7 +297,7 @@ export class SqliteJournal implements Journal {
   #receive(message: FromThread): void {
     switch (message.kind) {
       case 'ready':
-        { this.#opened(message.epoch); return; }
+        { this.#opened(message.epoch, message.origin); return; }
       case 'failed':
         { this.#failedToOpen(message.error); return; }
       case 'committed':
@@ -310,12 +317,12 @@ export class SqliteJournal implements Journal {
     }
   }
 
-  #opened(epoch: number): void {
+  #opened(epoch: number, origin: JournalOrigin): void {
     this.#epoch = epoch;
     this.#ready = true;
     this.#restarts = 0;
     if (this.#phase === 'starting') this.#phase = 'open';
-    this.#started?.resolve({ gateId: this.#options.gateId, epoch });
+    this.#started?.resolve({ gateId: this.#options.gateId, epoch, origin });
     this.#started = undefined;
     if (this.#inFlight !== undefined) this.#postBatch(this.#inFlight);
     this.#pump();
