@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Worker } from 'node:worker_threads';
 import { GateError, errorText, type Clock, type GateErrorCode, type JsonObject, type Log, type Timer } from '../base/index.js';
+import type { BackupMade, BackupProgress } from './backup.js';
+import type { BackupThreadOptions, FromBackupThread } from './backup-thread.js';
 import { canonicalJson, eventId, parseJsonObject } from './canonical.js';
 import { checkBatchQuery, checkEvent, checkKey, checkQuery, checkSequence } from './check.js';
 import type { Answers, AppendOp, Ask, Batch, Committed, EventRow, FromThread, Moment, PlainError, Retention, ThreadOptions, ToThread, WriteOp } from './protocol.js';
 import { startThread } from './start-thread.js';
-import type { BatchQuery, EventBatch, EventQuery, EvidenceInfo, Journal, JournalOrigin, JournalStart, NewEvent, OutboxState, StoredEvent } from './types.js';
+import type { BackupOptions, BatchQuery, EventBatch, EventQuery, EvidenceInfo, Journal, JournalOrigin, JournalStart, NewEvent, OutboxState, StoredEvent } from './types.js';
 
 export interface SqliteJournalOptions {
   /** Directory of the journal alone, made when missing; on a local file system. */
@@ -42,7 +44,7 @@ const RESTART_MOST_MS = 10_000;
 /** A batch or question on which the thread died this often is given up. */
 const MOST_ATTEMPTS = 2;
 
-const JOURNAL_CODES: readonly GateErrorCode[] = ['EVENT_INVALID', 'JOURNAL_CLOSED', 'JOURNAL_CORRUPT', 'JOURNAL_IN_USE', 'JOURNAL_VERSION_UNKNOWN', 'MESSAGE_INVALID'];
+const JOURNAL_CODES: readonly GateErrorCode[] = ['BACKUP_FAILED', 'EVENT_INVALID', 'JOURNAL_CLOSED', 'JOURNAL_CORRUPT', 'JOURNAL_IN_USE', 'JOURNAL_VERSION_UNKNOWN', 'MESSAGE_INVALID'];
 
 interface WaitingWrite {
   readonly op: WriteOp;
@@ -94,6 +96,9 @@ export class SqliteJournal implements Journal {
   #started: { resolve: (value: JournalStart) => void; reject: (error: GateError) => void } | undefined;
   #closed: (() => void) | undefined;
   #drained: (() => void) | undefined;
+  /** 1 ends a backup under way; seen by all of the journal's threads. */
+  readonly #endBackup = new Int32Array(new SharedArrayBuffer(4));
+  #backup: Promise<BackupMade> | undefined;
   #maintain: Timer | undefined;
   #restart: Timer | undefined;
 
@@ -119,6 +124,8 @@ export class SqliteJournal implements Journal {
     if (this.#phase === 'new' || this.#phase === 'closed' || this.#phase === 'stopping') return;
     this.#phase = 'stopping';
     this.#maintain?.cancel();
+    Atomics.store(this.#endBackup, 0, 1);
+    await this.#backup?.catch(() => undefined);
     if (!this.#idle()) await new Promise<void>((resolve) => (this.#drained = resolve));
     this.#restart?.cancel();
     const worker = this.#worker;
@@ -196,6 +203,17 @@ export class SqliteJournal implements Journal {
 
   verify(): Promise<{ readonly checked: number; readonly brokenAt: number | null }> {
     return this.#ask<'verify'>({ ask: 'verify' });
+  }
+
+  backup(options: BackupOptions, onProgress: (progress: BackupProgress) => void = () => undefined): Promise<BackupMade> {
+    if (this.#phase !== 'open') return Promise.reject(closedError());
+    if (this.#backup !== undefined) return Promise.reject(new GateError('BACKUP_FAILED', 'a backup is being made already; wait until it is done'));
+    const { directory, gateId } = this.#options;
+    const { wallMs, clockTrusted } = this.#moment();
+    Atomics.store(this.#endBackup, 0, 0);
+    const making = backupInThread({ request: { ...options, journal: directory, gateId, wallMs, clockTrusted, pace: true }, end: this.#endBackup }, onProgress);
+    this.#backup = making.finally(() => (this.#backup = undefined));
+    return this.#backup;
   }
 
   #moment(): Moment {
@@ -277,9 +295,10 @@ export class SqliteJournal implements Journal {
       firstEpoch: firstEpoch ?? 'one',
       retention: { ...retention, eventsMB: retention.eventsMB ?? EVENTS_MB, platePicturesDays: retention.platePicturesDays ?? retention.photographsDays },
       ballastBytes: (ballastMB ?? 4) * 1024 * 1024,
+      endBackup: this.#endBackup,
       exclusive: exclusive ?? false,
     };
-    const worker = startThread(options);
+    const worker = startThread('thread', options);
     this.#worker = worker;
     worker.on('message', (message: unknown) => {
       if (worker === this.#worker && isFromThread(message)) this.#receive(message);
@@ -463,6 +482,21 @@ export class SqliteJournal implements Journal {
   #checkDrained(): void {
     if (this.#idle()) this.#drained?.();
   }
+}
+
+/** Makes a backup in a thread of its own. */
+function backupInThread(options: BackupThreadOptions, onProgress: (progress: BackupProgress) => void): Promise<BackupMade> {
+  return new Promise((resolve, reject) => {
+    const worker = startThread('backup-thread', options);
+    worker.on('message', (message: FromBackupThread) => {
+      if (message.kind === 'progress') onProgress(message.progress);
+      else if (message.kind === 'made') resolve(message.made);
+      else reject(toGateError(message.error));
+    });
+    worker.once('error', (error) => reject(new GateError('BACKUP_FAILED', `the backup broke off: ${errorText(error)}`, {}, error)));
+    // After what it had to say; a promise that is settled stays so.
+    worker.once('exit', () => reject(new GateError('BACKUP_FAILED', 'the backup broke off; see the log')));
+  });
 }
 
 function closedError(): GateError {

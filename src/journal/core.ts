@@ -227,6 +227,7 @@ export class JournalCore {
    */
   #makeRoom(moment: Moment): void {
     this.#ballast.release();
+    this.#endBackup();
     const bytes = room(this.#store, this.#evidence, this.#options.ballastBytes * (REFILL_FACTOR + 1));
     this.#db.pragma('wal_checkpoint(TRUNCATE)');
     this.#log('warn', { bytes }, 'journal: the disk is full; the oldest photographs were removed');
@@ -243,6 +244,7 @@ export class JournalCore {
       // Those the platform does not have go only when no other is left.
       const through = Math.min(acknowledged > prunedThrough ? acknowledged : head, prunedThrough + PRUNE_EVENTS);
       if (through <= prunedThrough) return;
+      this.#endBackup();
       this.#store.pruneThrough(through);
       this.#db.pragma('wal_checkpoint(TRUNCATE)');
       if (through <= acknowledged) continue;
@@ -250,6 +252,11 @@ export class JournalCore {
       this.#log('error', gap, 'journal: the disk is full; events the platform does not have were given up');
       this.#record('journal.lost', { reason: 'disk-full', gaps: [gap] }, moment);
     }
+  }
+
+  /** A reader keeps the log from being emptied, and what a backup has written so far is room too. */
+  #endBackup(): void {
+    Atomics.store(this.#options.endBackup, 0, 1);
   }
 
   #recordUnstored(moment: Moment): void {

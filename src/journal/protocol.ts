@@ -121,6 +121,8 @@ export interface ThreadOptions {
   readonly firstEpoch: 'one' | 'unused';
   readonly retention: Retention;
   readonly ballastBytes: number;
+  /** Set to 1 to end a backup under way: it keeps the log from being emptied. */
+  readonly endBackup: Int32Array;
   /** Keep the database locked: for file systems without shared memory maps. The sqlite3 shell cannot look in then. */
   readonly exclusive: boolean;
 }

@@ -135,6 +135,18 @@ export interface EvidenceInfo {
   readonly wallMs: number;
 }
 
+/** Asks for a backup, see `makeBackup`. */
+export interface BackupOptions {
+  /** Folder that the backup, itself a folder, is made in. */
+  readonly into: string;
+  readonly name: string;
+  /** Also photographs. */
+  readonly evidence: boolean;
+  /** Text of the configuration file, without secrets. */
+  readonly config?: string;
+  readonly release: string;
+}
+
 /**
  * The journal as the other rooms see it: a client of the one thread that owns SQLite. Nothing here blocks.
  */

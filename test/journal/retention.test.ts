@@ -19,6 +19,7 @@ const options = (directory: string, more: Partial<ThreadOptions> = {}): ThreadOp
   firstEpoch: 'one',
   retention: { eventsDays: 365, eventsMB: 1_000, photographsDays: 30, platePicturesDays: 30, photographsMB: 100 },
   ballastBytes: 0,
+  endBackup: new Int32Array(new SharedArrayBuffer(4)),
   exclusive: false,
   ...more,
 });
