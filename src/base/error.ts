@@ -1,6 +1,8 @@
 /** Every failure the gate reports carries one of these codes; a supporter can search for it. */
 export type GateErrorCode =
   | 'ACCESS_LIST_INVALID'
+  | 'BACKUP_FAILED'
+  | 'BACKUP_INVALID'
   | 'BROKER_UNREACHABLE'
   | 'CAMERA_LOST'
   | 'CAMERA_SOURCE_INVALID'

@@ -481,7 +481,9 @@ export const configSchema = z.strictObject({
   retention: z
     .strictObject({
       eventsDays: z.number().int().min(1).max(3_650).default(365).describe('GA/T 1742-2020 asks for at least 365'),
-      photographsDays: z.number().int().min(1).max(3_650).default(30).describe('no longer than the purpose needs (PIPL)'),
+      eventsMB: z.number().int().min(50).max(1_000_000).default(4_000).describe('most that events may take up; the oldest that the platform has give way'),
+      photographsDays: z.number().int().min(1).max(3_650).default(30).describe('whole pictures; no longer than the purpose needs (PIPL)'),
+      platePicturesDays: z.number().int().min(1).max(3_650).default(30).describe('cut-out plates; they are small'),
       photographsMB: z.number().int().min(10).max(1_000_000).default(2_000).describe('most that photographs may take up; the oldest give way'),
     })
     .prefault({})

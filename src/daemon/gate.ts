@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AccessRepository, minutesOf, withinWindows, type DaysWindow, type Decision } from '../access/index.js';
 import { GateError, LocalTime, errorText, toJsonObject, type Clock, type GateErrorCode, type JsonObject, type LaneId, type Log, type PassageId, type Timer } from '../base/index.js';
 import type { GateConfig } from '../config/index.js';
-import { SqliteJournal, type Journal, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
+import { SqliteJournal, type Journal, type JournalOrigin, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
 import { DiagnosisWatch, LaneRunner, diagnosisSettings, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type FindingChange, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
 import { EmbeddedBroker, Uplink } from '../uplink/index.js';
@@ -99,6 +99,7 @@ export class Gate implements GatePort {
   #web: WebServer | undefined;
   #webUrl: string | undefined;
   #epoch = 0;
+  #journalOrigin: JournalOrigin | null = null;
   #startedMs = 0;
   #passageCount = 0;
   #worldTimer: Timer | undefined;
@@ -118,6 +119,7 @@ export class Gate implements GatePort {
       clock,
       log,
       clockTrusted: () => this.#clockTrust.trusted(),
+      firstEpoch: 'unused',
       retention: config.retention,
     });
     this.drivers = createDrivers(config, clock, log);
@@ -187,7 +189,7 @@ export class Gate implements GatePort {
     await this.#guard.start();
     await Promise.all([...this.drivers.devices.values()].map((device) => this.#startDevice(device)));
     await this.#atMost(journalStartMs, this.#journalStarted);
-    this.#record({ type: 'gate.started', payload: { version, lanes: config.lanes.map((lane) => lane.id) } });
+    this.#record({ type: 'gate.started', payload: { version, journal: this.#journalOrigin, lanes: config.lanes.map((lane) => lane.id) } });
     const unfinished = this.#epoch > 0 ? await this.#unfinishedPassages() : new Map<LaneId, readonly PassageId[]>();
     const learned = await this.#learnedRunTimes();
     this.#diagnosis.start();
@@ -352,8 +354,9 @@ export class Gate implements GatePort {
 
   async #startJournal(): Promise<void> {
     await this.#attempt('journal', async () => {
-      const { epoch } = await this.journal.start();
+      const { epoch, origin } = await this.journal.start();
       this.#epoch = epoch;
+      this.#journalOrigin = origin;
       await this.access.start();
     });
   }
