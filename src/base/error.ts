@@ -1,6 +1,9 @@
 /** Every failure the gate reports carries one of these codes; a supporter can search for it. */
 export type GateErrorCode =
   | 'ACCESS_LIST_INVALID'
+  | 'BROKER_CLIENT_ID_TAKEN'
+  | 'BROKER_REFUSED'
+  | 'BROKER_TLS'
   | 'BROKER_UNREACHABLE'
   | 'CAMERA_LOST'
   | 'CAMERA_SOURCE_INVALID'
@@ -19,6 +22,7 @@ export type GateErrorCode =
   | 'DEVICE_LOST'
   | 'DEVICE_TIMEOUT'
   | 'EVENT_INVALID'
+  | 'EVENT_TOO_LARGE'
   | 'FFMPEG_MISSING'
   | 'HTTP_BAD_REQUEST'
   | 'HTTP_FORBIDDEN'
@@ -32,6 +36,7 @@ export type GateErrorCode =
   | 'JOURNAL_WRITE_FAILED'
   | 'LANE_UNKNOWN'
   | 'MESSAGE_INVALID'
+  | 'MESSAGE_TOO_LARGE'
   | 'MODEL_INVALID'
   | 'PICTURE_UNREADABLE'
   | 'PLATE_INVALID'
