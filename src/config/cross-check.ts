@@ -26,8 +26,21 @@ function timezoneFaults(root: unknown): readonly RawFault[] {
 }
 
 function brokerFaults(root: unknown): readonly RawFault[] {
-  const broker = field(root, 'uplink', 'broker');
-  const path: RawPath = ['uplink', 'broker'];
+  const path = ['uplink', 'broker'];
+  const broker = field(root, ...path);
+  if (!Array.isArray(broker)) return oneBrokerFaults(broker, path);
+  const seen = new Map<string, number>();
+  return listOf(broker).flatMap((one, index): readonly RawFault[] => {
+    const own = oneBrokerFaults(one, [...path, index]);
+    const url = field(one, 'url');
+    if (typeof url !== 'string') return own;
+    const other = seen.get(url);
+    seen.set(url, other ?? index);
+    return other === undefined ? own : [...own, { path: [...path, index, 'url'], found: `the url that uplink.broker[${other}] has`, expected: 'another broker, or one entry less', example: 'url: mqtts://second.example:8883' }];
+  });
+}
+
+function oneBrokerFaults(broker: unknown, path: RawPath): readonly RawFault[] {
   const has = (key: string): boolean => field(broker, key) !== undefined;
   const faults: RawFault[] = [];
   const together = (present: string, missing: string, example: string): void => {

@@ -1,5 +1,5 @@
 export { configSchema } from './schema.js';
-export type { AccessConfig, CameraConfig, DeviceConfig, GateConfig, LaneConfig, SecretRef, UplinkConfig } from './schema.js';
+export type { AccessConfig, BrokerConfig, CameraConfig, DeviceConfig, GateConfig, LaneConfig, SecretRef, UplinkConfig } from './schema.js';
 export { checkConfig, configHints } from './check.js';
 export { crossCheck } from './cross-check.js';
 export { configKeys, explainConfig, type ConfigKey } from './explain.js';

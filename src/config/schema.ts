@@ -406,21 +406,24 @@ const accessSchema = z.strictObject({
     .describe('ambulances and the like with ordinary plates; police and 应急 plates pass without being listed'),
 });
 
+const brokerSchema = z.strictObject({
+  url: z.string().regex(/^(mqtts?|wss?):\/\/[^@\s]+$/u, 'mqtts://platform.example:8883 without user or password; those go in their own fields').meta({
+    description: 'without user and password; those go in their own fields',
+    examples: ['mqtts://platform.example:8883'],
+  }),
+  username: z.string().min(1).optional().meta({ description: 'for the broker', examples: ['gate-east'] }),
+  password: secretSchema.optional().describe('for the broker, by reference'),
+  ca: z.string().min(1).optional().meta({ description: 'path of the CA certificate', examples: ['tls/ca.pem'] }),
+  certificate: z.string().min(1).optional().meta({ description: "path of the client's certificate", examples: ['tls/gate.pem'] }),
+  key: secretSchema.optional().describe("the client's private key, by reference"),
+});
+
 export const uplinkSchema = z.strictObject({
   broker: z
     .union([
       z.literal('embedded').describe('a broker inside this process, loopback only, for demonstrations'),
-      z.strictObject({
-        url: z.string().regex(/^(mqtts?|wss?):\/\/[^@\s]+$/u, 'mqtts://platform.example:8883 without user or password; those go in their own fields').meta({
-          description: 'without user and password; those go in their own fields',
-          examples: ['mqtts://platform.example:8883'],
-        }),
-        username: z.string().min(1).optional().meta({ description: 'for the broker', examples: ['gate-east'] }),
-        password: secretSchema.optional().describe('for the broker, by reference'),
-        ca: z.string().min(1).optional().meta({ description: 'path of the CA certificate', examples: ['tls/ca.pem'] }),
-        certificate: z.string().min(1).optional().meta({ description: "path of the client's certificate", examples: ['tls/gate.pem'] }),
-        key: secretSchema.optional().describe("the client's private key, by reference"),
-      }),
+      brokerSchema,
+      z.array(brokerSchema).min(1).max(8).describe('several of the same platform, the preferred one first'),
     ])
     .default('embedded')
     .meta({ description: 'the platform', examples: [{ url: 'mqtts://platform.example:8883' }] }),
@@ -496,4 +499,5 @@ export type CameraConfig = GateConfig['cameras'][number];
 export type DeviceConfig = GateConfig['devices'][number];
 export type AccessConfig = GateConfig['access'];
 export type UplinkConfig = GateConfig['uplink'];
+export type BrokerConfig = z.output<typeof brokerSchema>;
 export type SecretRef = z.output<typeof secretSchema>;

@@ -23,6 +23,7 @@ export const eventSchema = z.object({
   monoMs: z.number().describe("ms of the boot epoch's monotonic clock"),
   clockTrusted: z.boolean().describe('false: the wall time is not to be relied on'),
   payload: jsonObjectSchema,
+  reduced: z.literal(true).optional().describe('the event was too large for the broker: payload is {tooLarge: bytes}, all else, hash too, is that of the whole event, which the gate keeps'),
   previousHash: sha256,
   hash: sha256.describe('SHA-256 of the RFC 8785 form of all other fields'),
 });
@@ -40,13 +41,24 @@ export const eventMessageSchema = z.object({
 export const ackMessageSchema = z.object({
   epoch: epoch.describe('epoch of the event with that seq'),
   seq: sequence.describe('everything up to here, without a hole, is ingested'),
+  accepts: z
+    .object({
+      encodings: z.array(z.string()).optional().describe('gzip: event messages may come compressed (RFC 1952; they begin with 1f 8b)'),
+      batchEvents: z.number().int().min(1).optional().describe('most events in one message'),
+      batchBytes: z.number().int().min(1_024).optional().describe('most bytes of one message before compression; a single larger event comes whole'),
+    })
+    .optional()
+    .describe('what the platform understands besides plain messages; holds until an acknowledgement says otherwise or the connection ends'),
 });
+
+const instance = z.string().optional().describe('drawn anew by every process of a gate: two boxes under one id show by it');
 
 /** `status`, up, QoS 1, retained; the `offline` form with reason `lost` is the last will. */
 export const statusMessageSchema = z.discriminatedUnion('state', [
   z.object({
     state: z.literal('online'),
     epoch,
+    instance,
     atMs: wallMs,
     promise: z.enum(['platform', 'broker']).describe('who has to take an event before the gate lets go of it'),
     gate: jsonObjectSchema.describe('lane states, versions'),
@@ -54,7 +66,8 @@ export const statusMessageSchema = z.discriminatedUnion('state', [
   z.object({
     state: z.literal('offline'),
     epoch,
-    reason: z.enum(['stopped', 'lost']).describe('stopped: shut down in order; lost: the broker missed it'),
+    instance,
+    reason: z.enum(['stopped', 'lost', 'moved']).describe('stopped: shut down in order; lost: the broker missed it; moved: to a broker it prefers'),
   }),
 ]);
 

@@ -1,4 +1,5 @@
 import { connect, type MqttClient } from 'mqtt';
+import { gunzipSync } from 'node:zlib';
 import { GateError, errorText, type Log } from '../base/index.js';
 import { eventMessageSchema, replyMessageSchema, statusMessageSchema, telemetryMessageSchema, topicOf, type AckMessage, type CommandMessage, type EventMessage, type ReplyMessage, type StatusMessage, type TelemetryMessage } from './messages.js';
 import { GateLedger, type LedgerReport } from './platform-ledger.js';
@@ -14,10 +15,14 @@ export interface ReferencePlatformOptions {
   /** False: take events in but acknowledge nothing. */
   readonly acknowledge?: boolean;
   readonly reconnectMs?: number;
+  /** Told to the gates with every acknowledgement, and in answer to their birth; nothing where omitted. */
+  readonly accepts?: NonNullable<AckMessage['accepts']>;
   readonly onEvent?: (gate: { readonly site: string; readonly gate: string }, event: EventMessage['events'][number], historical: boolean) => void;
 }
 
 const CONNECT_MS = 10_000;
+/** A message that unpacks to more is refused: a small one may be made to fill the memory. */
+const MOST_UNPACKED_BYTES = 16 * 1024 * 1024;
 
 /**
  * A small platform: takes events of all gates in, keeps a ledger of its own for each, acknowledges what is there without
@@ -133,13 +138,16 @@ export class ReferencePlatform {
     const [, , site = '', gate = '', ...rest] = topic.split('/');
     const name = rest.join('/');
     try {
-      const value: unknown = JSON.parse(payload.toString('utf8'));
+      const value: unknown = JSON.parse(unpacked(payload).toString('utf8'));
       switch (name) {
         case 'event':
           { this.#events(site, gate, eventMessageSchema.parse(value)); return; }
-        case 'status':
-          this.#statuses.set(`${site}/${gate}`, statusMessageSchema.parse(value));
+        case 'status': {
+          const status = statusMessageSchema.parse(value);
+          this.#statuses.set(`${site}/${gate}`, status);
+          if (status.state === 'online' && this.#options.accepts !== undefined) this.#sendAck(site, gate);
           return;
+        }
         case 'telemetry': {
           const telemetry = telemetryMessageSchema.parse(value);
           for (const listener of this.#onTelemetry) listener(telemetry);
@@ -166,8 +174,14 @@ export class ReferencePlatform {
 
   #sendAck(site: string, gate: string): void {
     const ledger = this.#ledgerOf(site, gate);
-    if (!this.#acknowledging || ledger.through === 0) return;
-    const ack: AckMessage = { epoch: ledger.throughEpoch, seq: ledger.through };
+    const { accepts } = this.#options;
+    if (!this.#acknowledging || (ledger.through === 0 && accepts === undefined)) return;
+    const ack: AckMessage = { epoch: ledger.throughEpoch, seq: ledger.through, ...(accepts === undefined ? {} : { accepts }) };
     this.#client?.publish(topicOf(site, gate, 'ack'), JSON.stringify(ack), { qos: 1 });
   }
+}
+
+/** MQTT 3.1.1 has no content type: what is compressed shows by the first bytes of RFC 1952, which no JSON begins with. */
+function unpacked(payload: Buffer): Buffer {
+  return payload[0] === 0x1f && payload[1] === 0x8b ? gunzipSync(payload, { maxOutputLength: MOST_UNPACKED_BYTES }) : payload;
 }
