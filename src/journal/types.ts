@@ -32,8 +32,13 @@ export type EventType =
   | 'command.done'
   | 'command.failed'
   | 'command.refused'
+  | 'config.staged'
+  | 'config.applied'
+  | 'config.refused'
+  | 'config.returned'
   | 'clock.trusted'
   | 'clock.stepped'
+  | 'clock.drifted'
   | 'journal.recovered'
   | 'journal.lost';
 

@@ -42,7 +42,7 @@ export type CommandOutcome =
 type BrokerConfig = Exclude<UplinkConfig['broker'], 'embedded'>;
 
 /** The uplink's configuration with its secrets read: `main.ts` reads them, and puts the embedded broker's address in. */
-export type UplinkSettings = Omit<UplinkConfig, 'broker'> & {
+export type UplinkSettings = Omit<UplinkConfig, 'broker' | 'remoteConfiguration' | 'configurationTrialS'> & {
   readonly broker: Omit<BrokerConfig, 'password' | 'key'> & {
     readonly password?: string | undefined;
     /** Private key, PEM. */
