@@ -9,3 +9,7 @@ export { resolvePaths } from './paths.js';
 export { maskText, redact } from './redact.js';
 export { readSecret, systemSecretIo, type SecretIo } from './secret.js';
 export { configShape } from './shape.js';
+export { beginEffective, loadEffective, type EffectiveConfig } from './effective.js';
+export { checkManaged, type ManagedConfig } from './managed.js';
+export { ManagedStore, type ManagedOutcome, type ManagedRef, type ManagedState, type ManagedTrial } from './managed-store.js';
+export { type RemoteFault, type RemoteRights } from './rights.js';

@@ -436,6 +436,11 @@ export const uplinkSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe('false for a platform that cannot acknowledge: then the broker taking an event counts, a weaker promise'),
+  remoteConfiguration: z
+    .enum(['none', 'settings', 'all'])
+    .default('settings')
+    .describe('what the platform may change: nothing; settings (access, retention, uplink, names, hours and waiting times of lanes); all, wiring too. Itself never from afar'),
+  configurationTrialS: z.number().int().min(2).max(3_600).default(90).describe('seconds a new configuration has to prove itself before it counts; without it the previous one returns'),
 });
 
 export const configSchema = z.strictObject({

@@ -6,12 +6,13 @@ import type { GateConfig } from '../config/index.js';
 import { SqliteJournal, type Journal, type JournalOrigin, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
 import { DiagnosisWatch, LaneRunner, diagnosisSettings, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type FindingChange, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
-import { EmbeddedBroker, Uplink } from '../uplink/index.js';
+import { ConfigDesk, EmbeddedBroker, Uplink } from '../uplink/index.js';
 import { VisionClient, type CameraState, type TrackReport, type Vision, type VisionHealth, type VisionOptions } from '../vision/index.js';
 import { WebServer, type GatePort } from '../web/index.js';
 import { chinese, english, findingWords } from '../web/view.js';
 import type { Device } from '../device/index.js';
 import { ClockTrust, EventLoopDelay, Heartbeats, processMetrics } from '../ops/index.js';
+import type { Configuration } from './configuration.js';
 import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js';
 import { Guard } from './guard.js';
 import { LostDevices } from './lost-devices.js';
@@ -37,6 +38,11 @@ function outcomeCode(reason: CommandOutcome['reason']): GateErrorCode {
   return reason === 'duplicate' ? 'COMMAND_DUPLICATE' : 'COMMAND_REFUSED';
 }
 
+/** Something moves in this lane, is inside, or is kept open in a way that a restart would end. */
+function isBusy({ boom, passage, held, fire }: LaneView): boolean {
+  return boom === 'opening' || boom === 'closing' || passage !== null || held || fire;
+}
+
 export interface GateHooks {
   onMeasure?(lane: LaneId, measure: LaneMeasure): void;
   onPassageEnd?(ended: EndedPassage): void;
@@ -60,6 +66,10 @@ export interface GateOptions {
   /** Makes the recognition; the vision process where omitted. */
   readonly createVision?: (options: VisionOptions) => Vision;
   readonly hooks?: GateHooks;
+  /** Takes new configurations in; none are taken where omitted. */
+  readonly configuration?: Configuration;
+  /** Ends this process in order, for whoever started it to start it again. */
+  readonly restart?: (reason: string) => void;
   /** Where the supervisor listens; none is looked for where omitted. */
   readonly supervisorSocket?: string;
 }
@@ -202,6 +212,7 @@ export class Gate implements GatePort {
     await this.#attempt('simulation', () => this.#startSite());
     await this.#attempt('uplink', () => this.#startUplink());
     await this.#attempt('web', () => this.#startWeb());
+    await this.#attempt('configuration', () => this.#startConfiguration());
     // Loading networks takes seconds on a small box, and one that never comes up is tried for ever: nothing waits long for it.
     await this.#atMost(visionStartMs, this.#attempt('vision', () => this.#startVision()));
     this.site?.open();
@@ -544,7 +555,9 @@ export class Gate implements GatePort {
       this.#brokerUrl = (await this.#broker.start()).url;
       await hooks?.onBroker?.(this.#brokerUrl);
     }
+    const { configuration } = this.#options;
     this.#uplink = new Uplink({
+      desks: configuration === undefined ? [] : [(reply) => new ConfigDesk({ epoch: this.#epoch, clock, log, port: configuration, reply })],
       config: resolveUplink(config.uplink, secrets, this.#brokerUrl),
       site: config.site.id,
       gate: config.gate.id,
@@ -568,6 +581,34 @@ export class Gate implements GatePort {
       },
     });
     await this.#uplink.start();
+  }
+
+  async #startConfiguration(): Promise<void> {
+    const { configuration, restart } = this.#options;
+    await configuration?.start({
+      busyLanes: () => [...this.#lanes].flatMap(([id, { runner }]) => (isBusy(runner.view()) ? [id] : [])),
+      parts: () => this.#parts(),
+      journalAnswers: async () => {
+        await this.journal.outbox();
+      },
+      append: (event) => this.#append(event),
+      remember: (key, value) => this.journal.remember(key, value),
+      recall: (key) => this.journal.recall(key),
+      restart: (reason) => restart?.(reason),
+    });
+  }
+
+  /** What a new configuration could make unwell, by name. */
+  #parts(): ReadonlyMap<string, boolean> {
+    const { config } = this.#options;
+    const cameras = new Set(config.lanes.flatMap(({ camera }) => (camera === undefined ? [] : [camera])));
+    return new Map([
+      ...[...this.#lanes].map(([id, { runner }]): [string, boolean] => [`lane ${id}`, runner.view().lane === id]),
+      ...[...this.drivers.devices].map(([id, device]): [string, boolean] => [`device ${id}`, device.health().state === 'ok']),
+      ...[...cameras].map((id): [string, boolean] => [`camera ${id}`, this.#cameraStates.get(id) === 'live']),
+      ['uplink', this.#uplink?.state().connection === 'online'],
+      ['page', this.#webUrl !== undefined],
+    ]);
   }
 
   async #startWeb(): Promise<void> {

@@ -47,7 +47,7 @@ export type BrokerSettings = Omit<BrokerConfig, 'password' | 'key'> & {
 };
 
 /** The uplink's configuration with its secrets read: `main.ts` reads them, and puts the embedded broker's address in. */
-export type UplinkSettings = Omit<UplinkConfig, 'broker'> & {
+export type UplinkSettings = Omit<UplinkConfig, 'broker' | 'remoteConfiguration' | 'configurationTrialS'> & {
   /** In order of preference; at least one. */
   readonly brokers: readonly BrokerSettings[];
 };
