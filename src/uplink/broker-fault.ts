@@ -57,8 +57,8 @@ export function brokerFault(cause: unknown, { url, ca, certificate }: BrokerSett
   const text = errorText(cause) || (cause instanceof AggregateError ? cause.errors.map(errorText).join('; ') : 'no answer');
   if (typeof code === 'string') {
     const path = cause instanceof Error && 'path' in cause ? cause.path : undefined;
-    if (path !== undefined && (path === ca || path === certificate)) {
-      return new GateError('BROKER_TLS', `${url}: ${String(path)} cannot be read (${code}); put the certificate there, readable for the service`, { url, cause: code }, cause);
+    if (typeof path === 'string' && (path === ca || path === certificate)) {
+      return new GateError('BROKER_TLS', `${url}: ${path} cannot be read (${code}); put the certificate there, readable for the service`, { url, cause: code }, cause);
     }
     const tls = TLS.find(([pattern]) => pattern.test(code));
     if (tls !== undefined) return new GateError('BROKER_TLS', `${url}: ${tls[1]} (${code})`, { url, cause: code }, cause);

@@ -421,7 +421,7 @@ export class Uplink {
     }
     if (!this.#running || this.#connection !== from) return;
     // The new one may have gone meanwhile; then all stays as it was.
-    const stands = this.#next !== undefined;
+    const stands = this.#nextStands();
     this.#next = undefined;
     if (!stands) {
       this.#armReturn();
@@ -692,6 +692,10 @@ export class Uplink {
       }
       this.#armTelemetry();
     });
+  }
+
+  #nextStands(): boolean {
+    return this.#next !== undefined;
   }
 
   #enter(phase: UplinkState['connection']): void {

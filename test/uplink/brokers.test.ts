@@ -160,7 +160,8 @@ describe('a message larger than the broker takes', () => {
     expect(platform.ledger('laurel', 'east')).toMatchObject({ events: 60, reduced: [21, 41], chainBroken: [], missing: [], conflicting: [], reordered: [] });
     expect(gate.uplink.state()).toMatchObject({ connects: 1, lastError: { code: 'EVENT_TOO_LARGE' } });
     expect(errorMessage(gate)).toMatch(/event 41 .*max_packet_size/u);
-    expect(platform.status('laurel', 'east')).toMatchObject({ state: 'online', gate: { tooLarge: expect.any(Number) } });
+    expect(platform.status('laurel', 'east')).toMatchObject({ state: 'online' });
+    expect(JSON.stringify(platform.status('laurel', 'east'))).toMatch(/"tooLarge":[1-9]/u);
     expect(platform.faults).toBe(0);
     expect(await gate.journal.verify()).toEqual({ checked: 60, brokenAt: null });
   });
