@@ -1,5 +1,6 @@
 import { connect, type MqttClient } from 'mqtt';
 import { GateError, errorText, type Log } from '../base/index.js';
+import { configReportSchema, desiredConfigSchema, type ConfigReport } from './config-messages.js';
 import { eventMessageSchema, replyMessageSchema, statusMessageSchema, telemetryMessageSchema, topicOf, type AckMessage, type CommandMessage, type EventMessage, type ReplyMessage, type StatusMessage, type TelemetryMessage } from './messages.js';
 import { GateLedger, type LedgerReport } from './platform-ledger.js';
 
@@ -28,6 +29,7 @@ export class ReferencePlatform {
   readonly #ledgers = new Map<string, GateLedger>();
   readonly #statuses = new Map<string, StatusMessage>();
   readonly #replies: ReplyMessage[] = [];
+  readonly #configReports: ConfigReport[] = [];
   readonly #waiting = new Set<(reply: ReplyMessage) => void>();
   readonly #onTelemetry = new Set<(message: TelemetryMessage) => void>();
   #acknowledging: boolean;
@@ -56,7 +58,7 @@ export class ReferencePlatform {
     client.on('error', (error) => this.#options.log.warn({ error: errorText(error) }, 'platform: connection trouble'));
     await new Promise<void>((resolve, reject) => {
       client.once('connect', () => {
-        client.subscribe(['event', 'status', 'reply', 'telemetry'].map((name) => `laurel/v1/+/+/${name}`), { qos: 1 }, (error) => (error === null ? resolve() : reject(new GateError('BROKER_UNREACHABLE', errorText(error)))));
+        client.subscribe(['event', 'status', 'reply', 'telemetry', 'config/report'].map((name) => `laurel/v1/+/+/${name}`), { qos: 1 }, (error) => (error === null ? resolve() : reject(new GateError('BROKER_UNREACHABLE', errorText(error)))));
       });
       client.once('error', (error) => reject(new GateError('BROKER_UNREACHABLE', `${url}: ${errorText(error)}`)));
     });
@@ -87,6 +89,16 @@ export class ReferencePlatform {
 
   get replies(): readonly ReplyMessage[] {
     return this.#replies;
+  }
+
+  /** Reports of configurations, in order of arrival. */
+  get configReports(): readonly ConfigReport[] {
+    return this.#configReports;
+  }
+
+  /** Publishes the configuration a gate shall have. @throws ZodError for one that is no desired configuration */
+  configure(site: string, gate: string, desired: Parameters<typeof desiredConfigSchema.parse>[0], { retain = false } = {}): void {
+    this.#client?.publish(topicOf(site, gate, 'config'), JSON.stringify(desiredConfigSchema.parse(desired)), { qos: 1, retain });
   }
 
   onTelemetry(listener: (message: TelemetryMessage) => void): () => void {
@@ -145,6 +157,9 @@ export class ReferencePlatform {
           for (const listener of this.#onTelemetry) listener(telemetry);
           return;
         }
+        case 'config/report':
+          this.#configReports.push(configReportSchema.parse(value));
+          return;
         case 'reply': {
           const reply = replyMessageSchema.parse(value);
           this.#replies.push(reply);
