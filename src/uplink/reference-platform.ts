@@ -1,6 +1,7 @@
 import { connect, type MqttClient } from 'mqtt';
 import { gunzipSync } from 'node:zlib';
 import { GateError, errorText, type Log } from '../base/index.js';
+import { configReportSchema, desiredConfigSchema, type ConfigReport } from './config-messages.js';
 import { eventMessageSchema, replyMessageSchema, statusMessageSchema, telemetryMessageSchema, topicOf, type AckMessage, type CommandMessage, type EventMessage, type ReplyMessage, type StatusMessage, type TelemetryMessage, type UpTopic } from './messages.js';
 import { GateLedger, type LedgerReport } from './platform-ledger.js';
 
@@ -40,6 +41,7 @@ export class ReferencePlatform {
   readonly #ledgers = new Map<string, GateLedger>();
   readonly #statuses = new Map<string, StatusMessage>();
   readonly #replies: ReplyMessage[] = [];
+  readonly #configReports: ConfigReport[] = [];
   readonly #waiting = new Set<(reply: ReplyMessage) => void>();
   readonly #onTelemetry = new Set<(message: TelemetryMessage) => void>();
   #acknowledging: boolean;
@@ -57,7 +59,7 @@ export class ReferencePlatform {
   async start(): Promise<void> {
     const { sites, share } = this.#options;
     const topics = (name: UpTopic): readonly string[] => (sites ?? ['+']).map((site) => topicOf(site, '+', name));
-    const others = [...topics('status'), ...topics('reply'), ...topics('telemetry')];
+    const others = [...topics('status'), ...topics('reply'), ...topics('telemetry'), ...topics('config/report')];
     if (share === undefined) {
       this.#client = await this.#open([...topics('event'), ...others]);
       return;
@@ -120,6 +122,16 @@ export class ReferencePlatform {
 
   get replies(): readonly ReplyMessage[] {
     return this.#replies;
+  }
+
+  /** Reports of configurations, in order of arrival. */
+  get configReports(): readonly ConfigReport[] {
+    return this.#configReports;
+  }
+
+  /** Publishes the configuration a gate shall have. @throws ZodError for one that is no desired configuration */
+  configure(site: string, gate: string, desired: Parameters<typeof desiredConfigSchema.parse>[0], { retain = false } = {}): void {
+    this.#client?.publish(topicOf(site, gate, 'config'), JSON.stringify(desiredConfigSchema.parse(desired)), { qos: 1, retain });
   }
 
   onTelemetry(listener: (message: TelemetryMessage) => void): () => void {
@@ -186,6 +198,9 @@ export class ReferencePlatform {
           for (const listener of this.#onTelemetry) listener(telemetry);
           return;
         }
+        case 'config/report':
+          this.#configReports.push(configReportSchema.parse(value));
+          return;
         case 'reply': {
           const reply = replyMessageSchema.parse(value);
           this.#replies.push(reply);
