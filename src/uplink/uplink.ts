@@ -2,6 +2,7 @@ import { GateError, errorText, isGateError, type Timer } from '../base/index.js'
 import type { StoredEvent } from '../journal/index.js';
 import { Backoff } from './backoff.js';
 import { CommandDesk } from './command-desk.js';
+import { CommandKeys } from './command-signature.js';
 import { BrokerConnection, FIRST_FAILURE, NO_MATCHING_SUBSCRIBERS } from './connection.js';
 import { Coverage } from './coverage.js';
 import { ackMessageSchema, jsonObjectSchema, topicOf, type StatusMessage, type TelemetryMessage } from './messages.js';
@@ -17,6 +18,7 @@ const HEADER_BYTES = 512;
 const LIVE_BEFORE_BACKLOG = 4;
 /** Replies kept for the next connection. */
 const MOST_REPLIES = 200;
+const COMMAND_RATE = { burst: 30, perMinute: 60 };
 const DEATH_MS = 2_000;
 /** Status changes of this long are told in one message. */
 const STATUS_MS = 500;
@@ -77,6 +79,9 @@ export class Uplink {
       clock: options.clock,
       clockTrusted: options.clockTrusted ?? (() => true),
       log: options.log,
+      keys: new CommandKeys(options.config.commandKeys ?? [], this.#topic('command')),
+      rate: options.config.commandRate ?? COMMAND_RATE,
+      lanes: options.lanes,
       command: options.command,
       reply: (message, correlation) => reply('reply', message, { correlation }),
     });
