@@ -58,6 +58,16 @@ function oneBrokerFaults(broker: unknown, path: RawPath): readonly RawFault[] {
   return faults;
 }
 
+/** A key whose end comes before its beginning is never valid. */
+function keyWindowFaults(root: unknown): readonly RawFault[] {
+  return listOf(field(root, 'uplink', 'commandKeys')).flatMap((key, index): RawFault[] => {
+    const notBefore = field(key, 'notBefore');
+    const notAfter = field(key, 'notAfter');
+    if (typeof notBefore !== 'string' || typeof notAfter !== 'string' || !(Date.parse(notAfter) <= Date.parse(notBefore))) return [];
+    return [{ path: ['uplink', 'commandKeys', index, 'notAfter'], found: `${notAfter}, which is not after notBefore`, expected: 'a time after notBefore', example: "notAfter: '2027-03-01T00:00:00+08:00'" }];
+  });
+}
+
 /** An area of the picture whose corners enclose nothing. */
 function zoneFaults(root: unknown): readonly RawFault[] {
   return listOf(field(root, 'cameras')).flatMap((camera, index): RawFault[] => {
@@ -85,6 +95,8 @@ export function crossCheck(root: unknown): readonly RawFault[] {
     ...doubleIds(root, ['devices'], 'device'),
     ...doubleIds(root, ['cameras'], 'camera'),
     ...doubleIds(root, ['lanes'], 'lane'),
+    ...doubleIds(root, ['uplink', 'commandKeys'], 'key'),
+    ...keyWindowFaults(root),
     ...wiringFaults(root),
     ...zoneFaults(root),
     ...doubleIds(root, ['access', 'households'], 'household'),

@@ -1,3 +1,4 @@
+export { readCommandKey } from './command-key.js';
 export { configSchema } from './schema.js';
 export type { AccessConfig, BrokerConfig, CameraConfig, DeviceConfig, GateConfig, LaneConfig, SecretRef, UplinkConfig } from './schema.js';
 export { checkConfig, configHints } from './check.js';

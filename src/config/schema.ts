@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readCommandKey } from './command-key.js';
 
 /** Identifiers appear in topics, file names and URLs, so they stay plain. */
 const identifier = z
@@ -432,6 +433,28 @@ export const uplinkSchema = z.strictObject({
   batch: z.number().int().min(1).max(200).default(50).describe('most events in one message'),
   window: z.number().int().min(1).max(1_000).default(20).describe('most messages in flight'),
   telemetryS: z.number().int().min(1).max(3_600).default(30).describe('seconds between two health reports'),
+  commandKeys: z
+    .array(
+      z.strictObject({
+        id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/u, 'letters, digits, dot, hyphen and _, at most 64').meta({ description: 'name of the key, as commands give it', examples: ['ed25519-0f3a5c7e9b1d2f40'] }),
+        publicKey: z
+          .string()
+          .refine((text) => readCommandKey(text) !== undefined, 'an Ed25519 public key: PEM, or its 32 bytes in base64; gatectl platform keygen makes one')
+          .meta({ description: 'Ed25519 public key, PEM or its 32 bytes in base64', examples: ['11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='] }),
+        notBefore: z.iso.datetime({ offset: true }).optional().meta({ description: 'valid from, ISO 8601 with offset', examples: ['2026-03-01T00:00:00+08:00'] }),
+        notAfter: z.iso.datetime({ offset: true }).optional().meta({ description: 'valid until; a key with a time limit needs a gate whose clock is set', examples: ['2027-03-01T00:00:00+08:00'] }),
+        issuers: z.array(z.string().min(1).max(64)).min(1).optional().meta({ description: 'issuers this key may speak for; any where omitted', examples: [['platform:dispatch']] }),
+      }),
+    )
+    .default([])
+    .describe('keys that may sign commands; with one or more, an unsigned command is refused. Several are valid at once, so that keys can be changed without a pause'),
+  commandRate: z
+    .strictObject({
+      burst: z.number().int().min(1).max(1_000).default(30).describe('commands of one issuer that may come at once'),
+      perMinute: z.number().int().min(1).max(6_000).default(60).describe('commands of one issuer per minute in the long run'),
+    })
+    .prefault({})
+    .describe('how many commands of the platform are taken; fire and stop have an allowance of their own that no other command uses up'),
   platformAcknowledges: z
     .boolean()
     .default(true)

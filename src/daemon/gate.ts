@@ -4,7 +4,7 @@ import { AccessRepository, minutesOf, withinWindows, type DaysWindow, type Decis
 import { GateError, LocalTime, errorText, toJsonObject, type Clock, type GateErrorCode, type JsonObject, type LaneId, type Log, type PassageId, type Timer } from '../base/index.js';
 import type { GateConfig } from '../config/index.js';
 import { SqliteJournal, type Journal, type JournalOrigin, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
-import { DiagnosisWatch, LaneRunner, diagnosisSettings, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type FindingChange, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
+import { DiagnosisWatch, LaneRunner, diagnosisSettings, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type FindingChange, type LaneCommand, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
 import { ConfigDesk, EmbeddedBroker, Uplink } from '../uplink/index.js';
 import { VisionClient, type CameraState, type TrackReport, type Vision, type VisionHealth, type VisionOptions } from '../vision/index.js';
@@ -15,6 +15,7 @@ import { ClockTrust, EventLoopDelay, Heartbeats, processMetrics } from '../ops/i
 import type { Configuration } from './configuration.js';
 import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js';
 import { Guard } from './guard.js';
+import { endInterruptedCommands } from './interrupted-commands.js';
 import { LostDevices } from './lost-devices.js';
 import { resolveCamera, resolveUplink, type GateSecrets } from './secrets.js';
 import { SimulatedSite } from './simulated-site.js';
@@ -201,6 +202,7 @@ export class Gate implements GatePort {
     await this.#atMost(journalStartMs, this.#journalStarted);
     this.#record({ type: 'gate.started', payload: { version, journal: this.#journalOrigin, lanes: config.lanes.map((lane) => lane.id) } });
     const unfinished = this.#epoch > 0 ? await this.#unfinishedPassages() : new Map<LaneId, readonly PassageId[]>();
+    if (this.#epoch > 0) await endInterruptedCommands(this.journal, this.#options.log);
     const learned = await this.#learnedRunTimes();
     this.#diagnosis.start();
     for (const [id, lane] of this.#lanes) lane.runner.start(unfinished.get(id) ?? [], learned.get(id));
@@ -307,13 +309,24 @@ export class Gate implements GatePort {
   /** An order from the page or the console, on record before the lane hears of it. */
   async command(command: { id: string; lane: LaneId; target: CommandTarget; issuer: string; reason: string }): Promise<JsonObject> {
     const { id, lane, target, issuer, reason } = command;
+    if (!this.#lanes.has(lane)) this.#record({ type: 'command.refused', payload: { id, target, issuer, code: 'LANE_UNKNOWN', reason: `this gate has no lane "${lane}"` } });
     const { runner } = this.#lane(lane);
-    this.#record({ type: 'command.accepted', lane, payload: { command: id, target, issuer, reason } });
-    const result = await runner.command({ id, target, issuer, reason });
+    this.#record({ type: 'command.accepted', lane, payload: { id, target, issuer, reason } });
+    const result = await this.#order(runner, lane, { id, target, issuer, reason });
     if (result.outcome !== 'done') {
       throw new GateError(outcomeCode(result.reason), `${target} of lane ${lane} was ${result.outcome}: ${result.reason ?? 'no reason given'}.`, { ...result });
     }
     return { id, lane, target, outcome: 'done' };
+  }
+
+  /** Every order ends on record: by its lane, or here where the lane has stopped. */
+  async #order(runner: LaneRunner, lane: LaneId, command: LaneCommand): Promise<CommandOutcome> {
+    const ended = await runner.command(command);
+    if (ended.reason === 'lane-stopped') {
+      const { id, target, issuer } = command;
+      this.#record({ type: ended.outcome === 'failed' ? 'command.failed' : 'command.refused', lane, payload: { id, target, issuer, reason: ended.reason } });
+    }
+    return ended;
   }
 
   onLive(listener: (message: JsonObject) => void): () => void {
@@ -569,14 +582,15 @@ export class Gate implements GatePort {
       clockTrusted: () => this.#clockTrust.trusted(),
       status: () => toJsonObject({ versions: { laurelGate: version, node: process.versions.node }, lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()) }),
       telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), guard: this.#guard.health(), lostDevices: [...this.#lostDevices.names()], findings: this.#findings() }),
+      lanes: [...this.#lanes.keys()],
       command: async (command) => {
         const lane = this.#lanes.get(command.lane);
         if (lane === undefined) {
           const detail = `this gate has no lane "${command.lane}"; it has ${[...this.#lanes.keys()].join(', ')}`;
-          this.#record({ type: 'command.refused', payload: { command: command.id, issuer: command.issuer, reason: 'lane-unknown' } });
+          this.#record({ type: 'command.refused', payload: { id: command.id, issuer: command.issuer, target: command.target, code: 'LANE_UNKNOWN', reason: detail } });
           return { outcome: 'refused', code: 'LANE_UNKNOWN', reason: detail };
         }
-        const { outcome, reason } = await lane.runner.command(command);
+        const { outcome, reason } = await this.#order(lane.runner, command.lane, command);
         return outcome === 'done' ? { outcome } : { outcome, code: outcomeCode(reason), reason: reason ?? outcome };
       },
     });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CHALLENGE_MS } from './challenges.js';
 
 /**
  * Every message between gate and platform. The root of all topics is `laurel/v1/{site}/{gate}/`; the same schemas
@@ -91,6 +92,23 @@ export const commandMessageSchema = z.object({
   lane: plainName,
   target: z.enum(['open', 'close', 'hold', 'release', 'stop', 'fire', 'fire-over']),
   reason: z.string().max(200),
+  challenge: z
+    .object({
+      nonce: z.string().min(1).max(64).describe('from the reply of this gate that handed it out'),
+      withinMs: z.number().int().min(1).max(CHALLENGE_MS).describe("ms since that reply within which the command must begin; measured by the gate's monotonic clock"),
+    })
+    .optional()
+    .describe('proof of freshness for a gate whose clock is not set'),
+  signature: z
+    .object({
+      key: plainName.describe("name of the key in the gate's uplink.commandKeys"),
+      value: z
+        .string()
+        .regex(/^[A-Za-z0-9+/]{86}==$/u)
+        .describe('base64 of the Ed25519 signature (RFC 8032) over the RFC 8785 form of {"message": this message without signature, "topic": the full topic}'),
+    })
+    .optional()
+    .describe('required once a key is configured'),
 });
 
 /** `reply`, up, QoS 1: `accepted` first, then exactly one of the others; `refused` may come at once. */
@@ -100,6 +118,10 @@ export const replyMessageSchema = z.object({
   code: z.string().optional().describe('why, e.g. COMMAND_EXPIRED'),
   reason: z.string().optional(),
   lane: z.string().optional(),
+  challenge: z
+    .object({ nonce: z.string(), validMs: z.number().int().min(1) })
+    .optional()
+    .describe('with COMMAND_CLOCK_UNSET: what a new command has to name to be carried out without a clock'),
   epoch,
   atMs: wallMs,
 });

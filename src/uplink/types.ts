@@ -47,9 +47,12 @@ export type BrokerSettings = Omit<BrokerConfig, 'password' | 'key'> & {
 };
 
 /** The uplink's configuration with its secrets read: `main.ts` reads them, and puts the embedded broker's address in. */
-export type UplinkSettings = Omit<UplinkConfig, 'broker' | 'remoteConfiguration' | 'configurationTrialS'> & {
+export type UplinkSettings = Omit<UplinkConfig, 'broker' | 'remoteConfiguration' | 'configurationTrialS' | 'commandKeys' | 'commandRate'> & {
   /** In order of preference; at least one. */
   readonly brokers: readonly BrokerSettings[];
+  /** None where omitted: commands need no signature. */
+  readonly commandKeys?: UplinkConfig['commandKeys'];
+  readonly commandRate?: UplinkConfig['commandRate'];
 };
 
 export interface UplinkTiming {
@@ -86,9 +89,12 @@ export interface UplinkOptions {
   /** Shown in the birth message: lane states, versions. */
   readonly status: () => JsonObject;
   readonly telemetry: () => JsonObject;
+  /** The gate's lanes, for commands; any name is one where omitted. */
+  readonly lanes?: readonly string[];
   /**
-   * Carries a command out. Called at most once per id, after `command.accepted` is on record. Whoever carries it out
-   * records how it ended (`command.done`, `command.failed`, `command.refused`).
+   * Carries a command out. Called at most once per id, after `command.accepted` is on record (`fire` and `stop`: handed to
+   * the journal). Whoever carries it out records how it ended (`command.done`, `command.failed`, `command.refused`) with
+   * `id` in the payload; where this rejects, the desk records it.
    */
   readonly command: (command: GateCommand) => Promise<CommandOutcome>;
   /** Desks for the other topics the platform writes to; commands are always taken in. */

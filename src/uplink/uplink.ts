@@ -6,6 +6,7 @@ import type { StoredEvent } from '../journal/index.js';
 import { Backoff } from './backoff.js';
 import { BrokerChoice } from './broker-choice.js';
 import { CommandDesk } from './command-desk.js';
+import { CommandKeys } from './command-signature.js';
 import { BrokerConnection } from './connection.js';
 import { Coverage } from './coverage.js';
 import { DuplicateWatch, type Duplicate } from './duplicate-watch.js';
@@ -25,6 +26,7 @@ const HEADER_BYTES = 512;
 const LIVE_BEFORE_BACKLOG = 4;
 /** Replies kept for the next connection. */
 const MOST_REPLIES = 200;
+const COMMAND_RATE = { burst: 30, perMinute: 60 };
 const DEATH_MS = 2_000;
 /** Status changes of this long are told in one message. */
 const STATUS_MS = 500;
@@ -121,6 +123,9 @@ export class Uplink {
       clock: options.clock,
       clockTrusted: options.clockTrusted ?? (() => true),
       log: options.log,
+      keys: new CommandKeys(options.config.commandKeys ?? [], this.#topic('command')),
+      rate: options.config.commandRate ?? COMMAND_RATE,
+      lanes: options.lanes,
       command: options.command,
       reply: (message, correlation) => reply('reply', message, { correlation }),
     });
