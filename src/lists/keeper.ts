@@ -139,11 +139,11 @@ export class ListKeeper {
     });
   }
 
-  /** The platform's list, and the edits that wait. */
-  summary(): JsonObject {
-    return toJsonObject({ platform: this.#held ?? null, edits: this.pending() });
+  /** The platform's list in force, and the edits that wait: how many, and the newest `edits` of them. */
+  summary({ edits }: { readonly edits: number }): JsonObject {
+    const pending = this.pending();
+    return toJsonObject({ platform: this.#held ?? null, waiting: pending.length, edits: edits === 0 ? [] : pending.slice(-edits) });
   }
-
 
   #sources(): Sources {
     return { configured: this.#options.configured(), table: this.#table };

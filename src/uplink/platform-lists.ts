@@ -15,6 +15,7 @@ export interface PlatformListsOptions {
 const MOST_VERSIONS = 8;
 const PART_BYTES = 96 * 1024;
 const MOST_PART_ENTRIES = 2_000;
+const MOST_MERGED = 500;
 
 interface Version {
   readonly version: number;
@@ -26,9 +27,11 @@ interface Version {
 interface GateLists {
   readonly name: GateName;
   readonly versions: Version[];
-  /** Edits this platform has taken in. */
-  readonly merged: Set<string>;
+  /** Edits this platform has taken in or overruled, with the first version that says so. */
+  readonly merged: Map<string, number>;
   readonly edits: Map<string, LocalEdit>;
+  /** Version that the gate holds once it has what was sent. */
+  sent: number | undefined;
   report: ListReport | undefined;
 }
 
@@ -52,9 +55,8 @@ export class PlatformLists {
     this.#unhear.push(
       this.#platform.hear('list/report', (from, message) => this.#reported(from, listReportSchema.parse(message))),
       this.#platform.hear('event', (from, message) => {
-        for (const { type, payload } of eventMessageSchema.parse(message).events) {
-          if (type === 'list.edited') this.#edited(from, localEditSchema.parse(payload));
-        }
+        const { events } = eventMessageSchema.parse(message);
+        this.#edited(from, events.filter(({ type }) => type === 'list.edited').map(({ payload }) => localEditSchema.parse(payload)));
       }),
     );
   }
@@ -64,15 +66,15 @@ export class PlatformLists {
   }
 
   /**
-   * Sends a gate its list: the changes where the gate holds a version known here, else the whole.
+   * Sends a gate its list: the changes where it holds a version known here, else (or with `form`) the whole.
    * @param list.version above every one before; the next where omitted
    * @returns version and digest that the gate will report
    * @throws GateError LIST_INVALID for a key that is there twice, or a version that does not grow
    */
-  sendList(site: string, gate: string, list: { readonly entries: readonly ListEntry[]; readonly version?: number; readonly form?: 'full' | 'delta' }): { readonly version: number; readonly digest: string } {
+  sendList(site: string, gate: string, list: { readonly entries: readonly ListEntry[]; readonly version?: number; readonly form?: 'full' }): { readonly version: number; readonly digest: string } {
     const of = this.#of({ site, gate });
     const made = this.#next(of, list.entries, list.version);
-    this.#sync(of, list.form);
+    this.#sync(of, list.form === 'full' ? undefined : of.sent);
     return { version: made.version, digest: made.digest };
   }
 
@@ -97,16 +99,16 @@ export class PlatformLists {
     const edits = [...of.edits.values()];
     const entries = overrule ? this.entries(site, gate) : edits.reduce(withEdit, this.entries(site, gate));
     of.edits.clear();
-    for (const { id } of edits) of.merged.add(id);
-    this.#next(of, entries, undefined);
-    this.#sync(of);
+    const { version } = this.#next(of, entries, undefined);
+    for (const { id } of edits) of.merged.set(id, version);
+    this.#sync(of, of.sent);
   }
 
   #of(name: GateName): GateLists {
     const key = `${name.site}/${name.gate}`;
     const known = this.#gates.get(key);
     if (known !== undefined) return known;
-    const made: GateLists = { name, versions: [], merged: new Set(), edits: new Map(), report: undefined };
+    const made: GateLists = { name, versions: [], merged: new Map(), edits: new Map(), sent: undefined, report: undefined };
     this.#gates.set(key, made);
     return made;
   }
@@ -125,16 +127,16 @@ export class PlatformLists {
     return made;
   }
 
-  /** Brings a gate to the newest version. */
-  #sync(of: GateLists, form?: 'full' | 'delta'): void {
+  /** Brings a gate to the newest version, from the one it holds where that is known here. */
+  #sync(of: GateLists, from: number | undefined): void {
     const newest = of.versions.at(-1);
     if (newest === undefined) return;
-    const held = of.report?.held;
-    const base = of.versions.find(({ version, digest }) => version === held?.version && digest === held.digest);
+    of.sent = newest.version;
+    const base = of.versions.find(({ version }) => version === from);
     const waiting = new Set(of.report?.edits.first.map(({ id }) => id));
-    const merged = [...of.merged].filter((id) => waiting.has(id) || !of.edits.has(id)).slice(-1_000);
-    const delta = base === undefined || form === 'full' ? undefined : deltaOf(base, newest, merged);
-    if (delta !== undefined && sizeOf(delta) <= (this.#options.partBytes ?? PART_BYTES) && delta.put.length + delta.remove.length <= MOST_PART_ENTRIES) {
+    const merged = [...of.merged].filter(([id, version]) => waiting.has(id) || version > (of.report?.held?.version ?? 0)).map(([id]) => id).slice(0, MOST_MERGED);
+    const delta = base === undefined ? undefined : deltaOf(base, newest, merged);
+    if (delta !== undefined && delta.put.length + delta.remove.length <= MOST_PART_ENTRIES && sizeOf(delta) <= (this.#options.partBytes ?? PART_BYTES)) {
       this.#platform.post(of.name, 'list', delta);
       return;
     }
@@ -155,24 +157,31 @@ export class PlatformLists {
         bytes += size;
       }
     }
-    return parts.map((some, at) => ({ kind: 'full', version, digest, part: at + 1, parts: parts.length, entries: some, merged }));
+    return parts.map((some, at) => ({ kind: 'full', version, digest, part: at + 1, parts: parts.length, entries: some, ...(at === 0 ? { merged } : {}) }));
   }
 
   #reported(from: GateName, report: ListReport): void {
     const of = this.#of(from);
     of.report = report;
-    for (const edit of report.edits.first) this.#edited(from, edit);
+    this.#edited(from, report.edits.first);
     const newest = of.versions.at(-1);
     if (newest === undefined) return;
-    if (report.wants === 'full') this.#sync(of, 'full');
-    else if (report.refused === undefined && report.held?.version !== newest.version) this.#sync(of);
+    if (report.wants === 'full') this.#sync(of, undefined);
+    else if (report.refused !== undefined) return;
+    // What is on its way already comes twice then, which is no fault.
+    else if (report.held?.digest !== newest.digest || report.held.version !== newest.version) this.#sync(of, report.held?.version);
+    else if (report.edits.first.some(({ id }) => of.merged.has(id))) {
+      // It holds the list and has not heard of these: told in a version that changes nothing else.
+      this.#next(of, [...newest.entries.values()], undefined);
+      this.#sync(of, newest.version);
+    }
   }
 
-  #edited(from: GateName, edit: LocalEdit): void {
+  #edited(from: GateName, edits: readonly LocalEdit[]): void {
     const of = this.#of(from);
-    if (of.merged.has(edit.id)) return;
-    of.edits.set(edit.id, edit);
-    if (this.#options.mergeEdits !== false) this.merge(from.site, from.gate, { overrule: false });
+    const fresh = edits.filter(({ id }) => !of.merged.has(id) && !of.edits.has(id));
+    for (const edit of fresh) of.edits.set(edit.id, edit);
+    if (fresh.length > 0 && this.#options.mergeEdits !== false) this.merge(from.site, from.gate, { overrule: false });
   }
 }
 
