@@ -64,10 +64,19 @@ export class ListFiles {
       renameSync(path, join(this.#directory, nameOf(head.version)));
       this.#syncDirectory();
     } catch (error) {
-      rmSync(path, { force: true });
+      this.#clear(path);
       throw new GateError('LIST_WRITE_FAILED', `the list cannot be written to ${this.#directory} (${errorText(error)}); free some space there`, {}, error);
     }
     for (const version of this.#versions().slice(KEPT)) rmSync(join(this.#directory, nameOf(version)), { force: true });
+  }
+
+  /** What a failed write left; where not even that can go, the next write overwrites it. */
+  #clear(path: string): void {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // The reason for the failure is told already.
+    }
   }
 
   #versions(): readonly number[] {
