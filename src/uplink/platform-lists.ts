@@ -136,7 +136,7 @@ export class PlatformLists {
     const waiting = new Set(of.report?.edits.first.map(({ id }) => id));
     const merged = [...of.merged].filter(([id, version]) => waiting.has(id) || version > (of.report?.held?.version ?? 0)).map(([id]) => id).slice(0, MOST_MERGED);
     const delta = base === undefined ? undefined : deltaOf(base, newest, merged);
-    if (delta !== undefined && delta.put.length + delta.remove.length <= MOST_PART_ENTRIES && sizeOf(delta) <= (this.#options.partBytes ?? PART_BYTES)) {
+    if (delta !== undefined && delta.put.length + delta.remove.length <= MOST_PART_ENTRIES && entryBytes(delta, newest) <= (this.#options.partBytes ?? PART_BYTES)) {
       this.#platform.post(of.name, 'list', delta);
       return;
     }
@@ -191,8 +191,8 @@ function deltaOf(base: Version, newest: Version, merged: string[]): ListDelta {
   return { kind: 'delta', base: base.version, version: newest.version, digest: newest.digest, put, remove, merged };
 }
 
-function sizeOf(message: object): number {
-  return Buffer.byteLength(JSON.stringify(message));
+function entryBytes({ put, remove }: ListDelta, { lines }: Version): number {
+  return [...put.map((entry) => lines.get(keyOf(entry)) ?? ''), ...remove].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }
 
 /** The list after an edit, as a platform would make it. */
