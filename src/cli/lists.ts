@@ -33,6 +33,10 @@ function editRow({ atMs, action, subject, plate, by, reason }: z.output<typeof e
   return [localTime(atMs), action, subject, plate, by, reason];
 }
 
+function timeOf(iso: string | undefined): string {
+  return iso === undefined ? 'ever' : localTime(Date.parse(iso));
+}
+
 /** `gatectl list add` and `remove`. */
 export async function changeList(client: ControlClient, change: ListChange, json: boolean): Promise<void> {
   const edit = await client.post(z.looseObject(editSchema.shape), '/api/lists/edits', change);
@@ -58,7 +62,7 @@ function plateLines({ plate, inForce, edits }: z.output<typeof plateSchema>): re
     ...(emergency === null ? [] : [`  emergency vehicle${emergency.note === null ? '' : `: ${emergency.note}`}`]),
     ...(blocked === null ? [] : [`  blocked: ${blocked.reason}`]),
     ...(household === null ? [] : [`  resident of ${household.name} (${household.id}), ${household.spaces} at one time`]),
-    ...passes.map(({ from, until, note }) => `  visitor from ${from ?? 'ever'} until ${until ?? 'ever'}${note === null ? '' : `: ${note}`}`),
+    ...passes.map(({ from, until, note }) => `  visitor from ${timeOf(from)} until ${timeOf(until)}${note === null ? '' : `: ${note}`}`),
     ...edits.map((edit) => `  changed at the gate: ${editRow(edit).join('  ')}`),
   ];
 }
