@@ -80,19 +80,37 @@ export interface AccessPolicy {
   readonly antiPassback: boolean;
 }
 
+/** Looks plates up; a `Map` is one. */
+export interface Listings {
+  get(plate: PlateText): Listing | undefined;
+  has(plate: PlateText): boolean;
+}
+
 /** The lists as decisions are made on them: one look-up gives all that is known of a plate. */
 export interface AccessLists {
   readonly policy: AccessPolicy;
-  readonly listings: ReadonlyMap<PlateText, Listing>;
+  readonly listings: Listings;
 }
+
+/** Lists of the configuration, households by their id beside the plates. */
+export interface BuiltLists extends AccessLists {
+  readonly households: ReadonlyMap<string, Household>;
+}
+
+/** A household as people write it, its plates left out. */
+export type HouseholdRule = Omit<AccessRules['households'][number], 'plates'>;
+export type VisitorRule = Omit<AccessRules['visitors'][number], 'plate'>;
+
+type InstantOf = (iso: string) => number;
 
 /**
  * Compiles the rules.
  * @param instantOf ISO 8601 text to ms since 1970, NaN where it is none
  * @throws GateError ACCESS_LIST_INVALID naming the entry, what is wrong and an example
  */
-export function buildLists(rules: AccessRules, instantOf: (iso: string) => number): AccessLists {
+export function buildLists(rules: AccessRules, instantOf: InstantOf): BuiltLists {
   const listings = new Map<PlateText, Listing>();
+  const households = new Map<string, Household>();
 
   const listingFor = (raw: string, entry: string): Listing => {
     const plate = tryParsePlate(raw)?.text;
@@ -101,28 +119,10 @@ export function buildLists(rules: AccessRules, instantOf: (iso: string) => numbe
     listings.set(plate, listing);
     return listing;
   };
-  const instant = (iso: string, entry: string): number => {
-    const ms = instantOf(iso);
-    if (Number.isNaN(ms)) throw invalid(entry, `${JSON.stringify(iso)} is no time; write it with its offset, e.g. 2026-05-01T08:00:00+08:00`);
-    return ms;
-  };
-  const minutes = (text: string, entry: string): number => {
-    const found = minutesOf(text);
-    if (found === undefined) throw invalid(entry, `${JSON.stringify(text)} is no time of day; write HH:MM, e.g. 07:30`);
-    return found;
-  };
-
   for (const [at, written] of rules.households.entries()) {
     const entry = `households[${at}]`;
-    const household: Household = {
-      id: written.id,
-      name: written.name ?? written.id,
-      spaces: written.spaces,
-      lanes: laneSet(written.lanes),
-      hours: written.hours === undefined ? null : { from: minutes(written.hours.from, `${entry}.hours.from`), to: minutes(written.hours.to, `${entry}.hours.to`) },
-      validFromMs: written.validFrom === undefined ? -Infinity : instant(written.validFrom, `${entry}.validFrom`),
-      validUntilMs: written.validUntil === undefined ? Infinity : instant(written.validUntil, `${entry}.validUntil`),
-    };
+    const household = compileHousehold(written, instantOf, entry);
+    households.set(household.id, household);
     for (const [index, raw] of written.plates.entries()) {
       const listing = listingFor(raw, `${entry}.plates[${index}]`);
       if (listing.household !== null && listing.household.id !== household.id) {
@@ -133,12 +133,7 @@ export function buildLists(rules: AccessRules, instantOf: (iso: string) => numbe
   }
   for (const [at, written] of rules.visitors.entries()) {
     const entry = `visitors[${at}]`;
-    const pass: VisitorPass = {
-      fromMs: instant(written.from, `${entry}.from`),
-      untilMs: instant(written.until, `${entry}.until`),
-      lanes: laneSet(written.lanes),
-      note: written.note ?? null,
-    };
+    const pass = compilePass(written, instantOf, entry);
     listingFor(written.plate, `${entry}.plate`).passes.push(pass);
   }
   for (const [at, written] of rules.blocked.entries()) {
@@ -149,7 +144,38 @@ export function buildLists(rules: AccessRules, instantOf: (iso: string) => numbe
   }
 
   const { openingConfidence, lookAlike, spaces, outside, exit, antiPassback } = rules;
-  return { policy: { openingConfidence, lookAlike, spaces, outside, exit, antiPassback }, listings };
+  return { policy: { openingConfidence, lookAlike, spaces, outside, exit, antiPassback }, listings, households };
+}
+
+/** @throws GateError ACCESS_LIST_INVALID; `entry` says where, e.g. `households[3]` */
+export function compileHousehold(written: HouseholdRule, instantOf: InstantOf, entry: string): Household {
+  const { id, name, spaces, lanes, hours, validFrom, validUntil } = written;
+  return {
+    id,
+    name: name ?? id,
+    spaces,
+    lanes: laneSet(lanes),
+    hours: hours === undefined ? null : { from: minutes(hours.from, `${entry}.hours.from`), to: minutes(hours.to, `${entry}.hours.to`) },
+    validFromMs: validFrom === undefined ? -Infinity : instant(validFrom, instantOf, `${entry}.validFrom`),
+    validUntilMs: validUntil === undefined ? Infinity : instant(validUntil, instantOf, `${entry}.validUntil`),
+  };
+}
+
+/** @throws GateError ACCESS_LIST_INVALID; `entry` says where, e.g. `visitors[3]` */
+export function compilePass({ from, until, lanes, note }: VisitorRule, instantOf: InstantOf, entry: string): VisitorPass {
+  return { fromMs: instant(from, instantOf, `${entry}.from`), untilMs: instant(until, instantOf, `${entry}.until`), lanes: laneSet(lanes), note: note ?? null };
+}
+
+function instant(iso: string, instantOf: InstantOf, entry: string): number {
+  const ms = instantOf(iso);
+  if (Number.isNaN(ms)) throw invalid(entry, `${JSON.stringify(iso)} is no time; write it with its offset, e.g. 2026-05-01T08:00:00+08:00`);
+  return ms;
+}
+
+function minutes(text: string, entry: string): number {
+  const found = minutesOf(text);
+  if (found === undefined) throw invalid(entry, `${JSON.stringify(text)} is no time of day; write HH:MM, e.g. 07:30`);
+  return found;
 }
 
 function laneSet(lanes: readonly LaneId[] | undefined): ReadonlySet<LaneId> | null {

@@ -1,7 +1,7 @@
 import { GateError, LocalTime, type JsonObject, type LaneId, type PassageId } from '../base/index.js';
 import type { PlateText } from '../plate/index.js';
 import { decide, type OccupancyView } from './decide.js';
-import { buildLists, type AccessLists, type AccessRules } from './lists.js';
+import { buildLists, type AccessLists, type AccessRules, type BuiltLists, type Listing } from './lists.js';
 import { Occupancy, type Inside } from './occupancy.js';
 import type { AccessRequest, Decision, VisitorClass } from './types.js';
 
@@ -36,6 +36,12 @@ export interface AccessCounts {
   readonly unknownExits: number;
 }
 
+/**
+ * Lists over those of the configuration: gets what the configuration knows of a plate, gives what counts.
+ * Answers within microseconds, since a read is compared with every plate it may stand for.
+ */
+export type ListingsOver = (plate: PlateText, base: Listing | undefined) => Listing | undefined;
+
 interface Recent {
   readonly laneId: LaneId;
   readonly wallMs: number;
@@ -61,7 +67,9 @@ export class AccessRepository {
   /** Last decision per read plate, oldest first. */
   readonly #recent = new Map<PlateText, Recent>();
   readonly #localTime: LocalTime;
+  #base: BuiltLists;
   #lists: AccessLists;
+  #over: ListingsOver = (_plate, base) => base;
 
   /**
    * @param options.rules the `access` section of the configuration
@@ -71,7 +79,8 @@ export class AccessRepository {
   constructor(options: { readonly rules: AccessRules; readonly timezone: string; readonly store: AccessStore }) {
     this.#store = options.store;
     this.#timezone = options.timezone;
-    this.#lists = buildLists(options.rules, Date.parse);
+    this.#base = buildLists(options.rules, Date.parse);
+    this.#lists = this.#base;
     try {
       this.#localTime = new LocalTime(options.timezone);
     } catch (cause) {
@@ -94,7 +103,24 @@ export class AccessRepository {
    * @throws GateError ACCESS_LIST_INVALID, and then the old ones stay in force
    */
   replaceRules(rules: AccessRules): void {
-    this.#lists = buildLists(rules, Date.parse);
+    this.#base = buildLists(rules, Date.parse);
+    this.#layer();
+  }
+
+  /** Lays other lists over those of the configuration, from now on and for every look-up; `over` is asked in every decision. */
+  layOver(over: ListingsOver): void {
+    this.#over = over;
+    this.#layer();
+  }
+
+  /** What the configuration alone knows. */
+  get configured(): Pick<BuiltLists, 'listings' | 'households'> {
+    return this.#base;
+  }
+
+  /** All that is known of a plate. */
+  listing(plate: PlateText): Listing | undefined {
+    return this.#lists.listings.get(plate);
   }
 
   /** Minute of the site's local day, 0 to 1439. */
@@ -147,6 +173,13 @@ export class AccessRepository {
     const { total, unknownExits } = this.#occupancy;
     const { spaces } = this.#lists.policy;
     return { inside: total, spaces, free: Math.max(0, spaces - total), byClass, unknownExits };
+  }
+
+  #layer(): void {
+    const { policy, listings } = this.#base;
+    const over = this.#over;
+    const get = (plate: PlateText): Listing | undefined => over(plate, listings.get(plate));
+    this.#lists = { policy, listings: { get, has: (plate) => get(plate) !== undefined } };
   }
 
   /** Who is inside, with the cars that other lanes have just let in. */

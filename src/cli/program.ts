@@ -9,6 +9,7 @@ import { showEvents } from './events.js';
 import { jsonOnly, optionsOf, wholeNumber } from './options.js';
 import { complain, print } from './output.js';
 import { showStatus } from './status.js';
+import { addListCommands } from './lists-program.js';
 import { addTechnicianCommands } from './technician-program.js';
 
 const examples = `
@@ -169,6 +170,7 @@ function buildProgram(end: (status: number) => void): Command {
       }),
     );
 
+  addListCommands(program, act);
   addTechnicianCommands(program, act);
 
   program

@@ -6,7 +6,8 @@ import type { GateConfig } from '../config/index.js';
 import { SqliteJournal, type Journal, type JournalOrigin, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
 import { DiagnosisWatch, LaneRunner, diagnosisSettings, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type FindingChange, type LaneCommand, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
-import { ConfigDesk, EmbeddedBroker, Uplink } from '../uplink/index.js';
+import { ListKeeper } from '../lists/index.js';
+import { ConfigDesk, EmbeddedBroker, ListDesk, Uplink, type DeskReply } from '../uplink/index.js';
 import { VisionClient, type CameraState, type TrackReport, type Vision, type VisionHealth, type VisionOptions } from '../vision/index.js';
 import { WebServer, type GatePort } from '../web/index.js';
 import { chinese, english, findingWords } from '../web/view.js';
@@ -26,6 +27,8 @@ const journalStartMs = 5_000;
 /** Runs of one passage's photographs: the disk shall not fill because a car stands and honks. */
 const photographsPerPassage = 4;
 const visionStartMs = 20_000;
+/** A stored list comes into force before lanes work, unless the disk is slower than this; then as soon as it is read. */
+const listStartMs = 5_000;
 const worldViewMs = 100;
 const drainPollMs = 50;
 const frameLimitMs = 30_000;
@@ -89,6 +92,7 @@ export class Gate implements GatePort {
   readonly journal: Journal;
   readonly drivers: Drivers;
   readonly access: AccessRepository;
+  readonly lists: ListKeeper;
   readonly #options: GateOptions;
   readonly #lanes = new Map<LaneId, Lane>();
   readonly #liveListeners = new Set<(message: JsonObject) => void>();
@@ -138,6 +142,16 @@ export class Gate implements GatePort {
     this.site = world === undefined ? undefined : new SimulatedSite({ world: world.world, device: world.config, config, clock, log });
     this.#guard = new Guard({ config, socketPath: options.supervisorSocket, clock, log, onTakeOver: (takeOver) => void this.#journalStarted.then(() => this.#record({ type: 'gate.taken-over', payload: toJsonObject(takeOver) })) });
     this.access = new AccessRepository({ rules: this.site?.accessRules() ?? config.access, timezone: config.site.timezone, store: this.journal });
+    this.lists = new ListKeeper({
+      directory: join(config.gate.dataDirectory, 'lists'),
+      journal: this.journal,
+      clock,
+      log,
+      clockTrusted: () => this.#clockTrust.trusted(),
+      configured: () => this.access.configured,
+      lanes: config.lanes.map(({ id }) => id),
+    });
+    this.access.layOver((plate, base) => this.lists.listing(plate, base));
     const lanes = config.lanes.map((lane) => ({ lane, wiring: wireLane(lane, this.drivers.devices) }));
     this.#diagnosis = new DiagnosisWatch({
       clock,
@@ -197,9 +211,11 @@ export class Gate implements GatePort {
     });
 
     this.#journalStarted = this.#startJournal();
+    const listsLoaded = this.#attempt('lists', () => this.lists.load());
     await this.#guard.start();
     await Promise.all([...this.drivers.devices.values()].map((device) => this.#startDevice(device)));
     await this.#atMost(journalStartMs, this.#journalStarted);
+    await this.#atMost(listStartMs, listsLoaded);
     this.#record({ type: 'gate.started', payload: { version, journal: this.#journalOrigin, lanes: config.lanes.map((lane) => lane.id) } });
     const unfinished = this.#epoch > 0 ? await this.#unfinishedPassages() : new Map<LaneId, readonly PassageId[]>();
     if (this.#epoch > 0) await endInterruptedCommands(this.journal, this.#options.log);
@@ -235,6 +251,7 @@ export class Gate implements GatePort {
     await attempt('simulation', () => this.site?.stop());
     await attempt('uplink', () => this.#uplink?.stop());
     await attempt('broker', () => this.#broker?.stop());
+    await attempt('lists', () => this.lists.stop());
     await Promise.all([...this.drivers.devices.values()].map((device) => attempt(`device ${device.id}`, () => device.stop())));
     await attempt('journal', () => this.journal.stop());
     await this.#guard.stop(!carriedOut.includes(false));
@@ -285,6 +302,7 @@ export class Gate implements GatePort {
       journal: outbox,
       uplink: uplink === undefined ? { state: 'off' } : { ...uplink, state: uplink.connection },
       access: this.access.counts(),
+      lists: this.lists.summary({ edits: 0 }),
       process: { ...processMetrics(), eventLoop: this.#eventLoop.read() },
     });
   }
@@ -382,6 +400,7 @@ export class Gate implements GatePort {
       this.#epoch = epoch;
       this.#journalOrigin = origin;
       await this.access.start();
+      await this.lists.restore();
     });
   }
 
@@ -570,7 +589,10 @@ export class Gate implements GatePort {
     }
     const { configuration } = this.#options;
     this.#uplink = new Uplink({
-      desks: configuration === undefined ? [] : [(reply) => new ConfigDesk({ epoch: this.#epoch, clock, log, port: configuration, reply })],
+      desks: [
+        (reply) => new ListDesk({ lists: this.lists, epoch: this.#epoch, clock, log, reply }),
+        ...(configuration === undefined ? [] : [(reply: DeskReply) => new ConfigDesk({ epoch: this.#epoch, clock, log, port: configuration, reply })]),
+      ],
       config: resolveUplink(config.uplink, secrets, this.#brokerUrl),
       site: config.site.id,
       gate: config.gate.id,

@@ -9,9 +9,10 @@ import type { BrokerSettings, Received, UplinkSettings } from './types.js';
 
 /** What a receiver that names none may be sent at once (MQTT 5 §3.2.2.3.3). */
 const DEFAULT_RECEIVE_MAXIMUM = 65_535;
-/** Messages the broker may send us unacknowledged; commands and acknowledgements are small and few. */
+/** Messages the broker may send us unacknowledged. */
 const OWN_RECEIVE_MAXIMUM = 100;
-const OWN_PACKET_BYTES = 64 * 1024;
+/** Parts of lists are the largest; a part is best half of this. */
+const OWN_PACKET_BYTES = 256 * 1024;
 const END_MS = 2_000;
 
 export interface PublishOptions {

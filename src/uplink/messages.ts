@@ -126,6 +126,8 @@ export const replyMessageSchema = z.object({
   atMs: wallMs,
 });
 
+export { fullListPartSchema, listDeltaSchema, listMessageSchema, listReportSchema } from './list-messages.js';
+
 export type EventMessage = z.output<typeof eventMessageSchema>;
 export type AckMessage = z.output<typeof ackMessageSchema>;
 export type StatusMessage = z.output<typeof statusMessageSchema>;

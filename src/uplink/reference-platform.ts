@@ -2,7 +2,7 @@ import { connect, type MqttClient } from 'mqtt';
 import { gunzipSync } from 'node:zlib';
 import { GateError, errorText, type Log } from '../base/index.js';
 import { configReportSchema, desiredConfigSchema, type ConfigReport } from './config-messages.js';
-import { eventMessageSchema, replyMessageSchema, statusMessageSchema, telemetryMessageSchema, topicOf, type AckMessage, type CommandMessage, type EventMessage, type ReplyMessage, type StatusMessage, type TelemetryMessage, type UpTopic } from './messages.js';
+import { eventMessageSchema, replyMessageSchema, statusMessageSchema, telemetryMessageSchema, topicOf, type AckMessage, type CommandMessage, type DownTopic, type EventMessage, type ReplyMessage, type StatusMessage, type TelemetryMessage, type UpTopic } from './messages.js';
 import { GateLedger, type LedgerReport } from './platform-ledger.js';
 
 export interface ReferencePlatformOptions {
@@ -28,6 +28,12 @@ export interface ReferencePlatformOptions {
   readonly onEvent?: (gate: { readonly site: string; readonly gate: string }, event: EventMessage['events'][number], historical: boolean) => void;
 }
 
+/** Which gate a message is from, or for. */
+export interface GateName {
+  readonly site: string;
+  readonly gate: string;
+}
+
 const CONNECT_MS = 10_000;
 /** A message that unpacks to more is refused: a small one may be made to fill the memory. */
 const MOST_UNPACKED_BYTES = 16 * 1024 * 1024;
@@ -43,6 +49,7 @@ export class ReferencePlatform {
   readonly #replies: ReplyMessage[] = [];
   readonly #configReports: ConfigReport[] = [];
   readonly #waiting = new Set<(reply: ReplyMessage) => void>();
+  readonly #hearers = new Map<string, Set<(from: GateName, message: unknown) => void>>();
   readonly #onTelemetry = new Set<(message: TelemetryMessage) => void>();
   #acknowledging: boolean;
   #client: MqttClient | undefined;
@@ -153,6 +160,22 @@ export class ReferencePlatform {
     this.#client?.publish(topicOf(site, gate, 'command'), JSON.stringify(command), { qos: 1, retain });
   }
 
+  /** Sends any other message to a gate; kept by the client until the broker has it. */
+  post({ site, gate }: GateName, topic: DownTopic, message: object): void {
+    this.#client?.publish(topicOf(site, gate, topic), JSON.stringify(message), { qos: 1 });
+  }
+
+  /**
+   * Hears the messages of all gates on a topic, from now on, once connected; they are JSON, and not checked. Returns the
+   * way to stop.
+   */
+  hear(topic: UpTopic, listener: (from: GateName, message: unknown) => void): () => void {
+    const hearers = this.#hearers.get(topic) ?? new Set();
+    if (hearers.size === 0) this.#client?.subscribe(`laurel/v1/+/+/${topic}`, { qos: 1 });
+    this.#hearers.set(topic, hearers.add(listener));
+    return () => hearers.delete(listener);
+  }
+
   /** Resolves with the reply that ends a command (not `accepted`). */
   replyTo(id: string): Promise<ReplyMessage> {
     return new Promise((resolve) => {
@@ -179,6 +202,7 @@ export class ReferencePlatform {
     const name = rest.join('/');
     try {
       const value: unknown = JSON.parse(unpacked(payload).toString('utf8'));
+      for (const hear of this.#hearers.get(name) ?? []) hear({ site, gate }, value);
       switch (name) {
         case 'event':
           {

@@ -20,6 +20,8 @@ export interface Desk {
   handle(message: Received): Promise<void>;
   /** A connection stands: what the platform should know now may be sent. */
   connected?(): void;
+  /** The uplink stops. */
+  stop?(): void;
 }
 
 /** How a desk answers: QoS 1, kept in memory until the broker has taken it, also over reconnects. */

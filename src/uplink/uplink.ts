@@ -151,6 +151,7 @@ export class Uplink {
     if (!this.#running) return;
     this.#running = false;
     this.#unlisten?.();
+    for (const desk of this.#desks) desk.stop?.();
     for (const timer of [this.#reconnect, this.#stable, this.#telemetry, this.#statusSoon, this.#ackPause, this.#prefer, this.#duplicateQuiet]) timer?.cancel();
     this.#acknowledging = false;
     const connection = this.#connection;

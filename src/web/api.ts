@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import * as z from 'zod/mini';
 import { GateError, type JsonObject } from '../base/index.js';
+import { registerListsApi } from './lists.js';
 import type { Photographs } from './photographs.js';
 import type { GatePort } from './port.js';
 import { laneName, laneParams, noStore, parse, type Caller } from './requests.js';
@@ -90,6 +91,7 @@ export function registerApi(app: FastifyInstance, { gate, photographs, callerOf 
     return { id, lane, target, issuer, result };
   });
 
+  registerListsApi(app, { gate, callerOf });
   registerTechnicianApi(app, { gate, callerOf });
 }
 

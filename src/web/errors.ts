@@ -21,6 +21,9 @@ const statuses: Partial<Record<GateErrorCode, number>> = {
   DEVICE_TIMEOUT: 503,
   JOURNAL_CLOSED: 503,
   LANE_UNKNOWN: 404,
+  LIST_EDIT_REFUSED: 409,
+  LIST_UNAVAILABLE: 503,
+  PLATE_INVALID: 400,
   VISION_DOWN: 503,
 };
 

@@ -1,4 +1,5 @@
 import type { JsonObject, LaneId } from '../base/index.js';
+import type { ListsPort } from './lists.js';
 import type { TechnicianPort } from './technician.js';
 
 /**
@@ -22,6 +23,8 @@ export interface GatePort {
   onLive(listener: (message: JsonObject) => void): () => void;
   /** Walks the journal's hash chain: `{checked, brokenAt}`, `brokenAt` null where it holds. Asked on the console only. */
   verifyJournal?(): Promise<JsonObject>;
+  /** The platform's lists and what guards change in them; absent where the gate keeps none. */
+  readonly lists?: ListsPort;
   /** Lines, tests and traffic for a technician; absent where there is no hardware to look at. */
   readonly technician?: TechnicianPort;
 }
