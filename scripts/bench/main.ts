@@ -1,9 +1,10 @@
 /**
  * Measures, each figure beside a reference of the same run.
  *
- *   npm run bench -- NAME [--json] [--passages N] [--seconds N] [--backlog N]
+ *   npm run bench -- NAME [--json] [--passages N] [--seconds N] [--backlog N] [--rows N] [--directory DIR]
  *
- * `--passages` is for latency, `--seconds` for control, `--backlog` for both.
+ * `--passages` is for latency, `--seconds` for control, `--backlog` for both; `--rows` and `--directory` (on the disk to be
+ * measured) are for journal.
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
@@ -12,28 +13,29 @@ import type { BenchOptions } from './options.js';
 
 type Bench = (options: BenchOptions) => Promise<object>;
 
-const usage = 'npm run bench -- NAME [--json] [--passages N] [--seconds N] [--backlog N]';
+const usage = 'npm run bench -- NAME [--json] [--passages N] [--seconds N] [--backlog N] [--rows N] [--directory DIR]';
 
 /** Loaded only when asked for: each brings its own native libraries. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   recognition: async () => (await import('./recognition.js')).run,
   latency: async () => (await import('./latency.js')).run,
   control: async () => (await import('./control.js')).run,
+  journal: async () => (await import('./journal.js')).run,
 };
 
 /** `{ [name]: value }` where the option was given. */
-function whole(name: 'passages' | 'seconds' | 'backlog', text: string | undefined): Partial<BenchOptions> {
+function whole(name: 'passages' | 'seconds' | 'backlog' | 'rows', text: string | undefined): Partial<BenchOptions> {
   if (text === undefined) return {};
   const value = z.coerce.number().int().min(1).safeParse(text);
   if (!value.success) throw new GateError('CLI_USAGE', `--${name} takes a whole number from 1, got "${text}". ${usage}`);
   return { [name]: value.data };
 }
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false }, passages: { type: 'string' }, seconds: { type: 'string' }, backlog: { type: 'string' } } });
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false }, passages: { type: 'string' }, seconds: { type: 'string' }, backlog: { type: 'string' }, rows: { type: 'string' }, directory: { type: 'string' } } });
 const name = positionals[0] ?? '';
 const load = benches[name];
 if (load === undefined) {
   throw new GateError('CLI_USAGE', `there is no bench "${name}"; there are: ${Object.keys(benches).join(', ')}. ${usage}`);
 }
-const figures = await (await load())({ json: values.json, ...whole('passages', values.passages), ...whole('seconds', values.seconds), ...whole('backlog', values.backlog) });
+const figures = await (await load())({ json: values.json, ...whole('passages', values.passages), ...whole('seconds', values.seconds), ...whole('backlog', values.backlog), ...whole('rows', values.rows), ...(values.directory === undefined ? {} : { directory: values.directory }) });
 process.stdout.write(values.json ? `${JSON.stringify(figures)}\n` : `${JSON.stringify(figures, null, 2)}\n`);

@@ -6,4 +6,8 @@ export interface BenchOptions {
   readonly seconds?: number;
   /** Events that wait for the platform at the start. */
   readonly backlog?: number;
+  /** Events in the journal that is opened again after a kill. */
+  readonly rows?: number;
+  /** Where the journal and the files beside it are made; a folder for temporary files where omitted. */
+  readonly directory?: string;
 }

@@ -50,16 +50,13 @@ export function lookAlikeDistance(a: string, b: string): number {
   return above.at(-1) ?? aboveStart;
 }
 
-/**
- * Every plate within `within` of this one by substitutions alone, itself left out. Enumerating the few dozen texts one
- * could be taken for makes a look-up in a list of any size as quick as in a small one.
- */
-export function* lookAlikesOf(plate: PlateText, within = NEAR_DISTANCE): Generator<LookAlike> {
+/** Every text within `within` of this one by substitutions alone, itself left out, whether or not it can be a plate. */
+function* textsNear(plate: PlateText, within: number): Generator<{ readonly text: string; readonly distance: number }> {
   const characters = Array.from(plate);
-  function* vary(at: number, head: string, spent: number): Generator<LookAlike> {
+  function* vary(at: number, head: string, spent: number): Generator<{ readonly text: string; readonly distance: number }> {
     const char = characters[at];
     if (char === undefined) {
-      if (spent > 0 && isPlateText(head)) yield { text: head, distance: spent };
+      if (spent > 0) yield { text: head, distance: spent };
       return;
     }
     yield* vary(at + 1, head + char, spent);
@@ -70,11 +67,24 @@ export function* lookAlikesOf(plate: PlateText, within = NEAR_DISTANCE): Generat
   yield* vary(0, '', 0);
 }
 
+function isLookAlike(near: { readonly text: string; readonly distance: number }): near is LookAlike {
+  return isPlateText(near.text);
+}
+
+/**
+ * Every plate within `within` of this one by substitutions alone, itself left out. Enumerating the few dozen texts one
+ * could be taken for makes a look-up in a list of any size as quick as in a small one.
+ */
+export function* lookAlikesOf(plate: PlateText, within = NEAR_DISTANCE): Generator<LookAlike> {
+  for (const near of textsNear(plate, within)) if (isLookAlike(near)) yield near;
+}
+
 /**
  * Entries of a list that look like this plate, nearest first, itself left out.
  * @param list anything that can say whether it holds a text; a Set or Map of 100,000 plates takes well under 1 ms
  * @param within greatest distance, see `lookAlikeDistance`; below 1 (gaps are not searched)
  */
-export function nearLookAlikes(plate: PlateText, list: { has(text: PlateText): boolean }, within = NEAR_DISTANCE): readonly LookAlike[] {
-  return [...lookAlikesOf(plate, within)].filter(({ text }) => list.has(text)).sort((a, b) => a.distance - b.distance);
+export function nearLookAlikes(plate: PlateText, list: { has(text: string): boolean }, within = NEAR_DISTANCE): readonly LookAlike[] {
+  // The list first: it is asked in a fraction of the time in which the grammar is gone through.
+  return [...textsNear(plate, within)].filter(({ text }) => list.has(text)).filter(isLookAlike).sort((a, b) => a.distance - b.distance);
 }
