@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { errorText, type Log } from './base/index.js';
 import { systemClock } from './base/system-clock.js';
-import { loadConfig } from './config/index.js';
+import { loadConfig, maskText, readConfigText } from './config/index.js';
 import { Gate, packageVersion, readSecrets } from './daemon/index.js';
 import { Watchdog } from './ops/index.js';
 import { supervisorSocketPath } from './supervisor/index.js';
@@ -24,6 +24,7 @@ const stopLimitMs = 10_000;
  */
 export async function runDaemon(configPath: string, log: Log = pino({ level: process.env['LAUREL_GATE_LOG'] ?? 'info' })): Promise<number> {
   const config = await loadConfig(configPath);
+  const configText = maskText(await readConfigText(configPath));
   const secrets = await readSecrets(config);
   const gate = new Gate({
     config,
@@ -32,6 +33,7 @@ export async function runDaemon(configPath: string, log: Log = pino({ level: pro
     log,
     version: packageVersion(),
     random: Math.random,
+    configText,
     supervisorSocket: supervisorSocketPath(config.gate.dataDirectory),
     printCode: (code) => process.stderr.write(`\n  Sign-in code for the gate's page: ${code}\n\n`),
   });

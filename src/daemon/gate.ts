@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AccessRepository, minutesOf, withinWindows, type DaysWindow, type Decision } from '../access/index.js';
 import { GateError, LocalTime, errorText, toJsonObject, type Clock, type GateErrorCode, type JsonObject, type LaneId, type Log, type PassageId, type Timer } from '../base/index.js';
 import type { GateConfig } from '../config/index.js';
-import { SqliteJournal, type Journal, type JournalOrigin, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
+import { SqliteJournal, type JournalOrigin, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
 import { DiagnosisWatch, LaneRunner, diagnosisSettings, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type FindingChange, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
 import { EmbeddedBroker, Uplink } from '../uplink/index.js';
@@ -12,6 +12,7 @@ import { WebServer, type GatePort } from '../web/index.js';
 import { chinese, english, findingWords } from '../web/view.js';
 import type { Device } from '../device/index.js';
 import { ClockTrust, EventLoopDelay, Heartbeats, processMetrics } from '../ops/index.js';
+import { Backups } from './backups.js';
 import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js';
 import { Guard } from './guard.js';
 import { LostDevices } from './lost-devices.js';
@@ -53,6 +54,8 @@ export interface GateOptions {
   readonly version: string;
   /** 0 to 1, for back-off jitter. */
   readonly random: () => number;
+  /** Text of the configuration file, for backups; without secrets. */
+  readonly configText?: string;
   /** Shows a sign-in code on the console. */
   readonly printCode: (code: string) => void;
   /** The page may be looked at without a sign-in: simulations only. */
@@ -75,7 +78,7 @@ interface Lane {
  * not start is on record and tried again or reported; it never keeps a lane from working (S8).
  */
 export class Gate implements GatePort {
-  readonly journal: Journal;
+  readonly journal: SqliteJournal;
   readonly drivers: Drivers;
   readonly access: AccessRepository;
   readonly #options: GateOptions;
@@ -88,6 +91,7 @@ export class Gate implements GatePort {
   readonly #clockTrust: ClockTrust;
   readonly #cameraStates = new Map<string, CameraState>();
   readonly #lostDevices = new LostDevices();
+  readonly #backups: Backups;
   readonly site: SimulatedSite | undefined;
   readonly #diagnosis: DiagnosisWatch;
   readonly technician: Technician;
@@ -121,6 +125,17 @@ export class Gate implements GatePort {
       clockTrusted: () => this.#clockTrust.trusted(),
       firstEpoch: 'unused',
       retention: config.retention,
+    });
+    this.#backups = new Backups({
+      journal: this.journal,
+      directory: join(config.gate.dataDirectory, 'backup'),
+      ...config.retention.backup,
+      release: options.version,
+      config: options.configText,
+      clock,
+      clockTrusted: () => this.#clockTrust.trusted(),
+      log,
+      record: (event) => this.#record(event),
     });
     this.drivers = createDrivers(config, clock, log);
     const { world } = this.drivers;
@@ -199,6 +214,7 @@ export class Gate implements GatePort {
     for (const id of this.#lanes.keys()) this.#heartbeats.expect(`lane ${id}`, laneLimitMs);
     this.#heartbeats.expect('journal', roomLimitMs);
 
+    this.#backups.start();
     await this.#attempt('simulation', () => this.#startSite());
     await this.#attempt('uplink', () => this.#startUplink());
     await this.#attempt('web', () => this.#startWeb());
@@ -213,6 +229,7 @@ export class Gate implements GatePort {
     this.#stopping = true;
     this.#worldTimer?.cancel();
     this.#scheduleTimer?.cancel();
+    this.#backups.stop();
     this.#diagnosis.stop();
     const carriedOut = await Promise.all([...this.#lanes.values()].map((lane) => lane.runner.stop()));
     this.#record({ type: 'gate.stopped', payload: { reason } });
@@ -270,6 +287,7 @@ export class Gate implements GatePort {
       guard: this.#guard.health(),
       ...(vision === undefined ? {} : { vision }),
       journal: outbox,
+      backup: this.#backups.health(),
       uplink: uplink === undefined ? { state: 'off' } : { ...uplink, state: uplink.connection },
       access: this.access.counts(),
       process: { ...processMetrics(), eventLoop: this.#eventLoop.read() },
@@ -291,6 +309,10 @@ export class Gate implements GatePort {
 
   async verifyJournal(): Promise<JsonObject> {
     return toJsonObject(await this.journal.verify());
+  }
+
+  async backup(evidence: boolean, onProgress: (progress: JsonObject) => void): Promise<JsonObject> {
+    return toJsonObject(await this.#backups.make(evidence, (progress) => onProgress(toJsonObject(progress))));
   }
 
   /** An order from the page or the console, on record before the lane hears of it. */
@@ -555,7 +577,7 @@ export class Gate implements GatePort {
       random,
       clockTrusted: () => this.#clockTrust.trusted(),
       status: () => toJsonObject({ versions: { laurelGate: version, node: process.versions.node }, lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()) }),
-      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), guard: this.#guard.health(), lostDevices: [...this.#lostDevices.names()], findings: this.#findings() }),
+      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), guard: this.#guard.health(), lostDevices: [...this.#lostDevices.names()], backup: this.#backups.health(), findings: this.#findings() }),
       command: async (command) => {
         const lane = this.#lanes.get(command.lane);
         if (lane === undefined) {

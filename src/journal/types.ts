@@ -35,7 +35,9 @@ export type EventType =
   | 'clock.trusted'
   | 'clock.stepped'
   | 'journal.recovered'
-  | 'journal.lost';
+  | 'journal.lost'
+  | 'journal.backup-failed'
+  | 'journal.backup-recovered';
 
 /** What a room hands to the journal; number, hash and times of record are the journal's. */
 export interface NewEvent {

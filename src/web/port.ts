@@ -22,6 +22,11 @@ export interface GatePort {
   onLive(listener: (message: JsonObject) => void): () => void;
   /** Walks the journal's hash chain: `{checked, brokenAt}`, `brokenAt` null where it holds. Asked on the console only. */
   verifyJournal?(): Promise<JsonObject>;
+  /**
+   * Makes a backup in the data directory: `{path, bytes, manifest}`. `onProgress` gets `{part, done, total}`. Rejects with
+   * `BACKUP_FAILED`, `JOURNAL_CLOSED`. Asked on the console only.
+   */
+  backup?(evidence: boolean, onProgress: (progress: JsonObject) => void): Promise<JsonObject>;
   /** Lines, tests and traffic for a technician; absent where there is no hardware to look at. */
   readonly technician?: TechnicianPort;
 }

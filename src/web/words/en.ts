@@ -271,6 +271,8 @@ export const english = {
     'clock.stepped': 'Clock corrected',
     'journal.recovered': 'Journal recovered',
     'journal.lost': 'Records lost',
+    'journal.backup-failed': 'Backup failed',
+    'journal.backup-recovered': 'Backups are made again',
   }),
   ends: table({
     entered: 'Entered',

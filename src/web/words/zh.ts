@@ -266,6 +266,8 @@ export const chinese: Words = {
     'clock.stepped': '时钟已修正',
     'journal.recovered': '记录库已恢复',
     'journal.lost': '记录丢失',
+    'journal.backup-failed': '备份失败',
+    'journal.backup-recovered': '备份已恢复正常',
   },
   ends: {
     entered: '已进入',
