@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { errorText, type Log } from './base/index.js';
 import { systemClock } from './base/system-clock.js';
-import { beginEffective } from './config/index.js';
+import { beginEffective, maskText, readConfigText } from './config/index.js';
 import { Configuration, Gate, packageVersion, readSecrets } from './daemon/index.js';
 import { Watchdog } from './ops/index.js';
 import { supervisorSocketPath } from './supervisor/index.js';
@@ -28,6 +28,7 @@ export const restartStatus = 75;
 export async function runDaemon(configPath: string, log: Log = pino({ level: process.env['LAUREL_GATE_LOG'] ?? 'info' })): Promise<number> {
   const effective = await beginEffective(configPath, systemClock.wallMs());
   const { config } = effective;
+  const configText = maskText(await readConfigText(configPath));
   const secrets = await readSecrets(config);
   const configuration = new Configuration({ effective, clock: systemClock, log });
   let restart: (reason: string) => void = () => undefined;
@@ -40,6 +41,7 @@ export async function runDaemon(configPath: string, log: Log = pino({ level: pro
     log,
     version: packageVersion(),
     random: Math.random,
+    configText,
     supervisorSocket: supervisorSocketPath(config.gate.dataDirectory),
     printCode: (code) => process.stderr.write(`\n  Sign-in code for the gate's page: ${code}\n\n`),
   });

@@ -45,7 +45,15 @@ export class ControlClient {
    * @returns true where `signal` ended it, false where the gate did
    */
   async follow(path: string, onLine: (text: string) => void, signal: AbortSignal, onOpen: () => Promise<void> = () => Promise.resolve()): Promise<boolean> {
-    const response = await this.#send('GET', path, undefined, signal);
+    return this.#follow(await this.#send('GET', path, undefined, signal), onLine, signal, onOpen);
+  }
+
+  /** Asks for work that is told of line by line until it is done; returns as `follow`. */
+  async postAndFollow(path: string, body: object, onLine: (text: string) => void, signal: AbortSignal): Promise<boolean> {
+    return this.#follow(await this.#send('POST', path, body, signal), onLine, signal, () => Promise.resolve());
+  }
+
+  async #follow(response: IncomingMessage, onLine: (text: string) => void, signal: AbortSignal, onOpen: () => Promise<void>): Promise<boolean> {
     if ((response.statusCode ?? 0) >= 400) throw await refusal(response);
     let rest = '';
     response.setEncoding('utf8').on('data', (part: string) => {
@@ -98,7 +106,11 @@ async function refusal(response: IncomingMessage): Promise<GateError> {
   const status = response.statusCode ?? 0;
   const refused = errorSchema.safeParse(await bodyOf(response));
   if (!refused.success) return new GateError('MESSAGE_INVALID', `The gate answered ${status} without an explanation.`, { status });
-  const { code, message } = refused.data.error;
+  return refusalFrom(refused.data.error);
+}
+
+/** What the gate says against a request, as it stands in an answer. */
+export function refusalFrom({ code, message }: { readonly code: string; readonly message: string }): GateError {
   return new GateError(knownCodes.find((known) => known === code) ?? 'COMMAND_REFUSED', message, { code });
 }
 

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import * as z from 'zod/mini';
 import { GateError, errorText, isGateError } from '../base/index.js';
 import { packageVersion } from '../daemon/version.js';
+import { addBackupCommands } from './backup-program.js';
 import { orderLane, type Target } from './command.js';
 import { checkConfigFile, explainConfigKeys } from './config.js';
 import { configPath, controlClient, dataDirectory, defaultConfigPath, exitStatus, globalOptions, statusOf, type GlobalOptions } from './context.js';
@@ -154,6 +155,8 @@ function buildProgram(end: (status: number) => void): Command {
         return verifyJournal(await dataDirectory(globals), optionsOf(jsonOnly, command).json);
       }),
     );
+
+  addBackupCommands(program, journal, act);
 
   program
     .command('sign-in-code')

@@ -516,6 +516,13 @@ export const configSchema = z.strictObject({
       photographsDays: z.number().int().min(1).max(3_650).default(30).describe('whole pictures; no longer than the purpose needs (PIPL)'),
       platePicturesDays: z.number().int().min(1).max(3_650).default(30).describe('cut-out plates; they are small'),
       photographsMB: z.number().int().min(10).max(1_000_000).default(2_000).describe('most that photographs may take up; the oldest give way'),
+      backup: z
+        .strictObject({
+          everyHours: z.number().int().min(0).max(8_760).default(24).describe('how often the journal is backed up into the data directory; 0 = never by itself'),
+          keep: z.number().int().min(1).max(100).default(3).describe('how many of those backups are kept'),
+        })
+        .prefault({})
+        .describe('backups of the journal that the gate makes by itself, without photographs'),
     })
     .prefault({})
     .describe('how long what is kept'),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AccessRepository, minutesOf, withinWindows, type DaysWindow, type Decision } from '../access/index.js';
 import { GateError, LocalTime, errorText, toJsonObject, type Clock, type GateErrorCode, type JsonObject, type LaneId, type Log, type PassageId, type Timer } from '../base/index.js';
 import type { GateConfig } from '../config/index.js';
-import { SqliteJournal, type Journal, type JournalOrigin, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
+import { SqliteJournal, type JournalOrigin, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
 import { DiagnosisWatch, LaneRunner, diagnosisSettings, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type FindingChange, type LaneCommand, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
 import { ListKeeper } from '../lists/index.js';
@@ -13,6 +13,7 @@ import { WebServer, type GatePort } from '../web/index.js';
 import { chinese, english, findingWords } from '../web/view.js';
 import type { Device } from '../device/index.js';
 import { ClockTrust, EventLoopDelay, Heartbeats, processMetrics } from '../ops/index.js';
+import { Backups } from './backups.js';
 import type { Configuration } from './configuration.js';
 import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js';
 import { Guard } from './guard.js';
@@ -63,6 +64,8 @@ export interface GateOptions {
   readonly version: string;
   /** 0 to 1, for back-off jitter. */
   readonly random: () => number;
+  /** Text of the configuration file, for backups; without secrets. */
+  readonly configText?: string;
   /** Shows a sign-in code on the console. */
   readonly printCode: (code: string) => void;
   /** The page may be looked at without a sign-in: simulations only. */
@@ -89,7 +92,7 @@ interface Lane {
  * not start is on record and tried again or reported; it never keeps a lane from working (S8).
  */
 export class Gate implements GatePort {
-  readonly journal: Journal;
+  readonly journal: SqliteJournal;
   readonly drivers: Drivers;
   readonly access: AccessRepository;
   readonly lists: ListKeeper;
@@ -103,6 +106,7 @@ export class Gate implements GatePort {
   readonly #clockTrust: ClockTrust;
   readonly #cameraStates = new Map<string, CameraState>();
   readonly #lostDevices = new LostDevices();
+  readonly #backups: Backups;
   readonly site: SimulatedSite | undefined;
   readonly #diagnosis: DiagnosisWatch;
   readonly technician: Technician;
@@ -136,6 +140,17 @@ export class Gate implements GatePort {
       clockTrusted: () => this.#clockTrust.trusted(),
       firstEpoch: 'unused',
       retention: config.retention,
+    });
+    this.#backups = new Backups({
+      journal: this.journal,
+      directory: join(config.gate.dataDirectory, 'backup'),
+      ...config.retention.backup,
+      release: options.version,
+      config: options.configText,
+      clock,
+      clockTrusted: () => this.#clockTrust.trusted(),
+      log,
+      record: (event) => this.#record(event),
     });
     this.drivers = createDrivers(config, clock, log);
     const { world } = this.drivers;
@@ -227,6 +242,7 @@ export class Gate implements GatePort {
     for (const id of this.#lanes.keys()) this.#heartbeats.expect(`lane ${id}`, laneLimitMs);
     this.#heartbeats.expect('journal', roomLimitMs);
 
+    this.#backups.start();
     await this.#attempt('simulation', () => this.#startSite());
     await this.#attempt('uplink', () => this.#startUplink());
     await this.#attempt('web', () => this.#startWeb());
@@ -242,6 +258,7 @@ export class Gate implements GatePort {
     this.#stopping = true;
     this.#worldTimer?.cancel();
     this.#scheduleTimer?.cancel();
+    this.#backups.stop();
     this.#diagnosis.stop();
     const carriedOut = await Promise.all([...this.#lanes.values()].map((lane) => lane.runner.stop()));
     this.#record({ type: 'gate.stopped', payload: { reason } });
@@ -300,6 +317,7 @@ export class Gate implements GatePort {
       guard: this.#guard.health(),
       ...(vision === undefined ? {} : { vision }),
       journal: outbox,
+      backup: this.#backups.health(),
       uplink: uplink === undefined ? { state: 'off' } : { ...uplink, state: uplink.connection },
       access: this.access.counts(),
       lists: this.lists.summary({ edits: 0 }),
@@ -322,6 +340,10 @@ export class Gate implements GatePort {
 
   async verifyJournal(): Promise<JsonObject> {
     return toJsonObject(await this.journal.verify());
+  }
+
+  async backup(evidence: boolean, onProgress: (progress: JsonObject) => void): Promise<JsonObject> {
+    return toJsonObject(await this.#backups.make(evidence, (progress) => onProgress(toJsonObject(progress))));
   }
 
   /** An order from the page or the console, on record before the lane hears of it. */
@@ -603,7 +625,7 @@ export class Gate implements GatePort {
       random,
       clockTrusted: () => this.#clockTrust.trusted(),
       status: () => toJsonObject({ versions: { laurelGate: version, node: process.versions.node }, lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()) }),
-      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), guard: this.#guard.health(), lostDevices: [...this.#lostDevices.names()], findings: this.#findings() }),
+      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), guard: this.#guard.health(), lostDevices: [...this.#lostDevices.names()], backup: this.#backups.health(), findings: this.#findings() }),
       lanes: [...this.#lanes.keys()],
       command: async (command) => {
         const lane = this.#lanes.get(command.lane);

@@ -1,5 +1,6 @@
 export { GENESIS_HASH, canonicalJson, eventId, hashOfEvent } from './canonical.js';
 export { BatchBuilder } from './batch-builder.js';
+export { listBackups, removeRemains, type ListedBackup } from './backup-list.js';
 export { SqliteJournal, type SqliteJournalOptions } from './client.js';
 export type { BackupMade, BackupProgress } from './backup.js';
 export type { BackupFile, BackupManifest } from './backup-manifest.js';

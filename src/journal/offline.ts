@@ -1,5 +1,6 @@
 /** The journal of a gate that is not running, for the command line: SQLite is loaded into the calling process. */
 export { makeBackup, type BackupRequest } from './backup.js';
 export { moveBackup, restoreBackup, type Restored } from './restore.js';
-export { holdJournal } from './hold.js';
+export { assertJournal, holdJournal } from './hold.js';
+export { schemaText } from './schema.js';
 export { verifyFile } from './verify-file.js';

@@ -140,3 +140,13 @@ export function migrate(db: Database, steps: readonly Migration[], backup: (vers
     }).immediate();
   }
 }
+
+/** All tables, indices and views as the newest version has them, with their comments, as SQL. */
+export function schemaText(): string {
+  return `-- The gate's journal: journal/journal.db in the data directory. Readable while the gate runs:
+--   sqlite3 -readonly journal.db "SELECT time, type, lane FROM readable_event ORDER BY seq DESC LIMIT 20"
+--   sqlite3 -readonly journal.db "SELECT began, lane, plate, outcome, ended FROM readable_passage ORDER BY first_seq DESC LIMIT 20"
+-- Never write to it: a changed event breaks the chain (gatectl journal verify).
+-- Version ${migrations.at(-1)?.version ?? 0} (PRAGMA user_version).
+${migrations.map(({ sql }) => sql).join('').trimEnd()}`;
+}

@@ -42,9 +42,10 @@ export type EventType =
   | 'list.edited'
   | 'clock.trusted'
   | 'clock.stepped'
-  | 'clock.drifted'
   | 'journal.recovered'
   | 'journal.lost'
+  | 'journal.backup-failed'
+  | 'journal.backup-recovered'
   | 'uplink.duplicate-client'
   | 'uplink.recovered';
 

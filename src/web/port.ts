@@ -25,6 +25,11 @@ export interface GatePort {
   verifyJournal?(): Promise<JsonObject>;
   /** The platform's lists and what guards change in them; absent where the gate keeps none. */
   readonly lists?: ListsPort;
+  /**
+   * Makes a backup in the data directory: `{path, bytes, manifest}`. `onProgress` gets `{part, done, total}`. Rejects with
+   * `BACKUP_FAILED`, `JOURNAL_CLOSED`. Asked on the console only.
+   */
+  backup?(evidence: boolean, onProgress: (progress: JsonObject) => void): Promise<JsonObject>;
   /** Lines, tests and traffic for a technician; absent where there is no hardware to look at. */
   readonly technician?: TechnicianPort;
 }

@@ -13,6 +13,7 @@ import * as z from 'zod/mini';
 import { GateError, errorText, type Clock, type Log, type Timer } from '../base/index.js';
 import { AccountStore, leastPasswordLength, type Account } from './accounts.js';
 import { registerApi } from './api.js';
+import { registerBackupApi } from './backup.js';
 import { openControlSocket } from './control-socket.js';
 import { replyOf } from './errors.js';
 import { LiveHub, type LiveSink } from './live.js';
@@ -165,6 +166,7 @@ export class WebServer {
       return { code: this.#codes.issue(role), role };
     });
     registerTechnicianFeeds(app, this.#options.gate);
+    registerBackupApi(app, this.#options.gate);
     await app.ready();
     return app;
   }

@@ -106,6 +106,7 @@ export function describeEvent(event: EventData, words: Words): EventLine {
     case 'vision.lost':
     case 'journal.lost':
     case 'uplink.duplicate-client':
+    case 'journal.backup-failed':
       return plain(join(textAt(payload, 'device', 'camera', 'id'), textAt(payload, 'detail', 'reason')), 'bad');
     default:
       return plain(join(textAt(payload, 'device', 'camera', 'id'), textAt(payload, 'detail')));

@@ -277,6 +277,8 @@ export const english = {
     'journal.lost': 'Records lost',
     'uplink.duplicate-client': 'Client id taken by another',
     'uplink.recovered': 'Platform link well again',
+    'journal.backup-failed': 'Backup failed',
+    'journal.backup-recovered': 'Backups are made again',
   }),
   ends: table({
     entered: 'Entered',

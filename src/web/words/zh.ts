@@ -272,6 +272,8 @@ export const chinese: Words = {
     'journal.lost': '记录丢失',
     'uplink.duplicate-client': '客户端标识被占用',
     'uplink.recovered': '平台连接恢复正常',
+    'journal.backup-failed': '备份失败',
+    'journal.backup-recovered': '备份已恢复正常',
   },
   ends: {
     entered: '已进入',
