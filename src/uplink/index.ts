@@ -1,4 +1,4 @@
-export { keyFingerprint, requireEd25519, signCommand, signedBytes } from './command-signature.js';
+export { keyFingerprint, signCommand, signedBytes } from './command-signature.js';
 export { EmbeddedBroker } from './embedded-broker.js';
 export {
   ackMessageSchema,
