@@ -439,7 +439,7 @@ export const uplinkSchema = z.strictObject({
         id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/u, 'letters, digits, dot, hyphen and _, at most 64').meta({ description: 'name of the key, as commands give it', examples: ['ed25519-0f3a5c7e9b1d2f40'] }),
         publicKey: z
           .string()
-          .refine((text) => readCommandKey(text) !== undefined, 'an Ed25519 public key: PEM, or its 32 bytes in base64; gatectl platform keygen makes one')
+          .refine((text) => readCommandKey(text) !== undefined, 'an Ed25519 public key: PEM, or its 32 bytes in base64; openssl genpkey -algorithm ed25519 makes a pair')
           .meta({ description: 'Ed25519 public key, PEM or its 32 bytes in base64', examples: ['11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='] }),
         notBefore: z.iso.datetime({ offset: true }).optional().meta({ description: 'valid from, ISO 8601 with offset', examples: ['2026-03-01T00:00:00+08:00'] }),
         notAfter: z.iso.datetime({ offset: true }).optional().meta({ description: 'valid until; a key with a time limit needs a gate whose clock is set', examples: ['2027-03-01T00:00:00+08:00'] }),

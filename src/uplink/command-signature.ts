@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
-import { GateError, errorText } from '../base/index.js';
+import { GateError } from '../base/index.js';
 import { readCommandKey, type UplinkConfig } from '../config/index.js';
 import { canonicalJson } from '../journal/index.js';
 import { topicOf, type CommandMessage } from './messages.js';
@@ -90,17 +90,4 @@ function outside({ notBeforeMs, notAfterMs }: CommandKey, { wallMs, clockTrusted
   if (!clockTrusted) return notBeforeMs === -Infinity && notAfterMs === Infinity ? undefined : "is valid for a time only, and the gate's clock is not set; sign with a key without notBefore and notAfter";
   if (wallMs < notBeforeMs) return `is not valid before ${new Date(notBeforeMs).toISOString()}`;
   return wallMs >= notAfterMs ? `is not valid since ${new Date(notAfterMs).toISOString()}` : undefined;
-}
-
-/** Reads a private key for signing. @throws GateError CLI_USAGE when it is no Ed25519 private key */
-export function requireEd25519(read: () => KeyObject, from: string): KeyObject {
-  let key: KeyObject | undefined;
-  let why = 'it is of another kind';
-  try {
-    key = read();
-  } catch (error) {
-    why = errorText(error);
-  }
-  if (key?.asymmetricKeyType !== 'ed25519') throw new GateError('CLI_USAGE', `${from} is no Ed25519 private key (${why}); make one with gatectl platform keygen`);
-  return key;
 }

@@ -271,7 +271,7 @@ describe('commands', () => {
     trusted = false;
     const unsure = platform.replyTo('c-7');
     platform.send('laurel', 'east', command('c-7'));
-    expect(await unsure).toMatchObject({ state: 'refused', code: 'COMMAND_REFUSED' });
+    expect(await unsure).toMatchObject({ state: 'refused', code: 'COMMAND_CLOCK_UNSET' });
     expect(gate.commands).toEqual([]);
   });
 });
