@@ -276,8 +276,9 @@ export async function runFleet(options: FleetOptions, progress: (text: string) =
     const keys = tls ? certificate(directory) : undefined;
     broker = await Mosquitto.start({
       directory,
-      // A consumer that is behind is not to lose messages; the usual limit is a thousand.
-      lines: ['allow_anonymous true', 'max_queued_messages 200000', 'max_inflight_messages 200'],
+      // A consumer that is behind is not to lose messages; the usual limit is a thousand. Started by root, mosquitto would
+      // give root up before it reads the key.
+      lines: ['allow_anonymous true', 'max_queued_messages 200000', 'max_inflight_messages 200', ...(tls ? ['user root'] : [])],
       ...(keys === undefined ? {} : { listenerLines: [`certfile ${keys.certificate}`, `keyfile ${keys.key}`] }),
     });
     const url = tls ? broker.url.replace('mqtt:', 'mqtts:') : broker.url;

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { silentLog, type Timer } from '../../../src/base/index.js';
+import { errorText, silentLog, type Timer } from '../../../src/base/index.js';
 import { systemClock } from '../../../src/base/system-clock.js';
 import { SqliteJournal, type NewEvent, type StoredEvent } from '../../../src/journal/index.js';
 import { Uplink, type UplinkSettings } from '../../../src/uplink/index.js';
@@ -78,10 +78,11 @@ class LightGate {
   readonly #number: number;
   readonly #random: () => number;
   readonly #journal: TimedJournal;
-  readonly #timers = new Set<Timer>();
+  /** Events that are still to come or to be on disk. */
+  #underWay = 0;
   #uplink: Uplink | undefined;
   #passages = 0;
-  #load = 0;
+  #arrival: Timer | undefined;
   #head = 0;
   #connected = false;
   /** Monotonic time at which the line came up last. */
@@ -161,37 +162,32 @@ class LightGate {
 
   /** From now on so many events a minute, as whole passages at random moments; 0 ends it, and the passages under way end. */
   load(eventsPerMinute: number): void {
-    this.#load += 1;
-    if (eventsPerMinute > 0) this.#arrive(this.#load, (measuredPassage.events / eventsPerMinute) * 60_000);
+    this.#arrival?.cancel();
+    if (eventsPerMinute > 0) this.#arrive((measuredPassage.events / eventsPerMinute) * 60_000);
   }
 
   get busy(): boolean {
-    return this.#timers.size > 0;
+    return this.#underWay > 0;
   }
 
-  #arrive(load: number, meanMs: number): void {
-    this.#after(-Math.log(1 - this.#random()) * meanMs, () => {
-      if (load !== this.#load) return;
+  #arrive(meanMs: number): void {
+    this.#arrival = systemClock.after(-Math.log(1 - this.#random()) * meanMs, () => {
       this.#drive(this.#nextPassage(), 0);
-      this.#arrive(load, meanMs);
+      this.#arrive(meanMs);
     });
   }
 
   #drive(steps: ReturnType<typeof passageSteps>, at: number): void {
     const step = steps[at];
     if (step === undefined) return;
-    this.#after(step.afterMs, () => {
-      this.#journal.append(step.event).catch((error: unknown) => tell({ kind: 'failed', error: String(error) }));
+    this.#underWay += 1;
+    systemClock.after(step.afterMs, () => {
+      this.#journal
+        .append(step.event)
+        .catch((error: unknown) => tell({ kind: 'failed', error: errorText(error) }))
+        .finally(() => (this.#underWay -= 1));
       this.#drive(steps, at + 1);
     });
-  }
-
-  #after(delayMs: number, run: () => void): void {
-    const timer = systemClock.after(delayMs, () => {
-      this.#timers.delete(timer);
-      run();
-    });
-    this.#timers.add(timer);
   }
 
   #nextPassage(): ReturnType<typeof passageSteps> {
