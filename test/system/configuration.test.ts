@@ -52,7 +52,10 @@ class Service {
 
 async function estate(): Promise<{ service: Service; platform: ReferencePlatform; types: string[]; report: () => ConfigReport | undefined }> {
   const directory = mkdtempSync(join(tmpdir(), 'laurel-configuration-'));
-  cleanups.push(() => Promise.resolve(rmSync(directory, { recursive: true, force: true })));
+  cleanups.push(() => {
+    rmSync(directory, { recursive: true, force: true });
+    return Promise.resolve();
+  });
   const broker = await Mosquitto.start({ directory });
   cleanups.push(() => broker.kill());
   const line = (name: string): object => ({ device: 'world', line: `entry.${name}` });
@@ -77,7 +80,9 @@ async function estate(): Promise<{ service: Service; platform: ReferencePlatform
     }),
   );
   const types: string[] = [];
-  const platform = new ReferencePlatform({ url: broker.url, log: silentLog, onEvent: (_gate, { type }) => void (type.startsWith('config.') && types.push(type)) });
+  const platform = new ReferencePlatform({ url: broker.url, log: silentLog, onEvent: (_gate, { type }) => {
+    if (type.startsWith('config.')) types.push(type);
+  } });
   await platform.start();
   cleanups.push(() => platform.stop());
   const service = new Service(configPath);
