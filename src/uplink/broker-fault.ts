@@ -30,7 +30,7 @@ const SOCKET: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'no answer; check the network and the firewall',
   EHOSTUNREACH: 'no way there; check the network',
   ENETUNREACH: 'no way there; check the network',
-  ECONNRESET: 'the other end cut the line; check the firewall, and whether this is the port of the broker',
+  ECONNRESET: 'the other end cut the line; check the firewall, whether this is the port of the broker, and whether TLS belongs there (mqtts, not mqtt)',
   EPIPE: 'the other end cut the line',
 };
 

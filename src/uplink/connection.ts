@@ -154,6 +154,8 @@ export class BrokerConnection {
       client.on('disconnect', (packet) => {
         const code = packet.reasonCode ?? 0;
         if (code >= FIRST_FAILURE) last ??= new GateError('BROKER_REFUSED', `${url}: the broker ended the connection: ${reasonText(code)}`, { url, reasonCode: code });
+        // The broker is to close (MQTT 5 §3.14.4); one that does not is not waited for.
+        client.end(true);
       });
       client.on('close', () => {
         connection.#end();
