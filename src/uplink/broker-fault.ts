@@ -43,6 +43,13 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
+/** In the middle of a handshake Node gives the bare system error, with OpenSSL's own line as its text: `error:NUMBER:SSL routines:FUNCTION:REASON:…`. */
+function sslCodeOf(error: unknown): string | undefined {
+  if (codeOf(error) !== 'EPROTO') return undefined;
+  const reason = /:SSL routines:[^:]*:([^:]+):/u.exec(errorText(error))?.[1];
+  return reason === undefined ? undefined : `ERR_SSL_${reason.toUpperCase().replaceAll(' ', '_')}`;
+}
+
 /** The reason code MQTT.js hangs on its errors. */
 export function reasonCodeOf(error: unknown): number | undefined {
   const code = codeOf(error);
@@ -52,7 +59,7 @@ export function reasonCodeOf(error: unknown): number | undefined {
 /** Why a broker could not be had, as BROKER_REFUSED, BROKER_TLS or BROKER_UNREACHABLE, with what to do. */
 export function brokerFault(cause: unknown, { url, ca, certificate }: BrokerSettings): GateError {
   if (cause instanceof GateError) return cause;
-  const code = codeOf(cause);
+  const code = sslCodeOf(cause) ?? codeOf(cause);
   if (typeof code === 'number') return new GateError('BROKER_REFUSED', `${url}: the broker says ${reasonText(code)}`, { url, reasonCode: code }, cause);
   const text = errorText(cause) || (cause instanceof AggregateError ? cause.errors.map(errorText).join('; ') : 'no answer');
   if (typeof code === 'string') {

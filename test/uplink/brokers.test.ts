@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { connectAsync } from 'mqtt';
 import { generate, parser } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
@@ -338,6 +339,15 @@ describe('TLS', () => {
     return `mqtts://127.0.0.1:${broker.port}`;
   };
 
+  /** mosquitto cannot be kept from newer versions; this one speaks TLS 1.1 at most. */
+  const serveOldTls = async ({ key, certificate }: { key: string; certificate: string }): Promise<string> => {
+    const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate), minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    atEnd(() => void server.close());
+    const address = server.address();
+    return `mqtts://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  };
+
   const messageFor = async (url: string, broker: Parameters<typeof settings>[2]): Promise<string> => {
     const gate = await startGate(settings(url, {}, broker));
     await failed(gate);
@@ -376,7 +386,6 @@ describe('TLS', () => {
     const own = authority();
     const url = await serve(own, signed(own, 'server'));
     expect(await messageFor(url.replace('mqtts:', 'mqtt:'), {})).toMatch(/^BROKER_UNREACHABLE: .*closed the connection before it had answered|BROKER_UNREACHABLE: .*cut the line/u);
-    const old = await serve(own, signed(own, 'old'), ['tls_version tlsv1.1']);
-    expect(await messageFor(old, { ca: own.ca })).toMatch(/^BROKER_TLS: /u);
+    expect(await messageFor(await serveOldTls(signed(own, 'old')), { ca: own.ca })).toMatch(/^BROKER_TLS: .*the broker offers no TLS 1\.2 or newer/u);
   });
 });
