@@ -21,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   latency: async () => (await import('./latency.js')).run,
   control: async () => (await import('./control.js')).run,
   journal: async () => (await import('./journal.js')).run,
+  uplink: async () => (await import('./uplink.js')).run,
 };
 
 /** `{ [name]: value }` where the option was given. */

@@ -34,6 +34,9 @@ export class BatchBuilder {
   }
 
   build(): EventBatch {
-    return { first: this.#after + 1, last: this.#last, lost: this.#lost, json: `[${this.#texts.join(',')}]` };
+    // Not from Node's pool, which others share: this memory may be handed to another thread.
+    const json = new Uint8Array(this.#texts.length === 0 ? 2 : this.#bytes + 1);
+    Buffer.from(json.buffer).write(`[${this.#texts.join(',')}]`);
+    return { first: this.#after + 1, last: this.#last, lost: this.#lost, json };
   }
 }

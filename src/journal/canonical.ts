@@ -89,7 +89,12 @@ export function canonicalEvent(event: HashedFields): string {
 
 /** SHA-256, hex, of an event's canonical form. */
 export function hashFields(event: HashedFields): string {
-  return hash('sha256', canonicalEvent(event), 'hex');
+  return hashText(canonicalEvent(event));
+}
+
+/** SHA-256, hex, of a canonical form that is there already. */
+export function hashText(canonical: string): string {
+  return hash('sha256', canonical, 'hex');
 }
 
 /** What a received or stored event's hash has to be; a receiver compares it with `event.hash`. */

@@ -1,7 +1,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { GateError, isGateError } from '../base/index.js';
 import { BatchBuilder } from './batch-builder.js';
-import { GENESIS_HASH, eventId, hashFields } from './canonical.js';
+import { GENESIS_HASH, eventId, hashFields, hashText } from './canonical.js';
 import type { AppendOp, Batch, Committed, EventRow, Moment, WriteOp } from './protocol.js';
 import type { BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo } from './types.js';
 
@@ -63,6 +63,12 @@ const EVENT_COLUMNS = `event.seq, event.epoch, boot.gate, event.type, event.lane
   event.mono_ms AS monoMs, event.clock_trusted AS clockTrusted, event.payload AS payloadText,
   event.previous_hash AS previousHash, event.hash AS hash`;
 const EVENT_SOURCE = 'event LEFT JOIN boot ON boot.epoch = event.epoch';
+/** `canonicalEvent` in SQL: a backlog is read several times faster than by fields. */
+const CANONICAL = `'{"clockTrusted":' || iif(event.clock_trusted = 1, 'true', 'false') || ',"epoch":' || event.epoch ||
+  ',"id":' || json_quote(coalesce(boot.gate, 'unknown') || '-' || event.epoch || '-' || event.seq) || ',"lane":' || json_quote(event.lane) ||
+  ',"monoMs":' || iif(event.mono_ms = CAST(event.mono_ms AS INTEGER), CAST(event.mono_ms AS INTEGER), event.mono_ms) ||
+  ',"passage":' || json_quote(event.passage) || ',"payload":' || event.payload || ',"previousHash":"' || lower(hex(event.previous_hash)) ||
+  '","seq":' || event.seq || ',"type":' || json_quote(event.type) || ',"wallMs":' || event.wall_ms || '}'`;
 const EVIDENCE_COLUMNS = 'row, id, passage, kind, bytes, wall_ms AS wallMs, clock_trusted AS clockTrusted';
 
 export const GENESIS_STATE: Readonly<State> = {
@@ -97,6 +103,7 @@ export class JournalStore {
   #gate = '';
   readonly #insertEvent: Statement<[number, number, string, string | null, string | null, number, number, number, string, Buffer, Buffer]>;
   readonly #saveState: Statement<[RawState]>;
+  readonly #selectCanonical: Statement<[number, number, number], [number, string, string]>;
   readonly #queries = new Map<string, Statement<(string | number)[], RawEvent>>();
 
   constructor(db: Database, reserve: Reserve) {
@@ -110,6 +117,11 @@ export class JournalStore {
       `INSERT OR REPLACE INTO state (id, epoch, head, head_hash, acknowledged, reserved, pruned_through, pruned_hash, wall_high_ms, client, batch, batch_first, batch_count)
        VALUES (1, @epoch, @head, @headHash, @acknowledged, @reserved, @prunedThrough, @prunedHash, @wallHighMs, @client, @batch, @batchFirst, @batchCount)`,
     );
+    this.#selectCanonical = db
+      .prepare<[number, number, number], [number, string, string]>(
+        `SELECT event.seq, ${CANONICAL}, lower(hex(event.hash)) FROM ${EVENT_SOURCE} WHERE event.seq > ? AND event.seq < ? ORDER BY event.seq LIMIT ?`,
+      )
+      .raw();
     this.#state = { ...(readState(db) ?? GENESIS_STATE) };
   }
 
@@ -202,17 +214,20 @@ export class JournalStore {
     return statement.all(...values, query.limit).map(toEventRow);
   }
 
+  /** @throws GateError JOURNAL_CORRUPT where an event is not what its hash says */
   batches({ after, before, batches: mostBatches, ...limits }: BatchQuery): EventBatch[] {
     const batches: EventBatch[] = [];
     let open = new BatchBuilder(after, limits);
-    for (const row of this.events({ after, before, limit: limits.events * mostBatches })) {
-      const text = rowText(row);
-      if (open.add(row.seq, text)) continue;
+    for (const [seq, canonical, hash] of this.#selectCanonical.all(after, before, limits.events * mostBatches)) {
+      if (hashText(canonical) !== hash && !this.#isSound(seq)) throw new GateError('JOURNAL_CORRUPT', `event ${seq} is not what its hash says; it was damaged on the disk`);
+      // Its canonical form with the hash added: an object's keys have no order, and the text is made and looked at once.
+      const text = `${canonical.slice(0, -1)},"hash":"${hash}"}`;
+      if (open.add(seq, text)) continue;
       const full = open.build();
       batches.push(full);
       if (batches.length >= mostBatches) return batches;
       open = new BatchBuilder(full.last, limits);
-      open.add(row.seq, text);
+      open.add(seq, text);
     }
     if (open.count > 0) batches.push(open.build());
     return batches;
@@ -306,6 +321,12 @@ export class JournalStore {
   #number(pragma: 'page_count' | 'page_size' | 'freelist_count'): number {
     const value: unknown = this.#db.pragma(pragma, { simple: true });
     return typeof value === 'number' ? value : 0;
+  }
+
+  /** Reads an event field by field: SQLite writes a number or a name in another way than RFC 8785 in rare cases. */
+  #isSound(seq: number): boolean {
+    const row = pointRead(this.#db, this.#gate)(seq);
+    return row !== undefined && hashFields(row) === row.hash;
   }
 
   #change(run: (state: State) => void): void {
@@ -437,7 +458,3 @@ function toEventRow(raw: RawEvent): EventRow {
   };
 }
 
-/** A `StoredEvent` as JSON; its payload is canonical JSON already. */
-function rowText({ payloadText, previousHash, hash, ...rest }: EventRow): string {
-  return `${JSON.stringify(rest).slice(0, -1)},"payload":${payloadText},"previousHash":"${previousHash}","hash":"${hash}"}`;
-}

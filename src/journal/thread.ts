@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorText, isGateError } from '../base/index.js';
 import { JournalCore } from './core.js';
-import type { FromThread, PlainError, ThreadOptions, ToThread } from './protocol.js';
+import type { Answers, FromThread, PlainError, ThreadOptions, ToThread } from './protocol.js';
 
 /** Entry of the journal thread: the only place where SQLite is open. */
 
@@ -17,7 +17,12 @@ function plain(error: unknown): PlainError {
   return isGateError(error) ? { code: error.code, message: error.message } : { code: 'JOURNAL_WRITE_FAILED', message: `JOURNAL_WRITE_FAILED: ${errorText(error)}` };
 }
 
-function run(options: ThreadOptions, post: (message: FromThread) => void, onMessage: (listener: (message: unknown) => void) => void): void {
+/** What of an answer changes hands instead of being copied. */
+function memoryOf(value: Answers[keyof Answers]): readonly ArrayBuffer[] {
+  return Array.isArray(value) ? value.flatMap((entry: unknown) => (typeof entry === 'object' && entry !== null && 'json' in entry && entry.json instanceof Uint8Array && entry.json.buffer instanceof ArrayBuffer ? [entry.json.buffer] : [])) : [];
+}
+
+function run(options: ThreadOptions, post: (message: FromThread, transfer?: readonly ArrayBuffer[]) => void, onMessage: (listener: (message: unknown) => void) => void): void {
   let core: JournalCore;
   try {
     core = new JournalCore(options, (level, facts, message) => post({ kind: 'log', level, facts, message }));
@@ -31,7 +36,8 @@ function run(options: ThreadOptions, post: (message: FromThread) => void, onMess
   };
   const answer = async (message: Extract<ToThread, { kind: 'ask' }>): Promise<void> => {
     try {
-      post({ kind: 'answer', id: message.id, value: await core.answer(message.ask, message.moment) });
+      const value = await core.answer(message.ask, message.moment);
+      post({ kind: 'answer', id: message.id, value }, memoryOf(value));
     } catch (error) {
       post({ kind: 'refusal', id: message.id, error: plain(error) });
     }
@@ -69,7 +75,7 @@ const options: unknown = workerData;
 if (port !== null && isOptions(options)) {
   run(
     options,
-    (message) => port.postMessage(message),
+    (message, transfer) => port.postMessage(message, transfer),
     (listener) => port.on('message', listener),
   );
 }

@@ -134,8 +134,8 @@ export interface EventBatch {
   readonly last: number;
   /** Those among them that the journal does not hold, and never will. */
   readonly lost: readonly { readonly first: number; readonly last: number }[];
-  /** A JSON array of `StoredEvent`s. */
-  readonly json: string;
+  /** A JSON array of `StoredEvent`s as UTF-8, in memory of its own: it goes from thread to thread without a copy. */
+  readonly json: Uint8Array<ArrayBuffer>;
 }
 
 export interface EvidenceInfo {

@@ -3,9 +3,8 @@ import { BatchBuilder, type BatchLimits, type EventBatch, type Journal, type Sto
 import { eventSchema } from './messages.js';
 
 export interface OutboxMessage {
-  readonly text: string;
-  /** Of the text as UTF-8. */
-  readonly bytes: number;
+  /** JSON as UTF-8. */
+  readonly payload: Buffer;
   /** Sequences it stands for, gaps included. */
   readonly first: number;
   readonly last: number;
@@ -14,7 +13,7 @@ export interface OutboxMessage {
 
 /** `events` and `bytes` of one message. */
 export interface OutboxLimits extends BatchLimits {
-  /** Backlog is sent so many events ahead of the platform's acknowledgement at most. */
+  /** So many messages of the backlog may wait for the platform's acknowledgement. */
   readonly ahead: number;
   /** Most bytes of a message that the broker takes: a single event beyond it goes out reduced. */
   readonly most: number;
@@ -31,6 +30,7 @@ interface OutboxHooks {
 const MOST_LIVE = 2_000;
 /** Events of one page at most: a long read would hold up the events that are being written. */
 const PAGE_EVENTS = 250;
+const END = Buffer.from('}');
 
 /**
  * What goes out on one connection, in which order: live events (stored since the connection stood) and backlog (all
@@ -41,8 +41,6 @@ export class Outbox {
   readonly #hooks: OutboxHooks;
   #limits: OutboxLimits;
   #acknowledged: number;
-  /** The platform has said so; on this gate's disk it may not be yet. */
-  #ingested: number;
   #head: number;
   #live: StoredEvent[] = [];
   /** Last sequence that went out live, or the head when this began. */
@@ -50,6 +48,8 @@ export class Outbox {
   #page: EventBatch[] = [];
   /** Last sequence taken from the backlog into a message. */
   #backlogAfter: number;
+  /** Last sequence of each message of the backlog that the platform has not said it has, ascending. */
+  #awaited: number[] = [];
   #readAfter: number;
   #backlogEnd: number;
   #reading = false;
@@ -60,7 +60,6 @@ export class Outbox {
     this.#limits = limits;
     this.#hooks = hooks;
     this.#acknowledged = at.acknowledged;
-    this.#ingested = at.acknowledged;
     this.#head = at.head;
     this.#liveAfter = at.head;
     this.#backlogAfter = at.acknowledged;
@@ -92,7 +91,7 @@ export class Outbox {
     this.#reading = false;
     this.#live = [];
     this.#page = [];
-    this.#ingested = this.#acknowledged;
+    this.#awaited = [];
     this.#liveAfter = this.#head;
     this.#backlogEnd = this.#head;
     this.#backlogAfter = this.#acknowledged;
@@ -114,13 +113,13 @@ export class Outbox {
 
   /** The platform has everything up to here, so more may follow. */
   ingested(seq: number): void {
-    this.#ingested = Math.max(this.#ingested, seq);
+    while (this.#awaited[0] !== undefined && this.#awaited[0] <= seq) this.#awaited.shift();
   }
 
   /** As `ingested`, and on record: nothing up to here is ever sent again. */
   acknowledged(seq: number): void {
     this.#acknowledged = Math.max(this.#acknowledged, seq);
-    this.#ingested = Math.max(this.#ingested, this.#acknowledged);
+    this.ingested(this.#acknowledged);
     if (this.#backlogAfter >= this.#acknowledged) return;
     this.#backlogAfter = this.#acknowledged;
     this.#page = this.#page.filter((batch) => batch.last > this.#acknowledged);
@@ -141,10 +140,11 @@ export class Outbox {
   /** Undefined while rows are being read, when all is out, or too much awaits the platform. */
   nextBacklog(): OutboxMessage | undefined {
     this.#read();
-    if (this.#backlogAfter - this.#ingested >= this.#limits.ahead) return undefined;
+    if (this.#awaited.length >= this.#limits.ahead) return undefined;
     const batch = this.#page.shift();
     if (batch === undefined) return undefined;
     this.#backlogAfter = batch.last;
+    this.#awaited.push(batch.last);
     return this.#messageOf(batch, true);
   }
 
@@ -172,20 +172,19 @@ export class Outbox {
   }
 
   #messageOf({ first, last, lost, json }: EventBatch, historical: boolean): OutboxMessage {
-    const head = `{"historical":${historical ? 'true' : 'false'},"lost":${JSON.stringify(lost)},"events":`;
-    const text = `${head}${json}}`;
-    const bytes = Buffer.byteLength(text);
-    if (bytes <= this.#limits.most) return { text, bytes, first, last, historical };
+    const head = Buffer.from(`{"historical":${historical ? 'true' : 'false'},"lost":${JSON.stringify(lost)},"events":`);
+    const payload = Buffer.concat([head, json, END]);
+    const bytes = payload.byteLength;
+    if (bytes <= this.#limits.most) return { payload, first, last, historical };
     const { events, seq } = reduced(json, bytes);
     this.#hooks.reduced(seq, bytes);
-    const less = `${head}${events}}`;
-    return { text: less, bytes: Buffer.byteLength(less), first, last, historical };
+    return { payload: Buffer.concat([head, Buffer.from(events), END]), first, last, historical };
   }
 }
 
 /** The events without their payloads: what is left proves that they are links of the chain, and which. */
-function reduced(json: string, bytes: number): { readonly events: string; readonly seq: number } {
-  const events = z.array(eventSchema).parse(JSON.parse(json));
+function reduced(json: Uint8Array, bytes: number): { readonly events: string; readonly seq: number } {
+  const events = z.array(eventSchema).parse(JSON.parse(Buffer.from(json).toString('utf8')));
   const less = events.map((event) => ({ ...event, payload: { tooLarge: bytes }, reduced: true }));
   return { events: JSON.stringify(less), seq: events.at(-1)?.seq ?? 0 };
 }

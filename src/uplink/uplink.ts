@@ -24,6 +24,12 @@ const MOST_BYTES = 128 * 1024;
 const HEADER_BYTES = 512;
 /** Live messages that may go before one of the backlog, so that a busy gate still drains. */
 const LIVE_BEFORE_BACKLOG = 4;
+/**
+ * Messages of the backlog that wait for the platform. Brokers may bring what waits in their own queue for a subscriber out
+ * of order (seen with mosquitto 2.0.11 under load; EMQX: emqx/emqx pull request 18102). mosquitto queues what goes beyond
+ * the 20 messages it has in flight to one subscriber (`max_inflight_messages`); some places are left for live events.
+ */
+const MOST_AHEAD = 16;
 /** Replies kept for the next connection. */
 const MOST_REPLIES = 200;
 const COMMAND_RATE = { burst: 30, perMinute: 60 };
@@ -42,6 +48,12 @@ interface ControlMessage {
   readonly text: string;
   readonly retain: boolean;
   readonly correlation?: Buffer | undefined;
+}
+
+/** A payload as it goes out. */
+interface Ready {
+  readonly body: string | Buffer;
+  readonly gzip: boolean;
 }
 
 /** A message that the broker has not answered. */
@@ -266,7 +278,7 @@ export class Uplink {
     this.#batches = this.#batchLimits();
     this.#outbox = new Outbox(
       journal,
-      { ...this.#batches, ahead: Math.max(1_000, 2 * config.window * config.batch), most: this.#most() },
+      { ...this.#batches, ahead: MOST_AHEAD, most: this.#most() },
       { head: this.#head, acknowledged: this.#acknowledged },
       {
         changed: () => this.#pump(),
@@ -513,7 +525,7 @@ export class Uplink {
         return true;
       }
       const at = this.#choice.at;
-      this.#send(topic, text, { bytes, ...control }, (code) => {
+      this.#send(topic, { body: text, gzip: false }, { bytes, ...control }, (code) => {
         if (code >= FIRST_FAILURE) this.#brokerRefused(topic, code);
         else if (topic === 'status') {
           this.#born = true;
@@ -540,11 +552,11 @@ export class Uplink {
 
   #sendEvents(message: OutboxMessage): void {
     const outbox = this.#outbox;
-    const { text, bytes } = message;
-    const packs = this.#packs && bytes >= LEAST_GZIP_BYTES;
+    const plain = { body: message.payload, gzip: false };
+    const bytes = plain.body.byteLength;
     // Compressed beside the main loop; without memory for it the message goes as it is.
-    const payload = packs ? compressed(text).catch(() => text) : text;
-    this.#send('event', payload, { retain: false, bytes }, (code) => {
+    const ready = this.#packs && bytes >= LEAST_GZIP_BYTES ? compressed(plain.body).then((body) => ({ body, gzip: true }), () => plain) : plain;
+    this.#send('event', ready, { retain: false, bytes }, (code) => {
       if (outbox !== this.#outbox) return;
       if (code >= FIRST_FAILURE || code === NO_MATCHING_SUBSCRIBERS) {
         this.#brokerRefused('event', code);
@@ -558,14 +570,14 @@ export class Uplink {
     });
   }
 
-  #send(topic: ControlMessage['topic'] | 'event', payload: string | Promise<string | Buffer>, options: Sent & { readonly retain: boolean; readonly correlation?: Buffer | undefined }, taken: (code: number) => void): void {
+  #send(topic: ControlMessage['topic'] | 'event', payload: Ready | Promise<Ready>, options: Sent & { readonly retain: boolean; readonly correlation?: Buffer | undefined }, taken: (code: number) => void): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     const sent: Sent = { bytes: options.bytes };
     this.#inFlight.add(sent);
     const { retain, correlation } = options;
-    const publish = (ready: string | Buffer): Promise<number> => connection.publish(this.#topic(topic), ready, { qos: 1, retain, correlation, gzip: typeof ready !== 'string' });
-    const now = typeof payload === 'string' && (topic !== 'event' || this.#turns.idle);
+    const publish = ({ body, gzip }: Ready): Promise<number> => connection.publish(this.#topic(topic), body, { qos: 1, retain, correlation, gzip });
+    const now = !(payload instanceof Promise) && (topic !== 'event' || this.#turns.idle);
     (now ? publish(payload) : this.#turns.take(Promise.resolve(payload), publish)).then(
       (code) => {
         if (connection !== this.#connection) return;
@@ -577,7 +589,7 @@ export class Uplink {
       },
       () => {
         // The connection ended. Events are in the journal; a reply goes out again on the next connection.
-        if (topic !== 'event' && topic !== 'status' && typeof payload === 'string' && this.#running) this.#control.push({ topic, text: payload, retain, correlation });
+        if (topic !== 'event' && topic !== 'status' && !(payload instanceof Promise) && this.#running) this.#control.push({ topic, text: payload.body.toString(), retain, correlation });
       },
     );
   }

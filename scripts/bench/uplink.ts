@@ -1,0 +1,197 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { setPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { GateError } from '../../src/base/index.js';
+import { Mosquitto, mosquittoPath } from '../faults/mosquitto.js';
+import { usageOf } from './fleet/machine.js';
+import { BenchProcess } from './load/child.js';
+import { gatePriority } from './load/full-load.js';
+import { appendAll, openedAt } from './load/journal-events.js';
+import { quantile, round } from './load/probe.js';
+import { bareId, batchEvents, gateId, windowMessages } from './load/uplink-config.js';
+import type { BenchOptions } from './options.js';
+
+const usualBacklog = 1_000_000;
+/** Broker and platform are other machines in life. */
+const outsidePriority = 10;
+const liveEveryMs = 100;
+/** Each of the two times the bare client runs, before the gate and after it. */
+const usualBareSeconds = 15;
+const lookEveryMs = 1_000;
+const atOnce = 10_000;
+/** Longest time without a new event at the platform. */
+const stuckMs = 60_000;
+
+const readySchema = z.object({ kind: z.literal('ready') });
+const begunSchema = z.object({ kind: z.literal('begun') });
+const recordedSchema = z.object({ kind: z.literal('recorded'), messages: z.array(z.string()) });
+const doneSchema = z.object({ kind: z.literal('done'), messages: z.number(), bytes: z.number(), seconds: z.number() });
+const reportSchema = z.object({
+  kind: z.literal('report'),
+  messages: z.number(),
+  events: z.number(),
+  historical: z.number(),
+  repeated: z.number(),
+  reordered: z.number(),
+  firstMs: z.number(),
+  lastMs: z.number(),
+  liveDelaysMs: z.array(z.number()),
+  through: z.number(),
+});
+type Report = z.output<typeof reportSchema>;
+
+async function writeBacklog(directory: string, count: number, progress: (text: string) => void): Promise<void> {
+  const journal = openedAt(directory);
+  await journal.start();
+  for (let done = 0; done < count; done += atOnce) {
+    await appendAll(journal, done, Math.min(count, done + atOnce));
+    if (done % (10 * atOnce) === 0) progress(`backlog of ${done} events written`);
+  }
+  await journal.stop();
+}
+
+class UplinkBench {
+  readonly #directory: string;
+  readonly #broker: Mosquitto;
+  readonly #platform: BenchProcess;
+  readonly #progress: (text: string) => void;
+
+  constructor(directory: string, broker: Mosquitto, platform: BenchProcess, progress: (text: string) => void) {
+    this.#directory = directory;
+    this.#broker = broker;
+    this.#platform = platform;
+    this.#progress = progress;
+  }
+
+  get #journal(): string {
+    return join(this.#directory, 'journal');
+  }
+
+  async #report(gate: string): Promise<Report> {
+    const answer = this.#platform.next(reportSchema);
+    this.#platform.send({ kind: 'report', gate });
+    return await answer;
+  }
+
+  async #begin(gate: string): Promise<void> {
+    const answer = this.#platform.next(begunSchema);
+    this.#platform.send({ kind: 'begin', gate });
+    await answer;
+  }
+
+  async #startGate(): Promise<BenchProcess> {
+    const gate = new BenchProcess('uplink-gate', [this.#journal, this.#broker.url, String(liveEveryMs)], gatePriority);
+    await gate.next(readySchema);
+    return gate;
+  }
+
+  /** Messages as the gate makes them, for the bare client. */
+  async record(): Promise<string> {
+    const gate = await this.#startGate();
+    let messages: string[] = [];
+    while (messages.length < 20) {
+      await sleep(200);
+      const answer = this.#platform.next(recordedSchema);
+      this.#platform.send({ kind: 'recorded', gate: gateId });
+      ({ messages } = await answer);
+    }
+    await gate.stop();
+    const file = join(this.#directory, 'messages.json');
+    writeFileSync(file, JSON.stringify(messages));
+    return file;
+  }
+
+  async bare(file: string, seconds: number): Promise<number> {
+    await this.#begin(bareId);
+    const bare = new BenchProcess('uplink-bare', [file, this.#broker.url, String(seconds * 1_000)], gatePriority);
+    const { messages, seconds: took } = await bare.next(doneSchema, (seconds + 60) * 1_000);
+    await bare.stop();
+    const { events, messages: arrived } = await this.#report(bareId);
+    // The last ones may still be on the way to the platform.
+    const eventsEach = events / Math.max(1, arrived);
+    this.#progress(`bare client: ${Math.round((messages * eventsEach) / took)} events a second`);
+    return (messages * eventsEach) / took;
+  }
+
+  /** Lets the whole backlog drain, with live events meanwhile; memory is looked at once a second. */
+  async drain(): Promise<{ readonly report: Report; readonly rssMB: readonly number[]; readonly cpuMs: Readonly<Record<'gate' | 'platform' | 'broker', number>> }> {
+    await this.#begin(gateId);
+    const gate = await this.#startGate();
+    const rssMB: number[] = [];
+    const pids = { gate: gate.pid, platform: this.#platform.pid, broker: this.#broker.pid };
+    const cpuNow = (): Record<keyof typeof pids, number> => ({ gate: usageOf(pids.gate).cpuMs, platform: usageOf(pids.platform).cpuMs, broker: usageOf(pids.broker).cpuMs });
+    const from = cpuNow();
+    let report = await this.#report(gateId);
+    let seen = { events: 0, sinceMs: performance.now() };
+    for (;;) {
+      await sleep(lookEveryMs);
+      rssMB.push(usageOf(gate.pid).rssMB);
+      report = await this.#report(gateId);
+      const answer = gate.next(z.object({ kind: z.literal('state'), backlog: z.number(), handed: z.number() }));
+      gate.send({ kind: 'state' });
+      const { backlog } = await answer;
+      // What is left is of the last moments.
+      if (backlog < 2 * batchEvents && report.historical > 0) break;
+      if (report.events > seen.events) seen = { events: report.events, sinceMs: performance.now() };
+      else if (performance.now() - seen.sinceMs > stuckMs) throw new GateError('BROKER_UNREACHABLE', `the backlog stands still at ${report.events} events`);
+      if (rssMB.length % 10 === 0) this.#progress(`${report.historical} events drained, ${round(rssMB.at(-1) ?? 0)} MB`);
+    }
+    const to = cpuNow();
+    await gate.stop();
+    return { report, rssMB, cpuMs: { gate: to.gate - from.gate, platform: to.platform - from.platform, broker: to.broker - from.broker } };
+  }
+}
+
+/**
+ * How fast a backlog drains over a real broker to a platform that acknowledges, beside MQTT.js alone publishing the same
+ * messages with the same window to the same broker and platform, before and after; how late live events are meanwhile; and
+ * whether the gate's memory stays flat.
+ */
+export async function run(options: BenchOptions): Promise<object> {
+  if (!existsSync(mosquittoPath)) throw new GateError('CONFIG_INVALID', "this bench needs Debian's mosquitto: apt-get install mosquitto");
+  const progress = (text: string): void => void process.stderr.write(`uplink: ${text}\n`);
+  const backlog = options.backlog ?? usualBacklog;
+  const bareSeconds = options.seconds ?? usualBareSeconds;
+  const directory = mkdtempSync(join(options.directory ?? tmpdir(), 'laurel-bench-'));
+  let broker: Mosquitto | undefined;
+  let platform: BenchProcess | undefined;
+  try {
+    await writeBacklog(join(directory, 'journal'), backlog, progress);
+    setPriority(outsidePriority);
+    broker = await Mosquitto.start({ directory });
+    platform = new BenchProcess('uplink-platform', [broker.url], outsidePriority);
+    await platform.next(readySchema);
+    const bench = new UplinkBench(directory, broker, platform, progress);
+    const file = await bench.record();
+    const before = await bench.bare(file, bareSeconds);
+    const { report, rssMB, cpuMs } = await bench.drain();
+    const cpuUs = (ms: number): number => round((ms * 1_000) / report.events);
+    const after = await bench.bare(file, bareSeconds);
+    const drain = (report.historical * 1_000) / (report.lastMs - report.firstMs);
+    const bare = (before + after) / 2;
+    return {
+      name: 'uplink',
+      figures: {
+        drainPerSecond: Math.round(drain),
+        bareClientPerSecond: Math.round(bare),
+        liveDelayP99Ms: round(quantile(report.liveDelaysMs, 0.99)),
+        rssMB: round(Math.max(...rssMB)),
+      },
+      reference: {
+        what: `MQTT.js alone, the gate's own messages made ready before, ${windowMessages} in flight, same broker and platform, ${bareSeconds} s before the gate and after it; events a second`,
+        before: Math.round(before),
+        after: Math.round(after),
+        drainToBare: round(drain / bare),
+      },
+      live: { events: report.liveDelaysMs.length, p50Ms: round(quantile(report.liveDelaysMs, 0.5)), mostMs: round(Math.max(0, ...report.liveDelaysMs)) },
+      memory: { what: 'resident, whole process, once a second: after the first tenth of the drain, in its middle, at its end', rssMB: [0.1, 0.5, 1].map((part) => round(rssMB[Math.min(rssMB.length - 1, Math.floor(rssMB.length * part))] ?? 0)) },
+      drained: { events: report.historical, seconds: round((report.lastMs - report.firstMs) / 1_000), messages: report.messages, window: windowMessages, batch: batchEvents, repeated: report.repeated, reordered: report.reordered, cpuUsPerEvent: { gate: cpuUs(cpuMs.gate), platform: cpuUs(cpuMs.platform), broker: cpuUs(cpuMs.broker) } },
+    };
+  } finally {
+    await platform?.stop();
+    await broker?.kill();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
