@@ -459,6 +459,8 @@ export const uplinkSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe('false for a platform that cannot acknowledge: then the broker taking an event counts, a weaker promise'),
+  photographs: z.enum(['none', 'plate', 'all']).default('none').describe('which photographs go to the platform, once it has the event that names them: none; plate (only what the plate was read from); all'),
+  photographsKBPerS: z.number().int().min(1).max(10_000).default(50).describe('photographs are sent no faster than this, kilobytes a second'),
   remoteConfiguration: z
     .enum(['none', 'settings', 'all'])
     .default('settings')

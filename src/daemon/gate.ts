@@ -528,8 +528,10 @@ export class Gate implements GatePort {
     try {
       const photograph = await this.#vision.photograph(lane);
       if (photograph === undefined) return;
-      await this.journal.saveEvidence(passage, 'frame', photograph.frameJpeg);
-      if (photograph.plateJpeg !== undefined) await this.journal.saveEvidence(passage, 'plate', photograph.plateJpeg);
+      const saved = [await this.journal.saveEvidence(passage, 'frame', photograph.frameJpeg)];
+      if (photograph.plateJpeg !== undefined) saved.push(await this.journal.saveEvidence(passage, 'plate', photograph.plateJpeg));
+      // Their digests become part of the chain: a photograph that is shown later is proved to be this one.
+      await this.journal.append({ type: 'passage.photographed', lane, passage, payload: { reason, pictures: saved.map(({ id, kind, bytes }) => ({ kind, id, bytes })) } });
     } catch (error) {
       this.#options.log.warn({ lane, passage, reason, error: errorText(error) }, 'no photograph of this moment');
     }

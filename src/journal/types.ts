@@ -9,6 +9,7 @@ export type EventType =
   | 'passage.started'
   | 'passage.read'
   | 'passage.decided'
+  | 'passage.photographed'
   | 'passage.ended'
   | 'boom.opening'
   | 'boom.closing'

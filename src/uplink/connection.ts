@@ -15,12 +15,14 @@ const OWN_RECEIVE_MAXIMUM = 100;
 const OWN_PACKET_BYTES = 256 * 1024;
 const END_MS = 2_000;
 
+const CONTENT = { json: 'application/json', gzip: 'application/json+gzip', jpeg: 'image/jpeg' } as const;
+
 export interface PublishOptions {
   readonly qos: 0 | 1;
   readonly retain?: boolean;
   readonly correlation?: Buffer | undefined;
-  /** The payload is compressed JSON. */
-  readonly gzip?: boolean;
+  /** What the payload is, where it is not JSON as text. */
+  readonly as?: 'gzip' | 'jpeg';
 }
 
 export interface ConnectionOptions {
@@ -192,14 +194,14 @@ export class BrokerConnection {
    * @returns the broker's reason code: 0 where it was taken (always, with QoS 0)
    * @throws GateError BROKER_UNREACHABLE when the connection ends before the broker has answered
    */
-  publish(topic: string, payload: string | Buffer, { qos, retain = false, correlation, gzip = false }: PublishOptions): Promise<number> {
+  publish(topic: string, payload: string | Buffer, { qos, retain = false, correlation, as }: PublishOptions): Promise<number> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new GateError('BROKER_UNREACHABLE', 'the connection is closed'));
         return;
       }
       const settled = this.#pending.add(reject);
-      const properties = this.#version5 ? { properties: { contentType: gzip ? 'application/json+gzip' : 'application/json', payloadFormatIndicator: !gzip, ...(correlation === undefined ? {} : { correlationData: correlation }) } } : {};
+      const properties = this.#version5 ? { properties: { contentType: CONTENT[as ?? 'json'], payloadFormatIndicator: as === undefined, ...(correlation === undefined ? {} : { correlationData: correlation }) } } : {};
       this.#client.publish(topic, payload, { qos, retain, ...properties }, (error, packet) => {
         settled();
         const code = reasonCodeOf(error);

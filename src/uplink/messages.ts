@@ -135,7 +135,9 @@ export type TelemetryMessage = z.output<typeof telemetryMessageSchema>;
 export type CommandMessage = z.output<typeof commandMessageSchema>;
 export type ReplyMessage = z.output<typeof replyMessageSchema>;
 
-export type UpTopic = 'status' | 'event' | 'telemetry' | 'reply' | 'list/report' | 'config/report';
+/** `evidence/{id}`, up, QoS 1: a photograph (JPEG), after the `passage.photographed` event that names it is acknowledged; `id` is the SHA-256 of the bytes, hex. */
+export type PhotographTopic = `evidence/${string}`;
+export type UpTopic = 'status' | 'event' | 'telemetry' | 'reply' | 'list/report' | 'config/report' | PhotographTopic;
 export type DownTopic = 'ack' | 'command' | 'list' | 'config';
 
 /** Full name of a topic of one gate. */

@@ -1,4 +1,5 @@
 import { connect, type MqttClient } from 'mqtt';
+import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { GateError, errorText, type Log } from '../base/index.js';
 import { configReportSchema, desiredConfigSchema, type ConfigReport } from './config-messages.js';
@@ -25,6 +26,8 @@ export interface ReferencePlatformOptions {
    * client id or topic brings a gate's events out of order: the ledger is one for all connections, and `seq` orders it.
    */
   readonly share?: { readonly group: string; readonly connections: number };
+  /** A photograph, checked against its name. */
+  readonly onPhotograph?: (gate: GateName, id: string, jpeg: Buffer) => void;
   readonly onEvent?: (gate: { readonly site: string; readonly gate: string }, event: EventMessage['events'][number], historical: boolean) => void;
 }
 
@@ -66,7 +69,7 @@ export class ReferencePlatform {
   async start(): Promise<void> {
     const { sites, share } = this.#options;
     const topics = (name: UpTopic): readonly string[] => (sites ?? ['+']).map((site) => topicOf(site, '+', name));
-    const others = [...topics('status'), ...topics('reply'), ...topics('telemetry'), ...topics('config/report')];
+    const others = [...topics('status'), ...topics('reply'), ...topics('telemetry'), ...topics('config/report'), ...topics('evidence/+')];
     if (share === undefined) {
       this.#client = await this.#open([...topics('event'), ...others]);
       return;
@@ -201,6 +204,10 @@ export class ReferencePlatform {
     const [, , site = '', gate = '', ...rest] = topic.split('/');
     const name = rest.join('/');
     try {
+      if (rest[0] === 'evidence') {
+        this.#photograph({ site, gate }, rest[1] ?? '', payload);
+        return;
+      }
       const value: unknown = JSON.parse(unpacked(payload).toString('utf8'));
       for (const hear of this.#hearers.get(name) ?? []) hear({ site, gate }, value);
       switch (name) {
@@ -235,6 +242,11 @@ export class ReferencePlatform {
       this.#faults += 1;
       this.#options.log.warn({ topic, error: errorText(error) }, 'platform: a message does not fit the contract');
     }
+  }
+
+  #photograph(from: GateName, id: string, jpeg: Buffer): void {
+    if (createHash('sha256').update(jpeg).digest('hex') !== id) throw new GateError('MESSAGE_INVALID', `photograph ${id} is not what its name says`);
+    this.#options.onPhotograph?.(from, id, jpeg);
   }
 
   #events(site: string, gate: string, message: EventMessage): void {

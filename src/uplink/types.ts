@@ -1,7 +1,7 @@
 import type { Clock, JsonObject, Log } from '../base/index.js';
 import type { BrokerConfig, UplinkConfig } from '../config/index.js';
 import type { Journal } from '../journal/index.js';
-import type { CommandMessage, DownTopic, UpTopic } from './messages.js';
+import type { CommandMessage, DownTopic, PhotographTopic, UpTopic } from './messages.js';
 
 /** A message of the platform, as the broker delivered it. */
 export interface Received {
@@ -25,7 +25,7 @@ export interface Desk {
 }
 
 /** How a desk answers: QoS 1, kept in memory until the broker has taken it, also over reconnects. */
-export type DeskReply = (topic: Exclude<UpTopic, 'event' | 'telemetry' | 'status'>, message: object, options?: { readonly retain?: boolean; readonly correlation?: Buffer | undefined }) => void;
+export type DeskReply = (topic: Exclude<UpTopic, 'event' | 'telemetry' | 'status' | PhotographTopic>, message: object, options?: { readonly retain?: boolean; readonly correlation?: Buffer | undefined }) => void;
 
 /** A command as the lanes get it, checked and not expired. */
 export interface GateCommand {
@@ -49,12 +49,15 @@ export type BrokerSettings = Omit<BrokerConfig, 'password' | 'key'> & {
 };
 
 /** The uplink's configuration with its secrets read: `main.ts` reads them, and puts the embedded broker's address in. */
-export type UplinkSettings = Omit<UplinkConfig, 'broker' | 'remoteConfiguration' | 'configurationTrialS' | 'commandKeys' | 'commandRate'> & {
+export type UplinkSettings = Omit<UplinkConfig, 'broker' | 'remoteConfiguration' | 'configurationTrialS' | 'commandKeys' | 'commandRate' | 'photographs' | 'photographsKBPerS'> & {
   /** In order of preference; at least one. */
   readonly brokers: readonly BrokerSettings[];
   /** None where omitted: commands need no signature. */
   readonly commandKeys?: UplinkConfig['commandKeys'];
   readonly commandRate?: UplinkConfig['commandRate'];
+  /** None are sent where omitted. */
+  readonly photographs?: UplinkConfig['photographs'];
+  readonly photographsKBPerS?: UplinkConfig['photographsKBPerS'];
 };
 
 export interface UplinkTiming {

@@ -13,6 +13,7 @@ import { DuplicateWatch, type Duplicate } from './duplicate-watch.js';
 import { ackMessageSchema, jsonObjectSchema, statusMessageSchema, topicOf, type AckMessage, type StatusMessage, type TelemetryMessage } from './messages.js';
 import { Outbox, type OutboxMessage } from './outbox.js';
 import { PacketLimit } from './packet-limit.js';
+import { PhotographSender } from './photograph-sender.js';
 import { FIRST_FAILURE, NO_MATCHING_SUBSCRIBERS, SESSION_TAKEN_OVER, reasonText } from './reason-codes.js';
 import { Turns } from './turns.js';
 import type { BrokerSettings, Desk, DeskReply, Received, UplinkOptions, UplinkState, UplinkTiming } from './types.js';
@@ -48,6 +49,13 @@ interface ControlMessage {
   readonly text: string;
   readonly retain: boolean;
   readonly correlation?: Buffer | undefined;
+}
+
+interface WaitingPhotograph {
+  readonly id: string;
+  readonly jpeg: Buffer;
+  readonly taken: (code: number) => void;
+  readonly gone: (error: unknown) => void;
 }
 
 /** A payload as it goes out. */
@@ -107,6 +115,9 @@ export class Uplink {
   #duplicateQuiet: Timer | undefined;
   #liveStreak = 0;
   #control: ControlMessage[] = [];
+  readonly #photographs: PhotographSender | undefined;
+  /** Goes out when nothing else waits. */
+  #photograph: WaitingPhotograph | undefined;
   #paused: Timer | undefined;
   #pauses: Backoff;
   #resend: Timer | undefined;
@@ -129,6 +140,7 @@ export class Uplink {
     this.#watch = new DuplicateWatch({ site, gate, epoch, clientId: this.#clientId, instance: this.#instance });
     this.#pauses = new Backoff(this.#timing.backoffMs, this.#timing.backoffMostMs, options.random);
     const reply: DeskReply = (topic, message, given) => this.#reply(topic, message, given);
+    this.#photographs = this.#photographSender();
     const commands = new CommandDesk({
       journal: options.journal,
       epoch: options.epoch,
@@ -154,6 +166,7 @@ export class Uplink {
     this.#head = Math.max(this.#head, head);
     this.#acknowledged = acknowledged;
     for (const desk of this.#desks) await desk.start();
+    await this.#photographs?.start(acknowledged);
     this.#connect();
     this.#armTelemetry();
   }
@@ -299,6 +312,7 @@ export class Uplink {
     this.#enter('online');
     this.#birth();
     for (const desk of this.#desks) desk.connected?.();
+    this.#photographs?.connected();
     this.#armResend();
     this.#armReturn();
   }
@@ -476,6 +490,9 @@ export class Uplink {
   }
 
   #dropSending(): void {
+    this.#photographs?.disconnected();
+    this.#photograph?.gone(new GateError('BROKER_UNREACHABLE', 'the connection ended'));
+    this.#photograph = undefined;
     this.#outbox = undefined;
     this.#inFlight = new Set();
     this.#paused?.cancel();
@@ -541,12 +558,50 @@ export class Uplink {
     let message = backlogFirst && backlogMay ? outbox.nextBacklog() : undefined;
     if (message === undefined) {
       message = outbox.nextLive();
-      if (message === undefined) return false;
+      if (message === undefined) return backlogMay && this.#sendPhotograph();
       this.#liveStreak += 1;
     } else {
       this.#liveStreak = 0;
     }
     this.#sendEvents(message);
+    return true;
+  }
+
+  #photographSender(): PhotographSender | undefined {
+    const { clock, config, journal, log } = this.#options;
+    const { photographs = 'none', photographsKBPerS = 50 } = config;
+    if (photographs === 'none') return undefined;
+    return new PhotographSender({
+      journal,
+      clock,
+      log,
+      which: photographs,
+      bytesPerSecond: photographsKBPerS * 1_000,
+      most: () => this.#most(),
+      fault: (error) => this.#fault(error),
+      publish: (id, jpeg) =>
+        new Promise((taken, gone) => {
+          this.#photograph = { id, jpeg: Buffer.from(jpeg), taken, gone };
+          this.#pump();
+        }),
+    });
+  }
+
+  #sendPhotograph(): boolean {
+    const connection = this.#connection;
+    const photograph = this.#photograph;
+    if (connection === undefined || photograph === undefined) return false;
+    this.#photograph = undefined;
+    const { id, jpeg, taken, gone } = photograph;
+    const sent: Sent = { bytes: jpeg.byteLength };
+    this.#inFlight.add(sent);
+    connection.publish(this.#topic(`evidence/${id}`), jpeg, { qos: 1, as: 'jpeg' }).then((code) => {
+      this.#inFlight.delete(sent);
+      if (connection === this.#connection && code < FIRST_FAILURE) this.#packetLimits[this.#choice.at]?.took(sent.bytes);
+      taken(code);
+      if (this.#inFlight.size === 0) this.#quiet?.();
+      this.#pump();
+    }, gone);
     return true;
   }
 
@@ -576,7 +631,7 @@ export class Uplink {
     const sent: Sent = { bytes: options.bytes };
     this.#inFlight.add(sent);
     const { retain, correlation } = options;
-    const publish = ({ body, gzip }: Ready): Promise<number> => connection.publish(this.#topic(topic), body, { qos: 1, retain, correlation, gzip });
+    const publish = ({ body, gzip }: Ready): Promise<number> => connection.publish(this.#topic(topic), body, { qos: 1, retain, correlation, ...(gzip ? { as: 'gzip' as const } : {}) });
     const now = !(payload instanceof Promise) && (topic !== 'event' || this.#turns.idle);
     (now ? publish(payload) : this.#turns.take(Promise.resolve(payload), publish)).then(
       (code) => {
@@ -687,6 +742,7 @@ export class Uplink {
           this.#acknowledged = acknowledged;
           this.#resends = 0;
           this.#outbox?.acknowledged(acknowledged);
+          this.#photographs?.acknowledged(acknowledged);
           if (this.#outbox !== undefined) this.#armResend();
         }
         this.#pump();

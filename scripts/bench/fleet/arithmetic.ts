@@ -29,7 +29,7 @@ const given = {
   g: { value: 200, unit: 'backlog events a second from one gate', source: 'assumed; one gate alone drained 13,600 in `npm run bench -- control`' },
   u: { value: 2_000, unit: 'events a second one consumer writes into its database', source: 'assumed; the reference platform, which has none, took 1,968 with 15 % of a processor' },
   d: { value: 10, unit: 'consumers while a backlog drains', source: 'assumed' },
-  j: { value: 150_000, unit: 'bytes of photographs a passage', source: 'assumed; photographs are not sent yet' },
+  j: { value: 150_000, unit: 'bytes of photographs a passage', source: 'assumed, with `uplink.photographs: all`' },
 } as const satisfies Readonly<Record<string, Given>>;
 
 /** Gates of the two fleets that are worked out. */
@@ -63,7 +63,7 @@ const derived: readonly { readonly what: string; readonly formula: string; reado
   { what: 'drained, at the pace of the consumers', formula: 'W / (d·u − E) / 3,600', unit: 'h', of: (n) => eventsADay(n) / (d.value * u.value - meanEvents(n)) / 3_600 },
   { what: 'events as JSON', formula: 'n·p·e·s', unit: 'GB a day', of: (n) => (eventsADay(n) * s.value) / 1e9 },
   { what: 'the same', formula: '·365', unit: 'TB a year', of: (n) => (eventsADay(n) * s.value * 365) / 1e12 },
-  { what: 'photographs, once they are sent', formula: 'n·p·j', unit: 'TB a day', of: (n) => (n * p.value * j.value) / 1e12 },
+  { what: 'photographs, where all are sent', formula: 'n·p·j', unit: 'TB a day', of: (n) => (n * p.value * j.value) / 1e12 },
   { what: 'the same', formula: '·365', unit: 'TB a year', of: (n) => (n * p.value * j.value * 365) / 1e12 },
 ];
 

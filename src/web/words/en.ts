@@ -244,6 +244,7 @@ export const english = {
     'passage.started': 'Vehicle arrived',
     'passage.read': 'Plate read',
     'passage.decided': 'Decided',
+    'passage.photographed': 'Photographed',
     'passage.ended': 'Passage ended',
     'boom.opening': 'Boom goes up',
     'boom.closing': 'Boom goes down',

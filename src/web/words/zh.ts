@@ -239,6 +239,7 @@ export const chinese: Words = {
     'passage.started': '车辆到达',
     'passage.read': '识别车牌',
     'passage.decided': '判断',
+    'passage.photographed': '拍照',
     'passage.ended': '通行结束',
     'boom.opening': '抬杆',
     'boom.closing': '落杆',
