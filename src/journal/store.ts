@@ -1,7 +1,8 @@
 import type { Database, Statement } from 'better-sqlite3';
-import { GateError, isGateError } from '../base/index.js';
+import { GateError, isGateError, type MachineBoot } from '../base/index.js';
 import { BatchBuilder } from './batch-builder.js';
 import { GENESIS_HASH, eventId, hashFields } from './canonical.js';
+import { EpochClocks } from './epoch-clocks.js';
 import type { AppendOp, Batch, Committed, EventRow, Moment, WriteOp } from './protocol.js';
 import type { BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo } from './types.js';
 
@@ -95,6 +96,7 @@ export class JournalStore {
   readonly #reserve: Reserve;
   #state: State;
   #gate = '';
+  readonly clocks: EpochClocks;
   readonly #insertEvent: Statement<[number, number, string, string | null, string | null, number, number, number, string, Buffer, Buffer]>;
   readonly #saveState: Statement<[RawState]>;
   readonly #queries = new Map<string, Statement<(string | number)[], RawEvent>>();
@@ -111,6 +113,7 @@ export class JournalStore {
        VALUES (1, @epoch, @head, @headHash, @acknowledged, @reserved, @prunedThrough, @prunedHash, @wallHighMs, @client, @batch, @batchFirst, @batchCount)`,
     );
     this.#state = { ...(readState(db) ?? GENESIS_STATE) };
+    this.clocks = new EpochClocks(db);
   }
 
   get state(): Readonly<State> {
@@ -119,13 +122,16 @@ export class JournalStore {
 
   /**
    * Begins (or, after a crash of the thread, goes on with) a boot epoch.
+   * @param boot run of the machine; one of its own where it is not known
    * @param event of the journal about itself, in the same transaction
    */
-  beginEpoch(epoch: number, gate: string, moment: Moment, base: Partial<State>, event?: { readonly type: EventType; readonly payloadText: string; readonly gaps: readonly Gap[] }): void {
+  beginEpoch(epoch: number, gate: string, boot: MachineBoot | undefined, moment: Moment, base: Partial<State>, event?: { readonly type: EventType; readonly payloadText: string; readonly gaps: readonly Gap[] }): void {
     this.#gate = gate;
     this.#change((state) => {
       Object.assign(state, base, { epoch });
       this.#db.prepare('INSERT OR IGNORE INTO boot (epoch, gate, wall_ms, mono_ms) VALUES (?, ?, ?, ?)').run(epoch, gate, Math.round(moment.wallMs), moment.monoMs);
+      const { id, aheadMs } = boot ?? { id: `epoch ${epoch}`, aheadMs: 0 };
+      this.clocks.begin({ epoch, boot: id, aheadMs, startMs: moment.monoMs + aheadMs, afterMs: state.wallHighMs });
       this.#db.prepare('DELETE FROM fact WHERE key = ?').run(RESTORED_KEY);
       if (event !== undefined) this.#appendOwn(state, event.type, event.payloadText, moment, event.gaps);
     });
@@ -199,7 +205,7 @@ export class JournalStore {
       statement = this.#db.prepare<(string | number)[], RawEvent>(sql);
       this.#queries.set(sql, statement);
     }
-    return statement.all(...values, query.limit).map(toEventRow);
+    return statement.all(...values, query.limit).map((raw) => (raw.clockTrusted === 1 ? toEventRow(raw) : { ...toEventRow(raw), ...this.clocks.correct(raw) }));
   }
 
   batches({ after, before, batches: mostBatches, ...limits }: BatchQuery): EventBatch[] {
@@ -289,6 +295,11 @@ export class JournalStore {
     });
   }
 
+  /** Wall time was vouched for up to here, though nothing happened. */
+  reachWall(wallMs: number): void {
+    this.#change((state) => (state.wallHighMs = Math.max(state.wallHighMs, Math.round(wallMs))));
+  }
+
   gaps(): Gap[] {
     return this.#db.prepare<[], Gap>('SELECT first, last, reason FROM gap ORDER BY first').all();
   }
@@ -310,10 +321,15 @@ export class JournalStore {
 
   #change(run: (state: State) => void): void {
     const next = { ...this.#state };
-    this.#db.transaction(() => {
-      run(next);
-      this.#saveState.run({ ...next, headHash: Buffer.from(next.headHash, 'hex'), prunedHash: Buffer.from(next.prunedHash, 'hex') });
-    }).immediate();
+    try {
+      this.#db.transaction(() => {
+        run(next);
+        this.#saveState.run({ ...next, headHash: Buffer.from(next.headHash, 'hex'), prunedHash: Buffer.from(next.prunedHash, 'hex') });
+      }).immediate();
+    } catch (error) {
+      this.clocks.forget();
+      throw error;
+    }
     this.#state = next;
   }
 
@@ -355,7 +371,7 @@ export class JournalStore {
     );
     state.head = seq;
     state.headHash = hash;
-    if (op.clockTrusted) state.wallHighMs = Math.max(state.wallHighMs, fields.wallMs);
+    if (op.clockTrusted && op.clockVouched !== false) state.wallHighMs = Math.max(state.wallHighMs, fields.wallMs);
     return { ...fields, hash };
   }
 
@@ -370,6 +386,13 @@ export class JournalStore {
         return;
       case 'remember':
         this.#db.prepare('INSERT INTO fact (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value').run(write.key, write.value);
+        return;
+      case 'know-clock':
+        this.clocks.know(state.epoch, write.known);
+        return;
+      case 'doubt-clock':
+        this.clocks.doubt(write.wallMs);
+        state.wallHighMs = Math.min(state.wallHighMs, Math.round(write.wallMs));
         return;
       case 'forget':
         this.#db.prepare('DELETE FROM fact WHERE key = ?').run(write.key);
