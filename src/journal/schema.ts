@@ -202,5 +202,10 @@ export function schemaText(): string {
 --   sqlite3 -readonly journal.db "SELECT began, lane, plate, outcome, ended FROM readable_passage ORDER BY first_seq DESC LIMIT 20"
 -- Never write to it: a changed event breaks the chain (gatectl journal verify).
 -- Version ${migrations.at(-1)?.version ?? 0} (PRAGMA user_version).
-${migrations.map(({ sql }) => sql).join('').trimEnd()}`;
+${withoutReplaced(migrations.map(({ sql }) => sql).join('')).trimEnd()}`;
+}
+
+/** Leaves out views that a later version makes anew. */
+function withoutReplaced(sql: string): string {
+  return [...sql.matchAll(/^DROP VIEW (\w+);\n/gmu)].reduce((text, [drop, name]) => text.replace(new RegExp(`^CREATE VIEW ${name} [^;]*;\\n\\n?`, 'mu'), '').replace(drop, ''), sql);
 }
