@@ -493,8 +493,8 @@ export class Gate implements GatePort {
   /** Wall time is known: what was recorded before, in this run of the machine, gets it, here and at the platform. */
   #clockKnown({ wallMs, monoMs, source, vouched }: ClockKnown): void {
     this.journal.knowClock({ wallMs, monoMs, source }).catch((error: unknown) => this.#options.log.warn({ error: errorText(error) }, 'what is known of the time could not be stored'));
-    const offsetMs = Math.round(wallMs - monoMs);
-    const epochs = this.#sameBoot.slice(-mostEpochsTold).map(({ epoch, behindMs }) => ({ epoch, offsetMs: Math.round(offsetMs + behindMs) }));
+    const offsetMs = wallMs - monoMs;
+    const epochs = this.#sameBoot.slice(-mostEpochsTold).map(({ epoch, behindMs }) => ({ epoch, offsetMs: offsetMs + behindMs }));
     this.#record({ type: 'clock.trusted', payload: { source, vouched, offsetMs, epochs } });
     this.#uplink?.clockKnown();
   }

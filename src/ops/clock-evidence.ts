@@ -81,7 +81,7 @@ export function weighEvidence({ kernel, chrony, timesyncd, flagMs, rtcMs, system
   const oscillatorPpm = chrony?.oscillatorPpm ?? timesyncd?.oscillatorPpm;
   const known = { ...(syncedMs === undefined ? {} : { syncedMs }), ...(oscillatorPpm === undefined ? {} : { oscillatorPpm }) };
   // Where the kernel can be asked its word counts: a service may not have noticed yet that the clock was set by hand.
-  if (kernel ?? chrony !== undefined) return { state: 'disciplined', source, ...known };
+  if (kernel === undefined ? chrony !== undefined : kernel) return { state: 'disciplined', source, ...known };
   // A flag of the future: the clock was set back by hand since.
   if (flagMs !== undefined && flagMs <= wallMs + toleranceMs) return { state: 'set', source: 'ntp', ...known };
   // A hardware clock without battery comes up in 1970; one that was not set differs from the system's.
