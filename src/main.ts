@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { errorText, type Log } from './base/index.js';
-import { systemClock } from './base/system-clock.js';
+import { machineBoot, systemClock } from './base/system-clock.js';
 import { beginEffective, maskText, readConfigText } from './config/index.js';
 import { Configuration, Gate, packageVersion, readSecrets } from './daemon/index.js';
 import { Watchdog } from './ops/index.js';
@@ -38,6 +38,7 @@ export async function runDaemon(configPath: string, log: Log = pino({ level: pro
     restart: (reason) => restart(reason),
     secrets,
     clock: systemClock,
+    boot: machineBoot(),
     log,
     version: packageVersion(),
     random: Math.random,

@@ -16,6 +16,21 @@ export interface Clock {
   after(delayMs: number, run: () => void): Timer;
 }
 
+/** Which run of the machine a process belongs to, and how its monotonic clock relates to the machine's. */
+export interface MachineBoot {
+  /** Differs between two starts of the machine; the same for all processes between them. */
+  readonly id: string;
+  /** CLOCK_MONOTONIC of the machine minus `Clock.monoMs` of this process, ms. */
+  readonly aheadMs: number;
+}
+
+/**
+ * Who says what time it is. `ntp`: a server of the network; `gnss`: a receiver at this box (GPS, BeiDou, ...); `reference`:
+ * another reference clock at this box; `service`: a time service that does not name its source; `rtc`: the hardware clock;
+ * `assumed`: nobody, on a machine where nobody can be asked.
+ */
+export type ClockSource = 'ntp' | 'gnss' | 'reference' | 'service' | 'rtc' | 'assumed';
+
 interface Pending {
   dueMs: number;
   order: number;

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { GateError, isGateError } from '../base/index.js';
-import { describeEvent, eventSchema, type EventData, type Words } from '../web/view.js';
+import { describeEvent, eventSchema, timeOfEvent, type EventData, type Words } from '../web/view.js';
 import type { ControlClient } from './control-client.js';
 import { localTime, print, terminalWords } from './output.js';
 
@@ -13,11 +13,12 @@ export interface EventsOptions {
 
 const answerSchema = z.object({ events: z.array(z.record(z.string(), z.unknown())) });
 
-/** One event on one line: time, number, lane, what happened in words. */
+/** One event on one line: time (`~` corrected afterwards, `?` not known), number, lane, what happened in words. */
 export function eventLine(event: EventData, words: Words): string {
   const { title, detail, plate } = describeEvent(event, words);
   const said = [title, plate?.text, detail].filter((part) => part !== undefined && part !== '').join('  ');
-  return `${localTime(event.wallMs)}${event.clockTrusted ? ' ' : '?'} #${event.seq}  ${event.lane ?? '-'}  ${said}`;
+  const { wallMs, mark } = timeOfEvent(event, words, localTime);
+  return `${localTime(wallMs)}${mark} #${event.seq}  ${event.lane ?? '-'}  ${said}`;
 }
 
 /** Prints each event once, in order, whether it came from the journal or from the live feed. */

@@ -13,6 +13,16 @@ function laneRow(lane: LaneData, words: Words): readonly string[] {
   return [`  ${lane.lane}`, lane.name, words.direction[lane.direction], boom, who];
 }
 
+function clockText({ source, vouched, oscillatorPpm, alonePpm, health }: NonNullable<StatusData['clock']>): string {
+  const ppm = alonePpm ?? oscillatorPpm;
+  const facts = [
+    source === null ? 'not trusted' : `trusted (${source}${vouched ? '' : ', nothing keeps it now'})`,
+    ppm === null ? undefined : `${ppm > 0 ? 'gains' : 'loses'} ${((Math.abs(ppm) * 86_400) / 1e6).toFixed(1)} s a day by itself (${ppm.toFixed(1)} ppm)`,
+    health.state === 'ok' ? undefined : [health.detail, health.advice].filter((part) => part !== undefined).join('. '),
+  ];
+  return facts.filter((fact) => fact !== undefined).join('; ');
+}
+
 /** The gate at a glance, for a terminal. */
 export function statusText(status: StatusData, words: Words): string {
   const { journal, uplink, vision } = status;
@@ -41,6 +51,7 @@ export function statusText(status: StatusData, words: Words): string {
     rows.push(['Journal', `${journal.head} events, ${backlog === 0 ? 'all acknowledged by the platform' : `${backlog} not acknowledged yet`}`]);
   }
   if (uplink !== undefined) rows.push(['Uplink', [uplink.state, uplink.detail].filter((part) => part !== undefined && part !== '').join(': ')]);
+  if (status.clock !== undefined) rows.push(['Clock', clockText(status.clock)]);
   if (vision !== undefined) {
     const restarts = vision.restarts ?? 0;
     rows.push(['Vision', [vision.state, restarts === 0 ? undefined : `${restarts} restarts`, vision.detail].filter((part) => part !== undefined && part !== '').join(', ')]);

@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AccessRepository, minutesOf, withinWindows, type DaysWindow, type Decision } from '../access/index.js';
-import { GateError, LocalTime, errorText, toJsonObject, type Clock, type GateErrorCode, type JsonObject, type LaneId, type Log, type PassageId, type Timer } from '../base/index.js';
+import { GateError, LocalTime, errorText, toJsonObject, type Clock, type GateErrorCode, type JsonObject, type LaneId, type Log, type MachineBoot, type PassageId, type Timer } from '../base/index.js';
 import type { GateConfig } from '../config/index.js';
-import { SqliteJournal, type JournalOrigin, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
+import { SqliteJournal, type JournalOrigin, type JournalStart, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
 import { DiagnosisWatch, LaneRunner, diagnosisSettings, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type FindingChange, type LaneCommand, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
 import { ListKeeper } from '../lists/index.js';
@@ -12,7 +12,7 @@ import { VisionClient, type CameraState, type TrackReport, type Vision, type Vis
 import { WebServer, type GatePort } from '../web/index.js';
 import { chinese, english, findingWords } from '../web/view.js';
 import type { Device } from '../device/index.js';
-import { ClockTrust, EventLoopDelay, Heartbeats, processMetrics } from '../ops/index.js';
+import { ClockTrust, EventLoopDelay, Heartbeats, clockHealth, processMetrics, type ClockKnown, type ClockTrustOptions } from '../ops/index.js';
 import { Backups } from './backups.js';
 import type { Configuration } from './configuration.js';
 import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js';
@@ -29,6 +29,8 @@ const journalStartMs = 5_000;
 const photographsPerPassage = 4;
 const visionStartMs = 20_000;
 /** A stored list comes into force before lanes work, unless the disk is slower than this; then as soon as it is read. */
+/** Earlier starts in the same run of the machine that an event names: enough for a daemon that fell again and again. */
+const mostEpochsTold = 100;
 const listStartMs = 5_000;
 const worldViewMs = 100;
 const drainPollMs = 50;
@@ -60,6 +62,10 @@ export interface GateOptions {
   readonly config: GateConfig;
   readonly secrets: GateSecrets;
   readonly clock: Clock;
+  /** Run of the machine, so that what one process learns of the time dates what another recorded before it. */
+  readonly boot?: MachineBoot | undefined;
+  /** What the machine says about its clock; read from the system where omitted. */
+  readonly clockEvidence?: ClockTrustOptions['evidence'];
   readonly log: Log;
   readonly version: string;
   /** 0 to 1, for back-off jitter. */
@@ -118,6 +124,7 @@ export class Gate implements GatePort {
   #web: WebServer | undefined;
   #webUrl: string | undefined;
   #epoch = 0;
+  #sameBoot: JournalStart['sameBoot'] = [];
   #journalOrigin: JournalOrigin | null = null;
   #startedMs = 0;
   #passageCount = 0;
@@ -131,13 +138,23 @@ export class Gate implements GatePort {
     this.#options = options;
     this.#heartbeats = new Heartbeats(clock);
     this.#localTime = new LocalTime(config.site.timezone);
-    this.#clockTrust = new ClockTrust({ clock, log, onStep: (deltaMs) => this.#record({ type: 'clock.stepped', payload: { deltaMs } }), onTrusted: () => this.#record({ type: 'clock.trusted', payload: {} }) });
+    this.#clockTrust = new ClockTrust({
+      clock,
+      log,
+      evidence: options.clockEvidence,
+      onStep: (step) => this.#record({ type: 'clock.stepped', payload: toJsonObject(step) }),
+      onTrusted: (known) => this.#clockKnown(known),
+      onBackwards: (backwards) => this.#record({ type: 'clock.backwards', payload: { ...backwards } }),
+      onBoundLowered: (lowered) => this.#boundLowered(lowered),
+    });
     this.journal = new SqliteJournal({
       directory: join(config.gate.dataDirectory, 'journal'),
       gateId: `${config.site.id}-${config.gate.id}`,
       clock,
       log,
       clockTrusted: () => this.#clockTrust.trusted(),
+      clockVouched: () => this.#clockTrust.vouched(),
+      boot: options.boot,
       firstEpoch: 'unused',
       retention: config.retention,
     });
@@ -230,6 +247,8 @@ export class Gate implements GatePort {
     await this.#guard.start();
     await Promise.all([...this.drivers.devices.values()].map((device) => this.#startDevice(device)));
     await this.#atMost(journalStartMs, this.#journalStarted);
+    // Without a record of earlier times the clock has to be judged all the same.
+    if (this.#epoch === 0) this.#clockTrust.remember({ boundMs: 0, known: null });
     await this.#atMost(listStartMs, listsLoaded);
     this.#record({ type: 'gate.started', payload: { version, journal: this.#journalOrigin, lanes: config.lanes.map((lane) => lane.id) } });
     const unfinished = this.#epoch > 0 ? await this.#unfinishedPassages() : new Map<LaneId, readonly PassageId[]>();
@@ -311,6 +330,7 @@ export class Gate implements GatePort {
       epoch: this.#epoch,
       wallMs: clock.wallMs(),
       clockTrusted: this.#clockTrust.trusted(),
+      clock: this.#clockView(),
       simulation: this.site !== undefined,
       lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()),
       devices: config.devices.map(({ id, driver }) => ({ id, driver, ...this.drivers.devices.get(id)?.health() })),
@@ -418,9 +438,11 @@ export class Gate implements GatePort {
 
   async #startJournal(): Promise<void> {
     await this.#attempt('journal', async () => {
-      const { epoch, origin } = await this.journal.start();
+      const { epoch, origin, wallHighMs, clockKnown, sameBoot } = await this.journal.start();
       this.#epoch = epoch;
       this.#journalOrigin = origin;
+      this.#sameBoot = sameBoot;
+      this.#clockTrust.remember({ boundMs: wallHighMs, known: clockKnown });
       await this.access.start();
       await this.lists.restore();
     });
@@ -466,6 +488,25 @@ export class Gate implements GatePort {
 
   #remember(key: string, value: JsonObject): void {
     this.journal.remember(key, value).catch((error: unknown) => this.#options.log.warn({ key, error: errorText(error) }, 'a measured value could not be stored'));
+  }
+
+  /** Wall time is known: what was recorded before, in this run of the machine, gets it, here and at the platform. */
+  #clockKnown({ wallMs, monoMs, source, vouched }: ClockKnown): void {
+    this.journal.knowClock({ wallMs, monoMs, source }).catch((error: unknown) => this.#options.log.warn({ error: errorText(error) }, 'what is known of the time could not be stored'));
+    const offsetMs = wallMs - monoMs;
+    const epochs = this.#sameBoot.slice(-mostEpochsTold).map(({ epoch, behindMs }) => ({ epoch, offsetMs: offsetMs + behindMs }));
+    this.#record({ type: 'clock.trusted', payload: { source, vouched, offsetMs, epochs } });
+    this.#uplink?.clockKnown();
+  }
+
+  #boundLowered(lowered: { readonly fromMs: number; readonly toMs: number; readonly source: string }): void {
+    this.journal.doubtClock(lowered.toMs).catch((error: unknown) => this.#options.log.warn({ error: errorText(error) }, 'that a later time was wrong could not be stored'));
+    this.#record({ type: 'clock.bound-lowered', payload: { ...lowered } });
+  }
+
+  #clockView(): JsonObject {
+    const state = this.#clockTrust.state();
+    return toJsonObject({ ...state, health: clockHealth(state) });
   }
 
   /** Windows in which lanes are held open. With a clock that cannot be trusted nobody knows whether it is morning. */
@@ -627,7 +668,7 @@ export class Gate implements GatePort {
       random,
       clockTrusted: () => this.#clockTrust.trusted(),
       status: () => toJsonObject({ versions: { laurelGate: version, node: process.versions.node }, lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()) }),
-      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), guard: this.#guard.health(), lostDevices: [...this.#lostDevices.names()], backup: this.#backups.health(), findings: this.#findings() }),
+      telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), clock: this.#clockView(), vision: this.#vision?.health(), access: this.access.counts(), guard: this.#guard.health(), lostDevices: [...this.#lostDevices.names()], backup: this.#backups.health(), findings: this.#findings() }),
       lanes: [...this.#lanes.keys()],
       command: async (command) => {
         const lane = this.#lanes.get(command.lane);

@@ -67,15 +67,18 @@ export function parseJsonObject(text: string): JsonObject {
   return value;
 }
 
+/** Of an event as it was recorded: what became known of its time later is not hashed. */
+type Recorded = Omit<StoredEvent, 'type' | 'correctedWallMs' | 'wallNotBeforeMs' | 'wallNotAfterMs'>;
+
 /** An event as it is hashed, its payload already in canonical text. */
-export interface HashedFields extends Omit<StoredEvent, 'payload' | 'hash' | 'type'> {
+export interface HashedFields extends Omit<Recorded, 'payload' | 'hash'> {
   /** Any text: a receiver may be older than the gate. */
   readonly type: string;
   readonly payloadText: string;
 }
 
 /**
- * The canonical form whose SHA-256 is the event's hash: every field of the event but the hash itself, in RFC 8785 order.
+ * The canonical form whose SHA-256 is the event's hash: every field of the event as recorded but the hash itself, in RFC 8785 order.
  * Written out by hand because it runs for each event of a backlog.
  */
 export function canonicalEvent(event: HashedFields): string {
@@ -98,7 +101,7 @@ export function hashText(canonical: string): string {
 }
 
 /** What a received or stored event's hash has to be; a receiver compares it with `event.hash`. */
-export function hashOfEvent(event: Omit<StoredEvent, 'type'> & { readonly type: string }): string {
+export function hashOfEvent(event: Recorded & { readonly type: string }): string {
   return hashFields({ ...event, payloadText: canonicalJson(event.payload) });
 }
 

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Worker } from 'node:worker_threads';
-import { GateError, errorText, type Clock, type GateErrorCode, type JsonObject, type Log, type Timer } from '../base/index.js';
+import { GateError, errorText, type Clock, type GateErrorCode, type JsonObject, type Log, type MachineBoot, type Timer } from '../base/index.js';
 import type { BackupMade, BackupProgress } from './backup.js';
 import type { BackupThreadOptions, FromBackupThread } from './backup-thread.js';
 import { canonicalJson, eventId, parseJsonObject } from './canonical.js';
 import { checkBatchQuery, checkEvent, checkKey, checkQuery, checkSequence } from './check.js';
+import { asGood } from './epoch-clocks.js';
 import type { Answers, AppendOp, Ask, Batch, Committed, EventRow, FromThread, Moment, PlainError, Retention, ThreadOptions, ToThread, WriteOp } from './protocol.js';
 import { startThread } from './start-thread.js';
-import type { BackupOptions, BatchQuery, EventBatch, EventQuery, EvidenceInfo, Journal, JournalOrigin, JournalStart, NewEvent, OutboxState, StoredEvent } from './types.js';
+import type { BackupOptions, BatchQuery, ClockKnowledge, EventBatch, EventQuery, EvidenceInfo, Journal, JournalStart, NewEvent, OutboxState, StoredEvent } from './types.js';
 
 export interface SqliteJournalOptions {
   /** Directory of the journal alone, made when missing; on a local file system. */
@@ -17,6 +18,10 @@ export interface SqliteJournalOptions {
   readonly log: Log;
   /** Whether the system's wall time is known to be right. Taken as trusted where omitted. */
   readonly clockTrusted?: () => boolean;
+  /** Whether a time service stands behind it now: only such time moves the bound. As `clockTrusted` where omitted. */
+  readonly clockVouched?: () => boolean;
+  /** Run of the machine, so that epochs of one run share what is known of its clock. */
+  readonly boot?: MachineBoot | undefined;
   /** `eventsMB` is 4,000 and `platePicturesDays` is `photographsDays` where omitted. */
   readonly retention: Omit<Retention, 'eventsMB' | 'platePicturesDays'> & Partial<Pick<Retention, 'eventsMB' | 'platePicturesDays'>>;
   /**
@@ -79,6 +84,8 @@ export class SqliteJournal implements Journal {
   #phase: Phase = 'new';
   #client = '';
   #epoch: number | undefined;
+  /** The last moment at which wall time was known. */
+  #clockKnown: ClockKnowledge | null = null;
   #worker: Worker | undefined;
   #ready = false;
   #batchNumber = 0;
@@ -179,6 +186,22 @@ export class SqliteJournal implements Journal {
     await this.#write(() => ({ op: 'forget', key: checkKey(key) }));
   }
 
+  async knowClock(known: ClockKnowledge): Promise<void> {
+    if (asGood(known, this.#clockKnown)) this.#clockKnown = known;
+    await this.#write(() => ({ op: 'know-clock', known: { ...known, wallMs: Math.round(known.wallMs) } }));
+  }
+
+  async doubtClock(wallMs: number): Promise<void> {
+    if (this.#clockKnown !== null && this.#clockKnown.wallMs > wallMs) this.#clockKnown = null;
+    await this.#write(() => ({ op: 'doubt-clock', wallMs }));
+  }
+
+  corrected(event: StoredEvent): StoredEvent {
+    const known = this.#clockKnown;
+    if (event.clockTrusted || known === null || event.epoch !== this.#epoch) return event;
+    return { ...event, correctedWallMs: Math.round(known.wallMs + event.monoMs - known.monoMs) };
+  }
+
   async recall(key: string): Promise<JsonObject | undefined> {
     const text = await this.#ask<'recall'>({ ask: 'recall', key: checkKey(key) });
     return text === undefined ? undefined : parseJsonObject(text);
@@ -217,8 +240,8 @@ export class SqliteJournal implements Journal {
   }
 
   #moment(): Moment {
-    const { clock, clockTrusted } = this.#options;
-    return { wallMs: clock.wallMs(), monoMs: clock.monoMs(), clockTrusted: clockTrusted?.() ?? true };
+    const { clock, clockTrusted, clockVouched } = this.#options;
+    return { wallMs: clock.wallMs(), monoMs: clock.monoMs(), clockTrusted: clockTrusted?.() ?? true, clockVouched: clockVouched?.() ?? true };
   }
 
   #write(make: () => WriteOp): Promise<OutboxState> {
@@ -285,13 +308,14 @@ export class SqliteJournal implements Journal {
   }
 
   #startThread(): void {
-    const { directory, gateId, retention, ballastMB, exclusive, firstEpoch } = this.#options;
+    const { directory, gateId, retention, ballastMB, exclusive, firstEpoch, boot } = this.#options;
     const options: ThreadOptions = {
       directory,
       gateId,
       client: this.#client,
       epoch: this.#epoch,
       moment: this.#moment(),
+      boot,
       firstEpoch: firstEpoch ?? 'one',
       retention: { ...retention, eventsMB: retention.eventsMB ?? EVENTS_MB, platePicturesDays: retention.platePicturesDays ?? retention.photographsDays },
       ballastBytes: (ballastMB ?? 4) * 1024 * 1024,
@@ -316,7 +340,7 @@ export class SqliteJournal implements Journal {
   #receive(message: FromThread): void {
     switch (message.kind) {
       case 'ready':
-        { this.#opened(message.epoch, message.origin); return; }
+        { this.#opened(message); return; }
       case 'failed':
         { this.#failedToOpen(message.error); return; }
       case 'committed':
@@ -336,12 +360,13 @@ export class SqliteJournal implements Journal {
     }
   }
 
-  #opened(epoch: number, origin: JournalOrigin): void {
+  #opened({ epoch, origin, wallHighMs, clockKnown, sameBoot }: Extract<FromThread, { kind: 'ready' }>): void {
     this.#epoch = epoch;
+    this.#clockKnown ??= clockKnown;
     this.#ready = true;
     this.#restarts = 0;
     if (this.#phase === 'starting') this.#phase = 'open';
-    this.#started?.resolve({ gateId: this.#options.gateId, epoch, origin });
+    this.#started?.resolve({ gateId: this.#options.gateId, epoch, origin, wallHighMs, clockKnown, sameBoot });
     this.#started = undefined;
     if (this.#inFlight !== undefined) this.#postBatch(this.#inFlight);
     this.#pump();
@@ -386,7 +411,7 @@ export class SqliteJournal implements Journal {
         write.fail(toGateError(error));
       } else if (write.op.op === 'append') {
         const hash = committed.hashes.slice(count * 64, count * 64 + 64);
-        const event = storedFrom(write.op, this.#options.gateId, committed.epoch, committed.first + count, previousHash, hash);
+        const event = this.corrected(storedFrom(write.op, this.#options.gateId, committed.epoch, committed.first + count, previousHash, hash));
         previousHash = hash;
         count += 1;
         stored.push(event);

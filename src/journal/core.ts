@@ -14,15 +14,15 @@ import { salvage, setAside, shortName } from './salvage.js';
 import { migrate, migrations } from './schema.js';
 import { SequenceGuard } from './sequence-guard.js';
 import { GENESIS_STATE, JournalStore, RESTORED_KEY, pointRead, readState, type Gap, type State } from './store.js';
-import type { JournalOrigin } from './types.js';
+import type { JournalOrigin, JournalStart } from './types.js';
 import { verifyChain } from './verify.js';
 
 /** Numbers reserved at a time: one sync of the guard for so many events. */
 const RESERVE = 4_096;
 /** A database up to this is checked whole at the start; larger ones by their last row and on every read. */
 const QUICK_CHECK_BYTES = 16 * 1024 * 1024;
-/** Wall time this far behind the last trusted event is a clock that went back, not jitter. */
-const CLOCK_BACK_MS = 5_000;
+/** The bound of wall time is at most so far behind a clock that is vouched for. */
+const REACH_WALL_MS = 600_000;
 const EVIDENCE_FOLDERS = 256;
 /** Events removed in one go on a full disk: the delete itself is written to the log, in the room the ballast left. */
 const PRUNE_EVENTS = 200;
@@ -93,6 +93,12 @@ export class JournalCore {
 
   get origin(): JournalOrigin {
     return this.#origin;
+  }
+
+  /** What is on record of wall time, for the start. */
+  get clock(): Pick<JournalStart, 'wallHighMs' | 'clockKnown' | 'sameBoot'> {
+    const { clocks, state } = this.#store;
+    return { wallHighMs: state.wallHighMs, clockKnown: clocks.last(state.epoch), sameBoot: clocks.sameBoot(state.epoch) };
   }
 
   /** Events the journal wrote about itself since this was asked last, in order. */
@@ -196,6 +202,7 @@ export class JournalCore {
   /** One slice of tidying; true when another is due at once. */
   async #maintain(moment: Moment): Promise<boolean> {
     const { retention } = this.#options;
+    if (moment.clockTrusted && moment.clockVouched !== false && moment.wallMs - this.#store.state.wallHighMs >= REACH_WALL_MS) this.#store.reachWall(moment.wallMs);
     const photographs = this.#retirement.photographs(this.#store, this.#evidence, retention, moment, this.#ballastShort());
     const events = this.#retirement.events(this.#store, retention, moment);
     if (this.#sweepFolder < EVIDENCE_FOLDERS && moment.clockTrusted) {
@@ -380,7 +387,7 @@ export class JournalCore {
       const reason = restored !== undefined ? 'restored' : uncertain ? 'guard-lost' : 'rolled-back';
       const gap = { first: head + 1, last: reserved, reason };
       const about = { reason, gaps: [gap], lastKnown: Math.max(used, head), ...(restored === undefined ? {} : { backup: restored }) };
-      store.beginEpoch(epoch, this.#options.gateId, moment, { head: reserved, reserved: reserved + RESERVE }, { type: 'journal.lost', payloadText: canonicalJson(about), gaps: [gap] });
+      store.beginEpoch(epoch, this.#options.gateId, this.#options.boot, moment, { head: reserved, reserved: reserved + RESERVE }, { type: 'journal.lost', payloadText: canonicalJson(about), gaps: [gap] });
       // After the jump is durable: before it, a kill must leave things as they were found, so that it is done again.
       this.#guard.bound({ epoch, reserved: store.state.reserved, used: store.state.head, acknowledged: store.state.acknowledged });
       this.#own.push(...store.events({ after: reserved, limit: 1 }));
@@ -388,17 +395,10 @@ export class JournalCore {
       this.#log('error', gap, `journal: ${reason}; the events that may be missing are declared lost`);
     } else {
       this.#guard.bound({ epoch, reserved, used: Math.max(used, head), acknowledged: state?.acknowledged ?? mark?.acknowledged ?? 0 });
-      store.beginEpoch(epoch, this.#options.gateId, moment, { reserved });
+      store.beginEpoch(epoch, this.#options.gateId, this.#options.boot, moment, { reserved });
       if (fresh) this.#origin = 'new';
     }
-    this.#noticeClock(state, moment);
     return { db: opened.db, store };
-  }
-
-  #noticeClock(state: State | undefined, moment: Moment): void {
-    const lastMs = state?.wallHighMs ?? 0;
-    if (moment.wallMs >= lastMs - CLOCK_BACK_MS) return;
-    this.#record('clock.stepped', { reason: 'start', gaps: [], fromMs: lastMs, toMs: Math.round(moment.wallMs) }, moment);
   }
 
   /** Sets a damaged database aside, salvages what can be read into a new one, and says what was lost. */
@@ -423,7 +423,7 @@ export class JournalCore {
     this.#guard.bound({ epoch, reserved, used, acknowledged: Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0) });
     const head = whole ? last : reserved;
     const acknowledged = Math.min(head, Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0));
-    store.beginEpoch(epoch, this.#options.gateId, moment, {
+    store.beginEpoch(epoch, this.#options.gateId, this.#options.boot, moment, {
       head,
       headHash: saved?.lastHash ?? GENESIS_STATE.headHash,
       reserved,
@@ -464,7 +464,7 @@ export class JournalCore {
     this.#db.close();
     this.#db = openDatabase(this.#databasePath, this.#options.exclusive);
     this.#store = new JournalStore(this.#db, (head) => this.#reserve(epoch, head));
-    this.#store.beginEpoch(epoch, this.#options.gateId, this.#options.moment, {});
+    this.#store.beginEpoch(epoch, this.#options.gateId, this.#options.boot, this.#options.moment, {});
     this.#syncChecked = false;
   }
 }

@@ -4,4 +4,4 @@ export { listBackups, removeRemains, type ListedBackup } from './backup-list.js'
 export { SqliteJournal, type SqliteJournalOptions } from './client.js';
 export type { BackupMade, BackupProgress } from './backup.js';
 export type { BackupFile, BackupManifest } from './backup-manifest.js';
-export type { BackupOptions, BatchLimits, BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo, Journal, JournalOrigin, JournalStart, NewEvent, OutboxState, StoredEvent } from './types.js';
+export type { BackupOptions, BatchLimits, BatchQuery, ClockKnowledge, EventBatch, EventQuery, EventType, EvidenceInfo, Journal, JournalOrigin, JournalStart, NewEvent, OutboxState, StoredEvent } from './types.js';

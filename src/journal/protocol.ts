@@ -1,11 +1,13 @@
-import type { LaneId, PassageId } from '../base/index.js';
-import type { BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo, JournalOrigin, StoredEvent } from './types.js';
+import type { LaneId, MachineBoot, PassageId } from '../base/index.js';
+import type { BatchQuery, ClockKnowledge, EventBatch, EventQuery, EventType, EvidenceInfo, JournalStart, StoredEvent } from './types.js';
 
 /** The main process's clocks; the journal thread has none of its own, so that monotonic times share one start. */
 export interface Moment {
   readonly wallMs: number;
   readonly monoMs: number;
   readonly clockTrusted: boolean;
+  /** False: trusted, but by nobody whose word moves the bound of wall time. */
+  readonly clockVouched?: boolean;
 }
 
 export interface AppendOp extends Moment {
@@ -22,6 +24,8 @@ export type WriteOp =
   | AppendOp
   | { readonly op: 'acknowledge'; readonly seq: number }
   | { readonly op: 'remember'; readonly key: string; readonly value: string }
+  | { readonly op: 'know-clock'; readonly known: ClockKnowledge }
+  | { readonly op: 'doubt-clock'; readonly wallMs: number }
   | { readonly op: 'forget'; readonly key: string };
 
 /** A row of the event table on its way to the client, payload still text. */
@@ -87,7 +91,7 @@ export interface Committed {
 }
 
 export type FromThread =
-  | { readonly kind: 'ready'; readonly epoch: number; readonly origin: JournalOrigin }
+  | ({ readonly kind: 'ready' } & Omit<JournalStart, 'gateId'>)
   | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'committed'; readonly committed: Committed; readonly own: readonly EventRow[] }
   | { readonly kind: 'rejected'; readonly number: number; readonly error: PlainError }
@@ -117,6 +121,8 @@ export interface ThreadOptions {
   /** Epoch to go on with after the thread crashed; undefined begins a new one. */
   readonly epoch: number | undefined;
   readonly moment: Moment;
+  /** Run of the machine; undefined where it is not known. */
+  readonly boot?: MachineBoot | undefined;
   /** Epoch of a journal that begins with nothing: 1, or one that no earlier journal of this gate can have had. */
   readonly firstEpoch: 'one' | 'unused';
   readonly retention: Retention;

@@ -68,6 +68,8 @@ export function salvage(damagedPath: string, into: Database, highest: number, ga
     const facts = copy('fact', 'key, value');
     const evidence = copy('evidence', 'id, passage, kind, bytes, wall_ms, clock_trusted');
     copy('gap', 'first, last, reason');
+    copy('epoch_clock', 'epoch, boot, ahead_ms, start_ms, after_ms');
+    copy('known_clock', 'boot, machine_ms, wall_ms, source');
     const first = (state?.prunedThrough ?? 0) + 1;
     const events = copyEvents(from, into, first, Math.max(highest, state?.reserved ?? 0), gate);
     const epoch = into.prepare<[], { epoch: number }>('SELECT max(coalesce((SELECT max(epoch) FROM boot), 0), coalesce((SELECT max(epoch) FROM event), 0)) AS epoch').get()?.epoch ?? 0;

@@ -72,7 +72,7 @@ CREATE INDEX evidence_by_id ON evidence (id);
 
 /**
  * Views for people with the sqlite3 shell; the program reads tables only. Times are those of the shell's time zone
- * (`TZ=Asia/Shanghai sqlite3 ...`); `?` marks those of a clock that was not known to be right.
+ * (`TZ=Asia/Shanghai sqlite3 ...`); `?` marks those of a clock that was not known to be right. Version 3 makes them anew.
  */
 const VERSION_2 = `
 CREATE INDEX evidence_by_kind ON evidence (kind);
@@ -99,6 +99,59 @@ SELECT
 FROM event WHERE passage IS NOT NULL GROUP BY passage;
 `;
 
+/** What is known of wall time where the clock was not trusted, see `epoch-clocks.ts`. */
+const VERSION_3 = `
+CREATE TABLE epoch_clock (                -- each boot epoch on the monotonic clock of the machine
+  epoch INTEGER PRIMARY KEY,
+  boot TEXT NOT NULL,                     -- run of the machine (boot id of the kernel)
+  ahead_ms REAL NOT NULL,                 -- the machine's monotonic time minus mono_ms of the epoch's events
+  start_ms REAL NOT NULL,                 -- the machine's monotonic time when the epoch began
+  after_ms INTEGER NOT NULL               -- it began after this wall time; 0: not known
+) STRICT;
+
+CREATE TABLE known_clock (                -- moments at which wall time was known
+  boot TEXT NOT NULL,
+  machine_ms REAL NOT NULL,               -- the machine's monotonic time
+  wall_ms INTEGER NOT NULL,
+  source TEXT NOT NULL,                   -- ntp, gnss, reference, service, rtc or assumed; the best of a run only
+  PRIMARY KEY (boot, machine_ms)
+) STRICT;
+
+CREATE VIEW event_time AS                 -- time of every event; mark: '' known at once, '~' corrected afterwards, '?' not known
+SELECT
+  event.seq,
+  iif(event.clock_trusted = 1 OR near.wall_ms IS NULL, event.wall_ms, CAST(round(near.wall_ms + event.mono_ms + epoch_clock.ahead_ms - near.machine_ms) AS INTEGER)) AS wall_ms,
+  iif(event.clock_trusted = 1, '', iif(near.wall_ms IS NULL, '?', '~')) AS mark
+FROM event
+LEFT JOIN epoch_clock ON event.clock_trusted = 0 AND epoch_clock.epoch = event.epoch
+LEFT JOIN known_clock AS near ON near.rowid = (
+  SELECT known_clock.rowid FROM known_clock WHERE known_clock.boot = epoch_clock.boot
+  ORDER BY known_clock.machine_ms < event.mono_ms + epoch_clock.ahead_ms, abs(known_clock.machine_ms - event.mono_ms - epoch_clock.ahead_ms) LIMIT 1);
+
+DROP VIEW readable_event;
+CREATE VIEW readable_event AS             -- every event with its time, newest last; ~ and ? as in event_time
+SELECT
+  event.seq,
+  strftime('%Y-%m-%d %H:%M:%f', event_time.wall_ms / 1000.0, 'unixepoch', 'localtime') || iif(mark = '', '', ' ' || mark) AS time,
+  type, lane, passage, payload, epoch
+FROM event JOIN event_time ON event_time.seq = event.seq;
+
+DROP VIEW readable_passage;
+CREATE VIEW readable_passage AS           -- one row a vehicle: when, which plate, what was decided and why, how it ended
+SELECT
+  passage,
+  max(lane) AS lane,
+  strftime('%Y-%m-%d %H:%M:%S', min(event_time.wall_ms) / 1000.0, 'unixepoch', 'localtime') || iif(max(mark) = '', '', ' ' || iif(max(mark = '?') = 1, '?', '~')) AS began,
+  round((max(mono_ms) - min(mono_ms)) / 1000.0, 1) AS seconds,
+  max(iif(type = 'passage.decided', json_extract(payload, '$.plate'), NULL)) AS plate,
+  max(iif(type = 'passage.decided', json_extract(payload, '$.outcome'), NULL)) AS outcome,
+  max(iif(type = 'passage.decided', json_extract(payload, '$.rule'), NULL)) AS rule,
+  max(iif(type = 'passage.ended', json_extract(payload, '$.end'), NULL)) AS ended,
+  (SELECT count(*) FROM evidence WHERE evidence.passage = event.passage) AS photographs,
+  min(event.seq) AS first_seq, max(event.seq) AS last_seq
+FROM event JOIN event_time ON event_time.seq = event.seq WHERE passage IS NOT NULL GROUP BY passage;
+`;
+
 export interface Migration {
   /** Version the database has afterwards (`PRAGMA user_version`). */
   readonly version: number;
@@ -109,6 +162,7 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { version: 1, sql: VERSION_1 },
   { version: 2, sql: VERSION_2 },
+  { version: 3, sql: VERSION_3 },
 ];
 
 function versionOf(db: Database): number {
@@ -148,5 +202,10 @@ export function schemaText(): string {
 --   sqlite3 -readonly journal.db "SELECT began, lane, plate, outcome, ended FROM readable_passage ORDER BY first_seq DESC LIMIT 20"
 -- Never write to it: a changed event breaks the chain (gatectl journal verify).
 -- Version ${migrations.at(-1)?.version ?? 0} (PRAGMA user_version).
-${migrations.map(({ sql }) => sql).join('').trimEnd()}`;
+${withoutReplaced(migrations.map(({ sql }) => sql).join('')).trimEnd()}`;
+}
+
+/** Leaves out views that a later version makes anew. */
+function withoutReplaced(sql: string): string {
+  return [...sql.matchAll(/^DROP VIEW (\w+);\n/gmu)].reduce((text, [drop, name]) => text.replace(new RegExp(`^CREATE VIEW ${name} [^;]*;\\n\\n?`, 'mu'), '').replace(drop, ''), sql);
 }

@@ -1,7 +1,8 @@
 import type { Database, Statement } from 'better-sqlite3';
-import { GateError, isGateError } from '../base/index.js';
+import { GateError, isGateError, type MachineBoot } from '../base/index.js';
 import { BatchBuilder } from './batch-builder.js';
 import { GENESIS_HASH, eventId, hashFields, hashText } from './canonical.js';
+import { EpochClocks } from './epoch-clocks.js';
 import type { AppendOp, Batch, Committed, EventRow, Moment, WriteOp } from './protocol.js';
 import type { BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo } from './types.js';
 
@@ -46,6 +47,9 @@ interface RawEvent {
   previousHash: Buffer;
   hash: Buffer;
 }
+
+/** Sequence, canonical form, hash, whether its clock was trusted (1), epoch and monotonic time, ms. */
+type CanonicalRow = [seq: number, canonical: string, hash: string, clockTrusted: number, epoch: number, monoMs: number];
 
 /** A row's place in its order, and its time. */
 export interface Aged {
@@ -101,9 +105,10 @@ export class JournalStore {
   readonly #reserve: Reserve;
   #state: State;
   #gate = '';
+  readonly clocks: EpochClocks;
   readonly #insertEvent: Statement<[number, number, string, string | null, string | null, number, number, number, string, Buffer, Buffer]>;
   readonly #saveState: Statement<[RawState]>;
-  readonly #selectCanonical: Statement<[number, number, number], [number, string, string]>;
+  readonly #selectCanonical: Statement<[number, number, number], CanonicalRow>;
   readonly #queries = new Map<string, Statement<(string | number)[], RawEvent>>();
 
   constructor(db: Database, reserve: Reserve) {
@@ -118,11 +123,12 @@ export class JournalStore {
        VALUES (1, @epoch, @head, @headHash, @acknowledged, @reserved, @prunedThrough, @prunedHash, @wallHighMs, @client, @batch, @batchFirst, @batchCount)`,
     );
     this.#selectCanonical = db
-      .prepare<[number, number, number], [number, string, string]>(
-        `SELECT event.seq, ${CANONICAL}, lower(hex(event.hash)) FROM ${EVENT_SOURCE} WHERE event.seq > ? AND event.seq < ? ORDER BY event.seq LIMIT ?`,
+      .prepare<[number, number, number], CanonicalRow>(
+        `SELECT event.seq, ${CANONICAL}, lower(hex(event.hash)), event.clock_trusted, event.epoch, event.mono_ms FROM ${EVENT_SOURCE} WHERE event.seq > ? AND event.seq < ? ORDER BY event.seq LIMIT ?`,
       )
       .raw();
     this.#state = { ...(readState(db) ?? GENESIS_STATE) };
+    this.clocks = new EpochClocks(db);
   }
 
   get state(): Readonly<State> {
@@ -131,13 +137,16 @@ export class JournalStore {
 
   /**
    * Begins (or, after a crash of the thread, goes on with) a boot epoch.
+   * @param boot run of the machine; one of its own where it is not known
    * @param event of the journal about itself, in the same transaction
    */
-  beginEpoch(epoch: number, gate: string, moment: Moment, base: Partial<State>, event?: { readonly type: EventType; readonly payloadText: string; readonly gaps: readonly Gap[] }): void {
+  beginEpoch(epoch: number, gate: string, boot: MachineBoot | undefined, moment: Moment, base: Partial<State>, event?: { readonly type: EventType; readonly payloadText: string; readonly gaps: readonly Gap[] }): void {
     this.#gate = gate;
     this.#change((state) => {
       Object.assign(state, base, { epoch });
       this.#db.prepare('INSERT OR IGNORE INTO boot (epoch, gate, wall_ms, mono_ms) VALUES (?, ?, ?, ?)').run(epoch, gate, Math.round(moment.wallMs), moment.monoMs);
+      const { id, aheadMs } = boot ?? { id: `epoch ${epoch}`, aheadMs: 0 };
+      this.clocks.begin({ epoch, boot: id, aheadMs, startMs: moment.monoMs + aheadMs, afterMs: state.wallHighMs });
       this.#db.prepare('DELETE FROM fact WHERE key = ?').run(RESTORED_KEY);
       if (event !== undefined) this.#appendOwn(state, event.type, event.payloadText, moment, event.gaps);
     });
@@ -211,17 +220,18 @@ export class JournalStore {
       statement = this.#db.prepare<(string | number)[], RawEvent>(sql);
       this.#queries.set(sql, statement);
     }
-    return statement.all(...values, query.limit).map(toEventRow);
+    return statement.all(...values, query.limit).map((raw) => (raw.clockTrusted === 1 ? toEventRow(raw) : { ...toEventRow(raw), ...this.clocks.correct(raw) }));
   }
 
   /** @throws GateError JOURNAL_CORRUPT where an event is not what its hash says */
   batches({ after, before, batches: mostBatches, ...limits }: BatchQuery): EventBatch[] {
     const batches: EventBatch[] = [];
     let open = new BatchBuilder(after, limits);
-    for (const [seq, canonical, hash] of this.#selectCanonical.all(after, before, limits.events * mostBatches)) {
+    for (const [seq, canonical, hash, clockTrusted, epoch, monoMs] of this.#selectCanonical.all(after, before, limits.events * mostBatches)) {
       if (hashText(canonical) !== hash && !this.#isSound(seq)) throw new GateError('JOURNAL_CORRUPT', `event ${seq} is not what its hash says; it was damaged on the disk`);
       // Its canonical form with the hash added: an object's keys have no order, and the text is made and looked at once.
-      const text = `${canonical.slice(0, -1)},"hash":"${hash}"}`;
+      const time = clockTrusted === 1 ? '' : JSON.stringify(this.clocks.correct({ epoch, monoMs })).slice(1, -1);
+      const text = `${canonical.slice(0, -1)},"hash":"${hash}"${time === '' ? '' : `,${time}`}}`;
       if (open.add(seq, text)) continue;
       const full = open.build();
       batches.push(full);
@@ -304,6 +314,11 @@ export class JournalStore {
     });
   }
 
+  /** Wall time was vouched for up to here, though nothing happened. */
+  reachWall(wallMs: number): void {
+    this.#change((state) => (state.wallHighMs = Math.max(state.wallHighMs, Math.round(wallMs))));
+  }
+
   gaps(): Gap[] {
     return this.#db.prepare<[], Gap>('SELECT first, last, reason FROM gap ORDER BY first').all();
   }
@@ -331,10 +346,15 @@ export class JournalStore {
 
   #change(run: (state: State) => void): void {
     const next = { ...this.#state };
-    this.#db.transaction(() => {
-      run(next);
-      this.#saveState.run({ ...next, headHash: Buffer.from(next.headHash, 'hex'), prunedHash: Buffer.from(next.prunedHash, 'hex') });
-    }).immediate();
+    try {
+      this.#db.transaction(() => {
+        run(next);
+        this.#saveState.run({ ...next, headHash: Buffer.from(next.headHash, 'hex'), prunedHash: Buffer.from(next.prunedHash, 'hex') });
+      }).immediate();
+    } catch (error) {
+      this.clocks.forget();
+      throw error;
+    }
     this.#state = next;
   }
 
@@ -376,7 +396,7 @@ export class JournalStore {
     );
     state.head = seq;
     state.headHash = hash;
-    if (op.clockTrusted) state.wallHighMs = Math.max(state.wallHighMs, fields.wallMs);
+    if (op.clockTrusted && op.clockVouched !== false) state.wallHighMs = Math.max(state.wallHighMs, fields.wallMs);
     return { ...fields, hash };
   }
 
@@ -391,6 +411,13 @@ export class JournalStore {
         return;
       case 'remember':
         this.#db.prepare('INSERT INTO fact (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value').run(write.key, write.value);
+        return;
+      case 'know-clock':
+        this.clocks.know(state.epoch, write.known);
+        return;
+      case 'doubt-clock':
+        this.clocks.doubt(write.wallMs);
+        state.wallHighMs = Math.min(state.wallHighMs, Math.round(write.wallMs));
         return;
       case 'forget':
         this.#db.prepare('DELETE FROM fact WHERE key = ?').run(write.key);

@@ -66,7 +66,7 @@ function run(options: ThreadOptions, post: (message: FromThread, transfer?: read
         post({ kind: 'closed' });
     }
   });
-  post({ kind: 'ready', epoch: core.epoch, origin: core.origin });
+  post({ kind: 'ready', epoch: core.epoch, origin: core.origin, ...core.clock });
   postOwn();
 }
 

@@ -1,4 +1,4 @@
-import type { JsonObject, LaneId, PassageId } from '../base/index.js';
+import type { ClockSource, JsonObject, LaneId, PassageId } from '../base/index.js';
 
 /** Kinds of journalled events. The prefix names the room that says it. */
 export type EventType =
@@ -43,6 +43,8 @@ export type EventType =
   | 'list.edited'
   | 'clock.trusted'
   | 'clock.stepped'
+  | 'clock.backwards'
+  | 'clock.bound-lowered'
   | 'journal.recovered'
   | 'journal.lost'
   | 'journal.backup-failed'
@@ -74,6 +76,14 @@ export interface StoredEvent {
   /** Monotonic time of this boot, ms. */
   readonly monoMs: number;
   readonly clockTrusted: boolean;
+  /**
+   * Where the clock was not trusted: the true wall time, ms, once it is known. Reckoned from the monotonic time whenever the
+   * event is read, so it is neither stored nor hashed.
+   */
+  readonly correctedWallMs?: number;
+  /** Where it never became known: the true wall time lies not before and not after these, as far as they are known. As above. */
+  readonly wallNotBeforeMs?: number;
+  readonly wallNotAfterMs?: number;
   readonly payload: JsonObject;
   /** SHA-256 (hex) of the previous event's canonical form; chain of the whole journal. */
   readonly previousHash: string;
@@ -87,10 +97,23 @@ export interface StoredEvent {
  */
 export type JournalOrigin = 'new' | 'continued' | 'recovered' | 'rolled-back' | 'restored' | 'guard-lost' | 'record-lost';
 
+/** A moment of a boot epoch at which wall time was known. */
+export interface ClockKnowledge {
+  readonly wallMs: number;
+  readonly monoMs: number;
+  readonly source: ClockSource;
+}
+
 export interface JournalStart {
   readonly gateId: string;
   readonly epoch: number;
   readonly origin: JournalOrigin;
+  /** Latest wall time that was vouched for, ms; no true time lies before it. 0 for none. */
+  readonly wallHighMs: number;
+  /** Wall time as known last in this run of the machine, in this epoch's monotonic time. */
+  readonly clockKnown: ClockKnowledge | null;
+  /** Earlier epochs of this run of the machine: `monoMs` of their events plus `behindMs` is this epoch's monotonic time. */
+  readonly sameBoot: readonly { readonly epoch: number; readonly behindMs: number }[];
 }
 
 export interface OutboxState {
@@ -186,6 +209,15 @@ export interface Journal {
   recall(key: string): Promise<JsonObject | undefined>;
   recallAll(prefix: string): Promise<ReadonlyMap<string, JsonObject>>;
   forget(key: string): Promise<void>;
+  /**
+   * Wall time is known at a moment of this epoch. From here on the events that this run of the machine recorded under an
+   * untrusted clock are read and sent with `correctedWallMs`, also those of earlier epochs.
+   */
+  knowClock(known: ClockKnowledge): Promise<void>;
+  /** Wall times on record after `wallMs` were wrong: `wallHighMs` falls to it, and what was reckoned from them is dropped. */
+  doubtClock(wallMs: number): Promise<void>;
+  /** An event of this epoch with what is known of its time by now. */
+  corrected(event: StoredEvent): StoredEvent;
   /** Stores a JPEG as a content-addressed file and links it to its passage. */
   saveEvidence(passage: PassageId, kind: EvidenceInfo['kind'], jpeg: Uint8Array): Promise<EvidenceInfo>;
   evidence(passage: PassageId): Promise<readonly EvidenceInfo[]>;

@@ -22,11 +22,14 @@ export const eventSchema = z.object({
   passage: z.string().nullable(),
   wallMs,
   monoMs: z.number().describe("ms of the boot epoch's monotonic clock"),
-  clockTrusted: z.boolean().describe('false: the wall time is not to be relied on'),
+  clockTrusted: z.boolean().describe('false: the wall time is not to be relied on. A later clock.trusted event of the same epoch, or one that names the epoch in its payload, gives the true time: monoMs + offsetMs'),
+  correctedWallMs: wallMs.optional().describe('where clockTrusted is false: the true wall time, reckoned from monoMs once it was known; a repetition of the event may bring it where the first arrival did not'),
+  wallNotBeforeMs: wallMs.optional().describe('where the true wall time never became known: it is not before this'),
+  wallNotAfterMs: wallMs.optional().describe('as above: it is not after this'),
   payload: jsonObjectSchema,
   reduced: z.literal(true).optional().describe('the event was too large for the broker: payload is {tooLarge: bytes}, all else, hash too, is that of the whole event, which the gate keeps'),
   previousHash: sha256,
-  hash: sha256.describe('SHA-256 of the RFC 8785 form of all other fields'),
+  hash: sha256.describe('SHA-256 of the RFC 8785 form of all other fields but correctedWallMs, wallNotBeforeMs, wallNotAfterMs and reduced'),
 });
 
 /** `event`, up, QoS 1. */

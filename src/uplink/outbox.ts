@@ -79,10 +79,13 @@ export class Outbox {
   /** Other limits from now on; what is out is out. */
   limit(limits: BatchLimits): void {
     this.#limits = { ...this.#limits, ...limits };
-    this.#generation += 1;
-    this.#reading = false;
-    this.#page = [];
-    this.#readAfter = this.#backlogAfter;
+    this.#readAgain();
+  }
+
+  /** The true time of events that wait has become known: they go out with it. */
+  clockKnown(): void {
+    this.#live = this.#live.map((event) => this.#journal.corrected(event));
+    this.#readAgain();
   }
 
   /** Begins again after the last acknowledgement: everything unacknowledged becomes backlog. */
@@ -169,6 +172,14 @@ export class Outbox {
         this.#hooks.failed(error);
       },
     );
+  }
+
+  /** What was read and is not out yet is read anew. */
+  #readAgain(): void {
+    this.#generation += 1;
+    this.#reading = false;
+    this.#page = [];
+    this.#readAfter = this.#backlogAfter;
   }
 
   #messageOf({ first, last, lost, json }: EventBatch, historical: boolean): OutboxMessage {

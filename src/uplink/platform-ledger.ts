@@ -1,7 +1,10 @@
+import { z } from 'zod';
 import { GENESIS_HASH, hashOfEvent } from '../journal/index.js';
 import type { EventMessage } from './messages.js';
 
 type WireEvent = EventMessage['events'][number];
+
+const clockPayloadSchema = z.object({ offsetMs: z.number(), epochs: z.array(z.object({ epoch: z.number(), offsetMs: z.number() })).default([]) });
 
 interface Entry {
   readonly id: string;
@@ -45,6 +48,8 @@ export class GateLedger {
   #highest = 0;
   #lastLive = 0;
   #lastHistorical = 0;
+  /** By epoch: wall time minus monotonic time, as `clock.trusted` events told. */
+  readonly #clocks = new Map<number, number>();
   /** Called for each event at its first arrival. */
   onEvent: (event: WireEvent) => void = () => undefined;
 
@@ -62,10 +67,22 @@ export class GateLedger {
     return 1;
   }
 
+  /**
+   * The true wall time of an event, ms, as well as it is known by now; undefined where it is not. An event that arrived
+   * before the gate knew the time gets it from a later `clock.trusted` event.
+   */
+  wallTimeOf(event: Pick<WireEvent, 'epoch' | 'wallMs' | 'monoMs' | 'clockTrusted' | 'correctedWallMs'>): number | undefined {
+    if (event.clockTrusted) return event.wallMs;
+    if (event.correctedWallMs !== undefined) return event.correctedWallMs;
+    const offsetMs = this.#clocks.get(event.epoch);
+    return offsetMs === undefined ? undefined : Math.round(event.monoMs + offsetMs);
+  }
+
   take(message: EventMessage): void {
     for (const range of message.lost) this.#declare(range);
     for (const event of message.events) {
       this.#enter(event, message.historical);
+      if (event.type === 'clock.trusted') this.#learnClocks(event);
       if (event.type !== 'journal.recovered' && event.type !== 'journal.lost') continue;
       const { gaps } = event.payload;
       if (Array.isArray(gaps)) for (const gap of gaps) this.#declare(gap);
@@ -116,6 +133,12 @@ export class GateLedger {
     this.#entries.set(event.seq, { id: event.id, epoch: event.epoch, hash: event.hash, previousHash: event.previousHash });
     this.#highest = Math.max(this.#highest, event.seq);
     this.onEvent(event);
+  }
+
+  #learnClocks({ epoch, payload }: WireEvent): void {
+    const told = clockPayloadSchema.safeParse(payload);
+    if (!told.success) return;
+    for (const one of [...told.data.epochs, { epoch, offsetMs: told.data.offsetMs }]) this.#clocks.set(one.epoch, one.offsetMs);
   }
 
   #declare(value: unknown): void {

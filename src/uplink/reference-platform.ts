@@ -120,6 +120,11 @@ export class ReferencePlatform {
     return this.#ledgerOf(site, gate).report();
   }
 
+  /** The true wall time of an event, ms, as well as it is known by now; undefined where it is not. */
+  wallTimeOf(site: string, gate: string, event: EventMessage['events'][number]): number | undefined {
+    return this.#ledgerOf(site, gate).wallTimeOf(event);
+  }
+
   /** Everything up to here is ingested. */
   through(site: string, gate: string): number {
     return this.#ledgerOf(site, gate).through;

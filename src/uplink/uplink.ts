@@ -506,6 +506,12 @@ export class Uplink {
     this.#pump();
   }
 
+  /** The true time of events recorded under an untrusted clock is known now: what still waits goes out with it. */
+  clockKnown(): void {
+    this.#outbox?.clockKnown();
+    this.#pump();
+  }
+
   #birth(): void {
     const { clock, config, epoch, status } = this.#options;
     const birth: StatusMessage = { state: 'online', epoch, instance: this.#instance, atMs: Math.round(clock.wallMs()), promise: config.platformAcknowledges ? 'platform' : 'broker', gate: jsonObjectSchema.parse(status()) };

@@ -57,6 +57,10 @@ export const eventSchema = z.object({
   passage: z.nullable(z.string()),
   wallMs: z.number(),
   clockTrusted: z.boolean(),
+  /** Of an untrusted clock: the true time, once known, or what bounds it. */
+  correctedWallMs: z.optional(z.number()),
+  wallNotBeforeMs: z.optional(z.number()),
+  wallNotAfterMs: z.optional(z.number()),
   payload: z.record(z.string(), z.unknown()),
 });
 
@@ -72,6 +76,16 @@ export const statusSchema = z.object({
   epoch: z.optional(z.number()),
   wallMs: z.optional(z.number()),
   clockTrusted: z.optional(z.boolean()),
+  clock: z.optional(
+    z.object({
+      source: z.nullable(z.string()),
+      vouched: z.boolean(),
+      backwards: z.boolean(),
+      oscillatorPpm: z.nullable(z.number()),
+      alonePpm: z.nullable(z.number()),
+      health: z.object({ state: z.string(), detail: z.optional(z.string()), advice: z.optional(z.string()) }),
+    }),
+  ),
   simulation: z.optional(z.boolean()),
   lanes: z.array(laneSchema),
   devices: z.optional(z.array(z.object({ id: z.string(), driver: z.optional(z.string()), state: z.string(), detail: z.optional(z.string()) }))),

@@ -177,15 +177,6 @@ describe('journal', () => {
     expect(threads.length).toBe(6);
   });
 
-  it('says in an event that the clock went back between two boots', async () => {
-    const directory = freshDirectory();
-    const journal = await openJournal({ directory });
-    await journal.append(read(1));
-    await journal.stop();
-    const again = await openJournal({ directory, clock: new ManualClock(60_000) });
-    expect(await again.events({ after: 1, limit: 5 })).toMatchObject([{ type: 'clock.stepped', payload: { toMs: 60_000 } }]);
-  });
-
   it('can be read with the sqlite3 shell while it runs, and by nobody but its user', async () => {
     const directory = freshDirectory();
     const journal = await openJournal({ directory });

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { EventData, LaneData } from '../messages.js';
 import { describeEvent } from '../words/describe-event.js';
+import { timeOfEvent } from '../words/event-time.js';
 import { useLanguage, useWords } from './language.js';
 import { PlateView } from './plate-view.js';
 
@@ -42,11 +43,13 @@ export function EventsList({ events, lanes, acknowledged, onOlder }: EventsListP
       <ol>
         {shown.map((event) => {
           const line = describeEvent(event, words);
-          const time = new Date(event.wallMs);
+          const when = timeOfEvent(event, words, (wallMs) => new Date(wallMs).toLocaleString(language));
+          const time = new Date(when.wallMs);
           const reported = acknowledged !== undefined && event.seq <= acknowledged;
           return (
             <li key={event.seq} class={line.tone}>
-              <time dateTime={time.toISOString()} title={time.toLocaleString(language)} class={event.clockTrusted ? '' : 'untrusted'}>
+              <time dateTime={time.toISOString()} title={[time.toLocaleString(language), when.note].filter((part) => part !== '').join(' · ')} class={when.sure === 'unknown' ? 'untrusted' : ''}>
+                {when.sure === 'corrected' ? '~' : ''}
                 {time.toLocaleTimeString(language, { hour12: false })}
               </time>
               <div class="what">

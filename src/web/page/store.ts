@@ -156,6 +156,8 @@ export function useGate(watching: boolean, onSignedOut: () => void): { readonly 
       socket.onmessage = (message) => {
         const change = changeOf(message.data);
         if (change !== undefined) dispatch(change);
+        // The events before it have got their true times.
+        if (change?.kind === 'event' && change.event.type === 'clock.trusted') load().catch(failed);
       };
       socket.onclose = () => {
         if (ended) return;

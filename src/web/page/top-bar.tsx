@@ -45,7 +45,8 @@ function Health({ status, head }: { readonly status: StatusData; readonly head: 
       )}
       {dark > 0 ? <Chip light="bad" text={words.topBar.camera(dark)} /> : null}
       {silent.length > 0 ? <Chip light="bad" text={words.topBar.devices(silent.join(', '))} /> : null}
-      {status.clockTrusted === false ? <Chip light="warn" text={words.topBar.clockUntrusted} /> : null}
+      {status.clockTrusted === false ? <Chip light="warn" text={status.clock?.backwards === true ? words.topBar.clockBackwards : words.topBar.clockUntrusted} /> : null}
+      {status.clockTrusted !== false && status.clock?.health.state === 'degraded' ? <Chip light="warn" text={words.topBar.clockDrifts} /> : null}
     </ul>
   );
 }

@@ -45,6 +45,21 @@ function join(...parts: readonly (string | null | undefined)[]): string {
   return parts.filter((part) => typeof part === 'string' && part !== '').join(' · ');
 }
 
+/** The latest time that JavaScript can write, ms. */
+const mostWallMs = 8.64e15;
+
+/** In the time zone of whoever looks. */
+function timeText(wallMs: number | undefined): string {
+  if (wallMs === undefined) return '';
+  const time = new Date(wallMs);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+}
+
+function numberAt(payload: EventData['payload'], ...keys: readonly string[]): number | undefined {
+  return keys.map((key) => payload[key]).find((value): value is number => typeof value === 'number' && Math.abs(value) <= mostWallMs);
+}
+
 /** An event in the words of the person at the gate. */
 export function describeEvent(event: EventData, words: Words): EventLine {
   const { payload, type } = event;
@@ -101,6 +116,15 @@ export function describeEvent(event: EventData, words: Words): EventLine {
       const detail = join(target === undefined ? undefined : word(words.targets, target), who, why === undefined ? undefined : word(words.commandReasons, why));
       return plain(detail, type === 'command.failed' || type === 'command.refused' ? 'bad' : 'command');
     }
+    case 'clock.stepped':
+    case 'clock.backwards':
+    case 'clock.bound-lowered': {
+      const from = numberAt(payload, 'fromMs', 'boundMs');
+      const to = numberAt(payload, 'toMs', 'wallMs');
+      return plain(join([from, to].map(timeText).filter((part) => part !== '').join(' → '), textAt(payload, 'source')), type === 'clock.backwards' ? 'bad' : 'plain');
+    }
+    case 'clock.trusted':
+      return plain(join(textAt(payload, 'source')));
     case 'device.lost':
     case 'camera.lost':
     case 'vision.lost':
