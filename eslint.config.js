@@ -25,8 +25,8 @@ const rooms = Object.keys(arrows);
 
 /** Rooms without clock, randomness, files or network: time and identifiers come in as arguments. */
 const pureRooms = ['plate', 'access', 'lane', 'base'];
-/** The impure files of the pure rooms: the runner, the repository, the system clock, the finder of entry files. */
-const impureFiles = ['src/lane/runner.ts', 'src/access/repository.ts', 'src/base/system-clock.ts', 'src/base/entry.ts', 'src/base/private-socket.ts'];
+/** The impure files of the pure rooms: the runner, the repository, the system clock, the finder of entry files, durable files. */
+const impureFiles = ['src/lane/runner.ts', 'src/access/repository.ts', 'src/base/system-clock.ts', 'src/base/entry.ts', 'src/base/durable-file.ts', 'src/base/private-socket.ts'];
 
 /** What a file `depth` folders inside a room must not import: rooms it may not know, and the wiring. */
 const forbidden = (room, depth) => {

@@ -8,8 +8,8 @@ import { pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { errorText, type Log } from './base/index.js';
 import { systemClock } from './base/system-clock.js';
-import { loadConfig } from './config/index.js';
-import { Gate, packageVersion, readSecrets } from './daemon/index.js';
+import { beginEffective } from './config/index.js';
+import { Configuration, Gate, packageVersion, readSecrets } from './daemon/index.js';
 import { Watchdog } from './ops/index.js';
 import { supervisorSocketPath } from './supervisor/index.js';
 
@@ -17,16 +17,24 @@ const defaultConfig = '/etc/laurel-gate/gate.yaml';
 /** A stop that hangs (a dead bus, a full disk) must not keep the service manager waiting: outputs came first. */
 const stopLimitMs = 10_000;
 
+/** Exit status of a gate that ended in order and wants to be started again at once: a new configuration waits. */
+export const restartStatus = 75;
+
 /**
- * Runs the gate until SIGTERM or SIGINT.
- * @returns the exit status: 0 after an ordered stop, 1 after a failure nobody handled
+ * Runs the gate until SIGTERM or SIGINT, or until a new configuration wants a restart.
+ * @returns the exit status: 0 after an ordered stop, `restartStatus`, 1 after a failure nobody handled
  * Rejects with `CONFIG_*` or `SECRET_UNREADABLE` before anything is started.
  */
 export async function runDaemon(configPath: string, log: Log = pino({ level: process.env['LAUREL_GATE_LOG'] ?? 'info' })): Promise<number> {
-  const config = await loadConfig(configPath);
+  const effective = await beginEffective(configPath, systemClock.wallMs());
+  const { config } = effective;
   const secrets = await readSecrets(config);
+  const configuration = new Configuration({ effective, clock: systemClock, log });
+  let restart: (reason: string) => void = () => undefined;
   const gate = new Gate({
     config,
+    configuration,
+    restart: (reason) => restart(reason),
     secrets,
     clock: systemClock,
     log,
@@ -36,14 +44,22 @@ export async function runDaemon(configPath: string, log: Log = pino({ level: pro
     printCode: (code) => process.stderr.write(`\n  Sign-in code for the gate's page: ${code}\n\n`),
   });
   const watchdog = new Watchdog({ clock: systemClock, log, check: () => gate.stuck() });
+  const forget: (() => void)[] = [];
   const ended = new Promise<{ reason: string; status: number }>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve({ reason: signal, status: 0 }));
+    restart = (reason) => resolve({ reason, status: restartStatus });
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const stop = (): void => resolve({ reason: signal, status: 0 });
+      process.once(signal, stop);
+      forget.push(() => process.off(signal, stop));
+    }
     // A failure nobody handled leaves unknown state behind: last wills are carried out and the service manager starts afresh.
     for (const failure of ['uncaughtException', 'unhandledRejection'] as const) {
-      process.once(failure, (error: unknown) => {
+      const fail = (error: unknown): void => {
         log.error({ failure, error: errorText(error), stack: error instanceof Error ? error.stack : undefined }, 'stopping after a failure nobody handled');
         resolve({ reason: errorText(error), status: 1 });
-      });
+      };
+      process.once(failure, fail);
+      forget.push(() => process.off(failure, fail));
     }
   });
   await gate.start();
@@ -52,7 +68,12 @@ export async function runDaemon(configPath: string, log: Log = pino({ level: pro
   const { reason, status } = await ended;
   log.info({ reason }, 'stopping');
   await watchdog.stop();
-  await Promise.race([gate.stop(reason), new Promise<void>((resolve) => void systemClock.after(stopLimitMs, resolve))]);
+  const stopped = async (): Promise<void> => {
+    await configuration.stop(status !== 1).catch((error: unknown) => log.error({ error: errorText(error) }, 'the trial of the configuration could not be kept for the next start'));
+    await gate.stop(reason);
+  };
+  await Promise.race([stopped(), new Promise<void>((resolve) => void systemClock.after(stopLimitMs, resolve))]);
+  for (const run of forget) run();
   return status;
 }
 

@@ -72,7 +72,7 @@ async function main(): Promise<void> {
   at('start');
   const { epoch } = await journal.start();
   const uplink = new Uplink({
-    config: { broker: { url: settings.url }, protocol: settings.protocol, keepAliveS: 30, batch: 5, window: 4, telemetryS: 60, platformAcknowledges: true },
+    config: { brokers: [{ url: settings.url }], protocol: settings.protocol, keepAliveS: 30, batch: 5, window: 4, telemetryS: 60, platformAcknowledges: true },
     site: 'faults',
     gate: 'victim',
     journal,

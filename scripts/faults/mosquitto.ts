@@ -61,6 +61,11 @@ export class Mosquitto {
     return broker;
   }
 
+  /** 0 while it does not run. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   get url(): string {
     return `mqtt://127.0.0.1:${this.port}`;
   }

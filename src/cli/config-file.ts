@@ -1,6 +1,7 @@
-import { copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { isMap, isSeq, parseDocument, type Document } from 'yaml';
+import { replaceDurably } from '../base/durable-file.js';
 import { GateError, errorText } from '../base/index.js';
 import { checkConfig, formatFaults } from '../config/index.js';
 
@@ -41,26 +42,15 @@ interface Written {
  * @param stamp for the name of the old file, e.g. `20260501-093000`
  */
 export async function replaceFile(path: string, text: string, stamp: string): Promise<Written> {
-  const fresh = `${path}.new`;
   try {
     const old = await stat(path).catch(() => undefined);
     await mkdir(dirname(path), { recursive: true });
-    const file = await open(fresh, 'w', old === undefined ? 0o640 : old.mode & 0o777);
-    try {
-      await file.writeFile(text);
-      if (old !== undefined) await file.chown(old.uid, old.gid).catch(() => undefined);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
     const backup = old === undefined ? undefined : `${path}.${stamp}`;
-    if (backup !== undefined) await copyFile(path, backup);
-    await rename(fresh, path);
-    const folder = await open(dirname(path), 'r');
-    await folder.sync().finally(() => folder.close());
+    await replaceDurably(path, text, old === undefined ? { mode: 0o640 } : { mode: old.mode & 0o777, uid: old.uid, gid: old.gid }, async () => {
+      if (backup !== undefined) await copyFile(path, backup);
+    });
     return { backup };
   } catch (cause) {
-    await rm(fresh, { force: true });
     throw new GateError('CONFIG_UNREADABLE', `${path} cannot be written: ${errorText(cause)}. Nothing was changed; run this as a user who may write it (sudo).`, { path }, cause);
   }
 }

@@ -7,7 +7,7 @@ import { errorSchema } from '../web/view.js';
 const answerTimeoutMs = 30_000;
 
 /** Codes the gate may answer with that the command line tells apart; any other counts as a refusal. */
-const knownCodes: readonly GateErrorCode[] = ['COMMAND_DUPLICATE', 'COMMAND_EXPIRED', 'COMMAND_INVALID', 'COMMAND_REFUSED', 'DEVICE_LINE_INVALID', 'DEVICE_LOST', 'DEVICE_TIMEOUT', 'HTTP_BAD_REQUEST', 'HTTP_NOT_FOUND', 'JOURNAL_CLOSED', 'LANE_UNKNOWN'];
+const knownCodes: readonly GateErrorCode[] = ['BACKUP_FAILED', 'COMMAND_DUPLICATE', 'COMMAND_EXPIRED', 'COMMAND_INVALID', 'COMMAND_REFUSED', 'DEVICE_LINE_INVALID', 'DEVICE_LOST', 'DEVICE_TIMEOUT', 'HTTP_BAD_REQUEST', 'HTTP_NOT_FOUND', 'JOURNAL_CLOSED', 'LANE_UNKNOWN'];
 
 /** Who sits at the console, for the record; the person behind sudo rather than root. */
 function consoleUser(): string {

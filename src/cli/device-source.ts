@@ -66,8 +66,8 @@ export async function gateRuns(dataDirectory: string): Promise<boolean> {
  * Rejects with `CONTROL_BUSY` where a gate runs on the same configuration, `CONFIG_*`.
  */
 export async function openDevices(options: GlobalOptions): Promise<{ readonly source: DeviceSource; readonly unread: number }> {
-  const [{ loadConfig }, { openForReading }] = await Promise.all([import('../config/index.js'), import('../daemon/index.js')]);
-  const config = await loadConfig(configPath(options));
+  const [{ loadEffective }, { openForReading }] = await Promise.all([import('../config/index.js'), import('../daemon/index.js')]);
+  const { config } = await loadEffective(configPath(options));
   if (await gateRuns(config.gate.dataDirectory)) {
     throw new GateError('CONTROL_BUSY', 'A gate runs on this configuration and holds the devices: leave out --offline and it shows them itself, or stop it first (systemctl stop laurel-gate).');
   }

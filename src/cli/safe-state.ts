@@ -15,8 +15,8 @@ const words: Readonly<Record<Act['will'], string>> = { release: 'released', rais
  * supervisor answers the outputs are its own: it is waited for and its report shown, so that nothing it holds is released.
  */
 export async function safeState(configPath: string, json: boolean): Promise<number> {
-  const [{ loadConfig }, { configuredWill, putSafe, realLanes }, { askSupervisor, supervisorSocketPath }] = await Promise.all([import('../config/index.js'), import('../daemon/index.js'), import('../supervisor/index.js')]);
-  const config = await loadConfig(configPath);
+  const [{ loadEffective }, { configuredWill, putSafe, realLanes }, { askSupervisor, supervisorSocketPath }] = await Promise.all([import('../config/index.js'), import('../daemon/index.js'), import('../supervisor/index.js')]);
+  const { config } = await loadEffective(configPath);
   const socketPath = supervisorSocketPath(config.gate.dataDirectory);
   const state = (await askSupervisor(socketPath, true, settleMs, systemClock)) ?? (await askSupervisor(socketPath, false, settleMs, systemClock));
   if (state?.state === 'watching') {

@@ -26,8 +26,21 @@ function timezoneFaults(root: unknown): readonly RawFault[] {
 }
 
 function brokerFaults(root: unknown): readonly RawFault[] {
-  const broker = field(root, 'uplink', 'broker');
-  const path: RawPath = ['uplink', 'broker'];
+  const path = ['uplink', 'broker'];
+  const broker = field(root, ...path);
+  if (!Array.isArray(broker)) return oneBrokerFaults(broker, path);
+  const seen = new Map<string, number>();
+  return listOf(broker).flatMap((one, index): readonly RawFault[] => {
+    const own = oneBrokerFaults(one, [...path, index]);
+    const url = field(one, 'url');
+    if (typeof url !== 'string') return own;
+    const other = seen.get(url);
+    seen.set(url, other ?? index);
+    return other === undefined ? own : [...own, { path: [...path, index, 'url'], found: `the url that uplink.broker[${other}] has`, expected: 'another broker, or one entry less', example: 'url: mqtts://second.example:8883' }];
+  });
+}
+
+function oneBrokerFaults(broker: unknown, path: RawPath): readonly RawFault[] {
   const has = (key: string): boolean => field(broker, key) !== undefined;
   const faults: RawFault[] = [];
   const together = (present: string, missing: string, example: string): void => {
@@ -43,6 +56,16 @@ function brokerFaults(root: unknown): readonly RawFault[] {
     }
   }
   return faults;
+}
+
+/** A key whose end comes before its beginning is never valid. */
+function keyWindowFaults(root: unknown): readonly RawFault[] {
+  return listOf(field(root, 'uplink', 'commandKeys')).flatMap((key, index): RawFault[] => {
+    const notBefore = field(key, 'notBefore');
+    const notAfter = field(key, 'notAfter');
+    if (typeof notBefore !== 'string' || typeof notAfter !== 'string' || !(Date.parse(notAfter) <= Date.parse(notBefore))) return [];
+    return [{ path: ['uplink', 'commandKeys', index, 'notAfter'], found: `${notAfter}, which is not after notBefore`, expected: 'a time after notBefore', example: "notAfter: '2027-03-01T00:00:00+08:00'" }];
+  });
 }
 
 /** An area of the picture whose corners enclose nothing. */
@@ -72,6 +95,8 @@ export function crossCheck(root: unknown): readonly RawFault[] {
     ...doubleIds(root, ['devices'], 'device'),
     ...doubleIds(root, ['cameras'], 'camera'),
     ...doubleIds(root, ['lanes'], 'lane'),
+    ...doubleIds(root, ['uplink', 'commandKeys'], 'key'),
+    ...keyWindowFaults(root),
     ...wiringFaults(root),
     ...zoneFaults(root),
     ...doubleIds(root, ['access', 'households'], 'household'),

@@ -1,5 +1,6 @@
+export { readCommandKey } from './command-key.js';
 export { configSchema } from './schema.js';
-export type { AccessConfig, CameraConfig, DeviceConfig, GateConfig, LaneConfig, SecretRef, UplinkConfig } from './schema.js';
+export type { AccessConfig, BrokerConfig, CameraConfig, DeviceConfig, GateConfig, LaneConfig, SecretRef, UplinkConfig } from './schema.js';
 export { checkConfig, configHints } from './check.js';
 export { crossCheck } from './cross-check.js';
 export { configKeys, explainConfig, type ConfigKey } from './explain.js';
@@ -9,3 +10,7 @@ export { resolvePaths } from './paths.js';
 export { maskText, redact } from './redact.js';
 export { readSecret, systemSecretIo, type SecretIo } from './secret.js';
 export { configShape } from './shape.js';
+export { beginEffective, loadEffective, type EffectiveConfig } from './effective.js';
+export { checkManaged, type ManagedConfig } from './managed.js';
+export { ManagedStore, type ManagedOutcome, type ManagedRef, type ManagedState, type ManagedTrial } from './managed-store.js';
+export { type RemoteFault, type RemoteRights } from './rights.js';

@@ -1,5 +1,5 @@
 import { isAbsolute, resolve } from 'node:path';
-import type { GateConfig, SecretRef } from './schema.js';
+import type { BrokerConfig, GateConfig, SecretRef } from './schema.js';
 
 /**
  * Relative paths of a configuration are meant from the folder the file is in, so that a folder with a configuration, its
@@ -8,6 +8,13 @@ import type { GateConfig, SecretRef } from './schema.js';
 export function resolvePaths(config: GateConfig, folder: string): GateConfig {
   const from = (path: string): string => (isAbsolute(path) ? path : resolve(folder, path));
   const secret = (ref: SecretRef): SecretRef => ('file' in ref ? { file: from(ref.file) } : ref);
+  const brokerFrom = (broker: BrokerConfig): BrokerConfig => ({
+    ...broker,
+    ...(broker.ca === undefined ? {} : { ca: from(broker.ca) }),
+    ...(broker.certificate === undefined ? {} : { certificate: from(broker.certificate) }),
+    ...(broker.password === undefined ? {} : { password: secret(broker.password) }),
+    ...(broker.key === undefined ? {} : { key: secret(broker.key) }),
+  });
   const { broker } = config.uplink;
   return {
     ...config,
@@ -21,16 +28,7 @@ export function resolvePaths(config: GateConfig, folder: string): GateConfig {
     vision: config.vision.models === undefined ? config.vision : { ...config.vision, models: from(config.vision.models) },
     uplink: {
       ...config.uplink,
-      broker:
-        broker === 'embedded'
-          ? broker
-          : {
-              ...broker,
-              ...(broker.ca === undefined ? {} : { ca: from(broker.ca) }),
-              ...(broker.certificate === undefined ? {} : { certificate: from(broker.certificate) }),
-              ...(broker.password === undefined ? {} : { password: secret(broker.password) }),
-              ...(broker.key === undefined ? {} : { key: secret(broker.key) }),
-            },
+      broker: broker === 'embedded' ? broker : Array.isArray(broker) ? broker.map(brokerFrom) : brokerFrom(broker),
     },
   };
 }

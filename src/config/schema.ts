@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readCommandKey } from './command-key.js';
 
 /** Identifiers appear in topics, file names and URLs, so they stay plain. */
 const identifier = z
@@ -406,21 +407,24 @@ const accessSchema = z.strictObject({
     .describe('ambulances and the like with ordinary plates; police and 应急 plates pass without being listed'),
 });
 
+const brokerSchema = z.strictObject({
+  url: z.string().regex(/^(mqtts?|wss?):\/\/[^@\s]+$/u, 'mqtts://platform.example:8883 without user or password; those go in their own fields').meta({
+    description: 'without user and password; those go in their own fields',
+    examples: ['mqtts://platform.example:8883'],
+  }),
+  username: z.string().min(1).optional().meta({ description: 'for the broker', examples: ['gate-east'] }),
+  password: secretSchema.optional().describe('for the broker, by reference'),
+  ca: z.string().min(1).optional().meta({ description: 'path of the CA certificate', examples: ['tls/ca.pem'] }),
+  certificate: z.string().min(1).optional().meta({ description: "path of the client's certificate", examples: ['tls/gate.pem'] }),
+  key: secretSchema.optional().describe("the client's private key, by reference"),
+});
+
 export const uplinkSchema = z.strictObject({
   broker: z
     .union([
       z.literal('embedded').describe('a broker inside this process, loopback only, for demonstrations'),
-      z.strictObject({
-        url: z.string().regex(/^(mqtts?|wss?):\/\/[^@\s]+$/u, 'mqtts://platform.example:8883 without user or password; those go in their own fields').meta({
-          description: 'without user and password; those go in their own fields',
-          examples: ['mqtts://platform.example:8883'],
-        }),
-        username: z.string().min(1).optional().meta({ description: 'for the broker', examples: ['gate-east'] }),
-        password: secretSchema.optional().describe('for the broker, by reference'),
-        ca: z.string().min(1).optional().meta({ description: 'path of the CA certificate', examples: ['tls/ca.pem'] }),
-        certificate: z.string().min(1).optional().meta({ description: "path of the client's certificate", examples: ['tls/gate.pem'] }),
-        key: secretSchema.optional().describe("the client's private key, by reference"),
-      }),
+      brokerSchema,
+      z.array(brokerSchema).min(1).max(8).describe('several of the same platform, the preferred one first'),
     ])
     .default('embedded')
     .meta({ description: 'the platform', examples: [{ url: 'mqtts://platform.example:8883' }] }),
@@ -429,10 +433,37 @@ export const uplinkSchema = z.strictObject({
   batch: z.number().int().min(1).max(200).default(50).describe('most events in one message'),
   window: z.number().int().min(1).max(1_000).default(20).describe('most messages in flight'),
   telemetryS: z.number().int().min(1).max(3_600).default(30).describe('seconds between two health reports'),
+  commandKeys: z
+    .array(
+      z.strictObject({
+        id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/u, 'letters, digits, dot, hyphen and _, at most 64').meta({ description: 'name of the key, as commands give it', examples: ['ed25519-0f3a5c7e9b1d2f40'] }),
+        publicKey: z
+          .string()
+          .refine((text) => readCommandKey(text) !== undefined, 'an Ed25519 public key: PEM, or its 32 bytes in base64; gatectl platform keygen makes one')
+          .meta({ description: 'Ed25519 public key, PEM or its 32 bytes in base64', examples: ['11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='] }),
+        notBefore: z.iso.datetime({ offset: true }).optional().meta({ description: 'valid from, ISO 8601 with offset', examples: ['2026-03-01T00:00:00+08:00'] }),
+        notAfter: z.iso.datetime({ offset: true }).optional().meta({ description: 'valid until; a key with a time limit needs a gate whose clock is set', examples: ['2027-03-01T00:00:00+08:00'] }),
+        issuers: z.array(z.string().min(1).max(64)).min(1).optional().meta({ description: 'issuers this key may speak for; any where omitted', examples: [['platform:dispatch']] }),
+      }),
+    )
+    .default([])
+    .describe('keys that may sign commands; with one or more, an unsigned command is refused. Several are valid at once, so that keys can be changed without a pause'),
+  commandRate: z
+    .strictObject({
+      burst: z.number().int().min(1).max(1_000).default(30).describe('commands of one issuer that may come at once'),
+      perMinute: z.number().int().min(1).max(6_000).default(60).describe('commands of one issuer per minute in the long run'),
+    })
+    .prefault({})
+    .describe('how many commands of the platform are taken; fire and stop have an allowance of their own that no other command uses up'),
   platformAcknowledges: z
     .boolean()
     .default(true)
     .describe('false for a platform that cannot acknowledge: then the broker taking an event counts, a weaker promise'),
+  remoteConfiguration: z
+    .enum(['none', 'settings', 'all'])
+    .default('settings')
+    .describe('what the platform may change: nothing; settings (access, retention, uplink, names, hours and waiting times of lanes); all, wiring too. Itself never from afar'),
+  configurationTrialS: z.number().int().min(2).max(3_600).default(90).describe('seconds a new configuration has to prove itself before it counts; without it the previous one returns'),
 });
 
 export const configSchema = z.strictObject({
@@ -481,7 +512,9 @@ export const configSchema = z.strictObject({
   retention: z
     .strictObject({
       eventsDays: z.number().int().min(1).max(3_650).default(365).describe('GA/T 1742-2020 asks for at least 365'),
-      photographsDays: z.number().int().min(1).max(3_650).default(30).describe('no longer than the purpose needs (PIPL)'),
+      eventsMB: z.number().int().min(50).max(1_000_000).default(4_000).describe('most that events may take up; the oldest that the platform has give way'),
+      photographsDays: z.number().int().min(1).max(3_650).default(30).describe('whole pictures; no longer than the purpose needs (PIPL)'),
+      platePicturesDays: z.number().int().min(1).max(3_650).default(30).describe('cut-out plates; they are small'),
       photographsMB: z.number().int().min(10).max(1_000_000).default(2_000).describe('most that photographs may take up; the oldest give way'),
     })
     .prefault({})
@@ -494,4 +527,5 @@ export type CameraConfig = GateConfig['cameras'][number];
 export type DeviceConfig = GateConfig['devices'][number];
 export type AccessConfig = GateConfig['access'];
 export type UplinkConfig = GateConfig['uplink'];
+export type BrokerConfig = z.output<typeof brokerSchema>;
 export type SecretRef = z.output<typeof secretSchema>;

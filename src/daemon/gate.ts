@@ -3,17 +3,19 @@ import { join } from 'node:path';
 import { AccessRepository, minutesOf, withinWindows, type DaysWindow, type Decision } from '../access/index.js';
 import { GateError, LocalTime, errorText, toJsonObject, type Clock, type GateErrorCode, type JsonObject, type LaneId, type Log, type PassageId, type Timer } from '../base/index.js';
 import type { GateConfig } from '../config/index.js';
-import { SqliteJournal, type Journal, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
-import { DiagnosisWatch, LaneRunner, diagnosisSettings, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type FindingChange, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
+import { SqliteJournal, type Journal, type JournalOrigin, type NewEvent, type OutboxState, type StoredEvent } from '../journal/index.js';
+import { DiagnosisWatch, LaneRunner, diagnosisSettings, laneSettings, type CommandOutcome, type CommandTarget, type DecisionRequest, type DriverMessage, type EndedPassage, type FindingChange, type LaneCommand, type LaneEvent, type LaneMeasure, type LaneView, type LearnedRunTimes, type PhotographReason } from '../lane/index.js';
 import { plateTypesFor } from '../plate/index.js';
-import { EmbeddedBroker, Uplink } from '../uplink/index.js';
+import { ConfigDesk, EmbeddedBroker, Uplink } from '../uplink/index.js';
 import { VisionClient, type CameraState, type TrackReport, type Vision, type VisionHealth, type VisionOptions } from '../vision/index.js';
 import { WebServer, type GatePort } from '../web/index.js';
 import { chinese, english, findingWords } from '../web/view.js';
 import type { Device } from '../device/index.js';
 import { ClockTrust, EventLoopDelay, Heartbeats, processMetrics } from '../ops/index.js';
+import type { Configuration } from './configuration.js';
 import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js';
 import { Guard } from './guard.js';
+import { endInterruptedCommands } from './interrupted-commands.js';
 import { LostDevices } from './lost-devices.js';
 import { resolveCamera, resolveUplink, type GateSecrets } from './secrets.js';
 import { SimulatedSite } from './simulated-site.js';
@@ -35,6 +37,11 @@ const runTimesKey = (lane: LaneId): string => `${runTimesPrefix}${lane}`;
 
 function outcomeCode(reason: CommandOutcome['reason']): GateErrorCode {
   return reason === 'duplicate' ? 'COMMAND_DUPLICATE' : 'COMMAND_REFUSED';
+}
+
+/** Something moves in this lane, is inside, or is kept open in a way that a restart would end. */
+function isBusy({ boom, passage, held, fire }: LaneView): boolean {
+  return boom === 'opening' || boom === 'closing' || passage !== null || held || fire;
 }
 
 export interface GateHooks {
@@ -60,6 +67,10 @@ export interface GateOptions {
   /** Makes the recognition; the vision process where omitted. */
   readonly createVision?: (options: VisionOptions) => Vision;
   readonly hooks?: GateHooks;
+  /** Takes new configurations in; none are taken where omitted. */
+  readonly configuration?: Configuration;
+  /** Ends this process in order, for whoever started it to start it again. */
+  readonly restart?: (reason: string) => void;
   /** Where the supervisor listens; none is looked for where omitted. */
   readonly supervisorSocket?: string;
 }
@@ -99,6 +110,7 @@ export class Gate implements GatePort {
   #web: WebServer | undefined;
   #webUrl: string | undefined;
   #epoch = 0;
+  #journalOrigin: JournalOrigin | null = null;
   #startedMs = 0;
   #passageCount = 0;
   #worldTimer: Timer | undefined;
@@ -118,6 +130,7 @@ export class Gate implements GatePort {
       clock,
       log,
       clockTrusted: () => this.#clockTrust.trusted(),
+      firstEpoch: 'unused',
       retention: config.retention,
     });
     this.drivers = createDrivers(config, clock, log);
@@ -187,8 +200,9 @@ export class Gate implements GatePort {
     await this.#guard.start();
     await Promise.all([...this.drivers.devices.values()].map((device) => this.#startDevice(device)));
     await this.#atMost(journalStartMs, this.#journalStarted);
-    this.#record({ type: 'gate.started', payload: { version, lanes: config.lanes.map((lane) => lane.id) } });
+    this.#record({ type: 'gate.started', payload: { version, journal: this.#journalOrigin, lanes: config.lanes.map((lane) => lane.id) } });
     const unfinished = this.#epoch > 0 ? await this.#unfinishedPassages() : new Map<LaneId, readonly PassageId[]>();
+    if (this.#epoch > 0) await endInterruptedCommands(this.journal, this.#options.log);
     const learned = await this.#learnedRunTimes();
     this.#diagnosis.start();
     for (const [id, lane] of this.#lanes) lane.runner.start(unfinished.get(id) ?? [], learned.get(id));
@@ -200,6 +214,7 @@ export class Gate implements GatePort {
     await this.#attempt('simulation', () => this.#startSite());
     await this.#attempt('uplink', () => this.#startUplink());
     await this.#attempt('web', () => this.#startWeb());
+    await this.#attempt('configuration', () => this.#startConfiguration());
     // Loading networks takes seconds on a small box, and one that never comes up is tried for ever: nothing waits long for it.
     await this.#atMost(visionStartMs, this.#attempt('vision', () => this.#startVision()));
     this.site?.open();
@@ -294,13 +309,24 @@ export class Gate implements GatePort {
   /** An order from the page or the console, on record before the lane hears of it. */
   async command(command: { id: string; lane: LaneId; target: CommandTarget; issuer: string; reason: string }): Promise<JsonObject> {
     const { id, lane, target, issuer, reason } = command;
+    if (!this.#lanes.has(lane)) this.#record({ type: 'command.refused', payload: { id, target, issuer, code: 'LANE_UNKNOWN', reason: `this gate has no lane "${lane}"` } });
     const { runner } = this.#lane(lane);
-    this.#record({ type: 'command.accepted', lane, payload: { command: id, target, issuer, reason } });
-    const result = await runner.command({ id, target, issuer, reason });
+    this.#record({ type: 'command.accepted', lane, payload: { id, target, issuer, reason } });
+    const result = await this.#order(runner, lane, { id, target, issuer, reason });
     if (result.outcome !== 'done') {
       throw new GateError(outcomeCode(result.reason), `${target} of lane ${lane} was ${result.outcome}: ${result.reason ?? 'no reason given'}.`, { ...result });
     }
     return { id, lane, target, outcome: 'done' };
+  }
+
+  /** Every order ends on record: by its lane, or here where the lane has stopped. */
+  async #order(runner: LaneRunner, lane: LaneId, command: LaneCommand): Promise<CommandOutcome> {
+    const ended = await runner.command(command);
+    if (ended.reason === 'lane-stopped') {
+      const { id, target, issuer } = command;
+      this.#record({ type: ended.outcome === 'failed' ? 'command.failed' : 'command.refused', lane, payload: { id, target, issuer, reason: ended.reason } });
+    }
+    return ended;
   }
 
   onLive(listener: (message: JsonObject) => void): () => void {
@@ -352,8 +378,9 @@ export class Gate implements GatePort {
 
   async #startJournal(): Promise<void> {
     await this.#attempt('journal', async () => {
-      const { epoch } = await this.journal.start();
+      const { epoch, origin } = await this.journal.start();
       this.#epoch = epoch;
+      this.#journalOrigin = origin;
       await this.access.start();
     });
   }
@@ -541,7 +568,9 @@ export class Gate implements GatePort {
       this.#brokerUrl = (await this.#broker.start()).url;
       await hooks?.onBroker?.(this.#brokerUrl);
     }
+    const { configuration } = this.#options;
     this.#uplink = new Uplink({
+      desks: configuration === undefined ? [] : [(reply) => new ConfigDesk({ epoch: this.#epoch, clock, log, port: configuration, reply })],
       config: resolveUplink(config.uplink, secrets, this.#brokerUrl),
       site: config.site.id,
       gate: config.gate.id,
@@ -553,18 +582,47 @@ export class Gate implements GatePort {
       clockTrusted: () => this.#clockTrust.trusted(),
       status: () => toJsonObject({ versions: { laurelGate: version, node: process.versions.node }, lanes: [...this.#lanes.values()].map((lane) => lane.runner.view()) }),
       telemetry: () => toJsonObject({ ...processMetrics(), eventLoop: this.#eventLoop.read(), vision: this.#vision?.health(), access: this.access.counts(), guard: this.#guard.health(), lostDevices: [...this.#lostDevices.names()], findings: this.#findings() }),
+      lanes: [...this.#lanes.keys()],
       command: async (command) => {
         const lane = this.#lanes.get(command.lane);
         if (lane === undefined) {
           const detail = `this gate has no lane "${command.lane}"; it has ${[...this.#lanes.keys()].join(', ')}`;
-          this.#record({ type: 'command.refused', payload: { command: command.id, issuer: command.issuer, reason: 'lane-unknown' } });
+          this.#record({ type: 'command.refused', payload: { id: command.id, issuer: command.issuer, target: command.target, code: 'LANE_UNKNOWN', reason: detail } });
           return { outcome: 'refused', code: 'LANE_UNKNOWN', reason: detail };
         }
-        const { outcome, reason } = await lane.runner.command(command);
+        const { outcome, reason } = await this.#order(lane.runner, command.lane, command);
         return outcome === 'done' ? { outcome } : { outcome, code: outcomeCode(reason), reason: reason ?? outcome };
       },
     });
     await this.#uplink.start();
+  }
+
+  async #startConfiguration(): Promise<void> {
+    const { configuration, restart } = this.#options;
+    await configuration?.start({
+      busyLanes: () => [...this.#lanes].flatMap(([id, { runner }]) => (isBusy(runner.view()) ? [id] : [])),
+      parts: () => this.#parts(),
+      journalAnswers: async () => {
+        await this.journal.outbox();
+      },
+      append: (event) => this.#append(event),
+      remember: (key, value) => this.journal.remember(key, value),
+      recall: (key) => this.journal.recall(key),
+      restart: (reason) => restart?.(reason),
+    });
+  }
+
+  /** What a new configuration could make unwell, by name. */
+  #parts(): ReadonlyMap<string, boolean> {
+    const { config } = this.#options;
+    const cameras = new Set(config.lanes.flatMap(({ camera }) => (camera === undefined ? [] : [camera])));
+    return new Map([
+      ...[...this.#lanes].map(([id, { runner }]): [string, boolean] => [`lane ${id}`, runner.view().lane === id]),
+      ...[...this.drivers.devices].map(([id, device]): [string, boolean] => [`device ${id}`, device.health().state === 'ok']),
+      ...[...cameras].map((id): [string, boolean] => [`camera ${id}`, this.#cameraStates.get(id) === 'live']),
+      ['uplink', this.#uplink?.state().connection === 'online'],
+      ['page', this.#webUrl !== undefined],
+    ]);
   }
 
   async #startWeb(): Promise<void> {

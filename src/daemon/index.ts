@@ -1,3 +1,4 @@
+export { Configuration, configDigest, type ConfigurationHost } from './configuration.js';
 export { createDrivers, putSafe, wireLane, type Drivers } from './drivers.js';
 export { openForReading, type Reading } from './reading.js';
 export { DeviceTable } from './device-table.js';

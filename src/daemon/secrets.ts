@@ -1,13 +1,24 @@
 import { GateError } from '../base/index.js';
 import type { ResolvedCamera } from '../camera/index.js';
-import { readSecret, type CameraConfig, type GateConfig } from '../config/index.js';
+import { readSecret, type BrokerConfig, type CameraConfig, type GateConfig } from '../config/index.js';
 import type { UplinkSettings } from '../uplink/index.js';
 
 /** The secrets of a configuration, read once at start and only ever kept in memory. */
 export interface GateSecrets {
   /** Password by camera id. */
   readonly cameraPasswords: ReadonlyMap<string, string>;
-  readonly uplink: { readonly password?: string; readonly key?: string };
+  /** One entry a broker, in the order of the configuration; none for the embedded one. */
+  readonly uplink: { readonly brokers?: readonly BrokerSecrets[] };
+}
+
+export interface BrokerSecrets {
+  readonly password?: string;
+  readonly key?: string;
+}
+
+function brokersOf({ broker }: GateConfig['uplink']): readonly BrokerConfig[] {
+  if (broker === 'embedded') return [];
+  return Array.isArray(broker) ? broker : [broker];
 }
 
 /**
@@ -19,15 +30,11 @@ export async function readSecrets(config: GateConfig): Promise<GateSecrets> {
   for (const { id, source } of config.cameras) {
     if (source.kind === 'rtsp' && source.password !== undefined) cameraPasswords.set(id, await readSecret(source.password));
   }
-  const { broker } = config.uplink;
-  if (broker === 'embedded') return { cameraPasswords, uplink: {} };
-  return {
-    cameraPasswords,
-    uplink: {
-      ...(broker.password === undefined ? {} : { password: await readSecret(broker.password) }),
-      ...(broker.key === undefined ? {} : { key: await readSecret(broker.key) }),
-    },
-  };
+  const brokers: BrokerSecrets[] = [];
+  for (const { password, key } of brokersOf(config.uplink)) {
+    brokers.push({ ...(password === undefined ? {} : { password: await readSecret(password) }), ...(key === undefined ? {} : { key: await readSecret(key) }) });
+  }
+  return { cameraPasswords, uplink: { brokers } };
 }
 
 /** A camera with its password in hand, for the vision process. */
@@ -39,14 +46,13 @@ export function resolveCamera(camera: CameraConfig, secrets: GateSecrets): Resol
   return { ...rest, source: { ...open, password: secrets.cameraPasswords.get(camera.id) } };
 }
 
-/** The uplink's settings for a real broker, secrets filled in. */
+/** The uplink's settings for its brokers, secrets filled in. */
 export function resolveUplink(config: GateConfig['uplink'], secrets: GateSecrets, embeddedUrl: string | undefined): UplinkSettings {
   const { broker, ...rest } = config;
   if (broker === 'embedded') {
     if (embeddedUrl === undefined) throw new GateError('BROKER_UNREACHABLE', 'the embedded broker is not running; look for the reason above, or name a broker under uplink.broker');
     // The embedded broker speaks 3.1.1 only.
-    return { ...rest, protocol: '3.1.1', broker: { url: embeddedUrl } };
+    return { ...rest, protocol: '3.1.1', brokers: [{ url: embeddedUrl }] };
   }
-  const { password, key, ...open } = broker;
-  return { ...rest, broker: { ...open, ...secrets.uplink } };
+  return { ...rest, brokers: brokersOf(config).map(({ password: _password, key: _key, ...open }, index) => ({ ...open, ...secrets.uplink.brokers?.[index] })) };
 }

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Worker } from 'node:worker_threads';
 import { GateError, errorText, type Clock, type GateErrorCode, type JsonObject, type Log, type Timer } from '../base/index.js';
+import type { BackupMade, BackupProgress } from './backup.js';
+import type { BackupThreadOptions, FromBackupThread } from './backup-thread.js';
 import { canonicalJson, eventId, parseJsonObject } from './canonical.js';
 import { checkBatchQuery, checkEvent, checkKey, checkQuery, checkSequence } from './check.js';
 import type { Answers, AppendOp, Ask, Batch, Committed, EventRow, FromThread, Moment, PlainError, Retention, ThreadOptions, ToThread, WriteOp } from './protocol.js';
 import { startThread } from './start-thread.js';
-import type { BatchQuery, EventBatch, EventQuery, EvidenceInfo, Journal, NewEvent, OutboxState, StoredEvent } from './types.js';
+import type { BackupOptions, BatchQuery, EventBatch, EventQuery, EvidenceInfo, Journal, JournalOrigin, JournalStart, NewEvent, OutboxState, StoredEvent } from './types.js';
 
 export interface SqliteJournalOptions {
   /** Directory of the journal alone, made when missing; on a local file system. */
@@ -15,7 +17,13 @@ export interface SqliteJournalOptions {
   readonly log: Log;
   /** Whether the system's wall time is known to be right. Taken as trusted where omitted. */
   readonly clockTrusted?: () => boolean;
-  readonly retention: Omit<Retention, 'eventsMB'> & { readonly eventsMB?: number };
+  /** `eventsMB` is 4,000 and `platePicturesDays` is `photographsDays` where omitted. */
+  readonly retention: Omit<Retention, 'eventsMB' | 'platePicturesDays'> & Partial<Pick<Retention, 'eventsMB' | 'platePicturesDays'>>;
+  /**
+   * Epoch of a journal that begins with nothing; `one` where omitted. `unused` for a gate in service: its box may have been
+   * replaced, and the platform may hold events of the journal before.
+   */
+  readonly firstEpoch?: 'one' | 'unused';
   /** Room kept back for deletes on a full disk; 4 MB where omitted, 0 for none. */
   readonly ballastMB?: number;
   /** Lock the database for this process alone: only for file systems without shared memory maps. */
@@ -36,7 +44,7 @@ const RESTART_MOST_MS = 10_000;
 /** A batch or question on which the thread died this often is given up. */
 const MOST_ATTEMPTS = 2;
 
-const JOURNAL_CODES: readonly GateErrorCode[] = ['EVENT_INVALID', 'JOURNAL_CLOSED', 'JOURNAL_CORRUPT', 'JOURNAL_IN_USE', 'JOURNAL_VERSION_UNKNOWN', 'MESSAGE_INVALID'];
+const JOURNAL_CODES: readonly GateErrorCode[] = ['BACKUP_FAILED', 'EVENT_INVALID', 'JOURNAL_CLOSED', 'JOURNAL_CORRUPT', 'JOURNAL_IN_USE', 'JOURNAL_VERSION_UNKNOWN', 'MESSAGE_INVALID'];
 
 interface WaitingWrite {
   readonly op: WriteOp;
@@ -85,9 +93,12 @@ export class SqliteJournal implements Journal {
   /** A list: under a flow of questions a `Map` that grows anew keeps the answers of the one before it from the collector. */
   readonly #openAsks: WaitingAsk[] = [];
   readonly #listeners = new Set<(events: readonly StoredEvent[]) => void>();
-  #started: { resolve: (value: { gateId: string; epoch: number }) => void; reject: (error: GateError) => void } | undefined;
+  #started: { resolve: (value: JournalStart) => void; reject: (error: GateError) => void } | undefined;
   #closed: (() => void) | undefined;
   #drained: (() => void) | undefined;
+  /** 1 ends a backup under way; seen by all of the journal's threads. */
+  readonly #endBackup = new Int32Array(new SharedArrayBuffer(4));
+  #backup: Promise<BackupMade> | undefined;
   #maintain: Timer | undefined;
   #restart: Timer | undefined;
 
@@ -99,7 +110,7 @@ export class SqliteJournal implements Journal {
    * @throws GateError JOURNAL_IN_USE (another process has it), JOURNAL_VERSION_UNKNOWN (written by a newer release),
    * JOURNAL_WRITE_FAILED (the disk refuses), JOURNAL_CLOSED (started twice)
    */
-  start(): Promise<{ readonly gateId: string; readonly epoch: number }> {
+  start(): Promise<JournalStart> {
     if (this.#phase !== 'new') return Promise.reject(new GateError('JOURNAL_CLOSED', 'the journal was started before; make a new one'));
     this.#phase = 'starting';
     this.#client = randomUUID();
@@ -113,6 +124,8 @@ export class SqliteJournal implements Journal {
     if (this.#phase === 'new' || this.#phase === 'closed' || this.#phase === 'stopping') return;
     this.#phase = 'stopping';
     this.#maintain?.cancel();
+    Atomics.store(this.#endBackup, 0, 1);
+    await this.#backup?.catch(() => undefined);
     if (!this.#idle()) await new Promise<void>((resolve) => (this.#drained = resolve));
     this.#restart?.cancel();
     const worker = this.#worker;
@@ -192,6 +205,17 @@ export class SqliteJournal implements Journal {
     return this.#ask<'verify'>({ ask: 'verify' });
   }
 
+  backup(options: BackupOptions, onProgress: (progress: BackupProgress) => void = () => undefined): Promise<BackupMade> {
+    if (this.#phase !== 'open') return Promise.reject(closedError());
+    if (this.#backup !== undefined) return Promise.reject(new GateError('BACKUP_FAILED', 'a backup is being made already; wait until it is done'));
+    const { directory, gateId } = this.#options;
+    const { wallMs, clockTrusted } = this.#moment();
+    Atomics.store(this.#endBackup, 0, 0);
+    const making = backupInThread({ request: { ...options, journal: directory, gateId, wallMs, clockTrusted, pace: true }, end: this.#endBackup }, onProgress);
+    this.#backup = making.finally(() => (this.#backup = undefined));
+    return this.#backup;
+  }
+
   #moment(): Moment {
     const { clock, clockTrusted } = this.#options;
     return { wallMs: clock.wallMs(), monoMs: clock.monoMs(), clockTrusted: clockTrusted?.() ?? true };
@@ -261,18 +285,20 @@ export class SqliteJournal implements Journal {
   }
 
   #startThread(): void {
-    const { directory, gateId, retention, ballastMB, exclusive } = this.#options;
+    const { directory, gateId, retention, ballastMB, exclusive, firstEpoch } = this.#options;
     const options: ThreadOptions = {
       directory,
       gateId,
       client: this.#client,
       epoch: this.#epoch,
       moment: this.#moment(),
-      retention: { ...retention, eventsMB: retention.eventsMB ?? EVENTS_MB },
+      firstEpoch: firstEpoch ?? 'one',
+      retention: { ...retention, eventsMB: retention.eventsMB ?? EVENTS_MB, platePicturesDays: retention.platePicturesDays ?? retention.photographsDays },
       ballastBytes: (ballastMB ?? 4) * 1024 * 1024,
+      endBackup: this.#endBackup,
       exclusive: exclusive ?? false,
     };
-    const worker = startThread(options);
+    const worker = startThread('thread', options);
     this.#worker = worker;
     worker.on('message', (message: unknown) => {
       if (worker === this.#worker && isFromThread(message)) this.#receive(message);
@@ -290,7 +316,7 @@ export class SqliteJournal implements Journal {
   #receive(message: FromThread): void {
     switch (message.kind) {
       case 'ready':
-        { this.#opened(message.epoch); return; }
+        { this.#opened(message.epoch, message.origin); return; }
       case 'failed':
         { this.#failedToOpen(message.error); return; }
       case 'committed':
@@ -310,12 +336,12 @@ export class SqliteJournal implements Journal {
     }
   }
 
-  #opened(epoch: number): void {
+  #opened(epoch: number, origin: JournalOrigin): void {
     this.#epoch = epoch;
     this.#ready = true;
     this.#restarts = 0;
     if (this.#phase === 'starting') this.#phase = 'open';
-    this.#started?.resolve({ gateId: this.#options.gateId, epoch });
+    this.#started?.resolve({ gateId: this.#options.gateId, epoch, origin });
     this.#started = undefined;
     if (this.#inFlight !== undefined) this.#postBatch(this.#inFlight);
     this.#pump();
@@ -456,6 +482,21 @@ export class SqliteJournal implements Journal {
   #checkDrained(): void {
     if (this.#idle()) this.#drained?.();
   }
+}
+
+/** Makes a backup in a thread of its own. */
+function backupInThread(options: BackupThreadOptions, onProgress: (progress: BackupProgress) => void): Promise<BackupMade> {
+  return new Promise((resolve, reject) => {
+    const worker = startThread('backup-thread', options);
+    worker.on('message', (message: FromBackupThread) => {
+      if (message.kind === 'progress') onProgress(message.progress);
+      else if (message.kind === 'made') resolve(message.made);
+      else reject(toGateError(message.error));
+    });
+    worker.once('error', (error) => reject(new GateError('BACKUP_FAILED', `the backup broke off: ${errorText(error)}`, {}, error)));
+    // After what it had to say; a promise that is settled stays so.
+    worker.once('exit', () => reject(new GateError('BACKUP_FAILED', 'the backup broke off; see the log')));
+  });
 }
 
 function closedError(): GateError {

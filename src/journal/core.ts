@@ -1,18 +1,20 @@
 import type { Database } from 'better-sqlite3';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { GateError, errorText, isGateError } from '../base/index.js';
+import { GateError, errorText, isGateError, type JsonObject } from '../base/index.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
-import { canonicalJson } from './canonical.js';
+import { canonicalJson, parseJsonObject } from './canonical.js';
 import { assertFullSync, failureKind, lockJournal, openDatabase } from './database.js';
 import { EvidenceStore } from './evidence-store.js';
 import { makeDirectory, syncDirectory } from './files.js';
+import { UNKNOWN_SEQUENCES, hasServed, unusedEpoch, unusedSequence } from './numbering.js';
 import type { Answers, Ask, Batch, Committed, EventRow, Moment, ThreadOptions } from './protocol.js';
-import { expiredThrough, pruneEvidence, room } from './retention.js';
+import { Retirement, room } from './retention.js';
 import { salvage, setAside, shortName } from './salvage.js';
 import { migrate, migrations } from './schema.js';
 import { SequenceGuard } from './sequence-guard.js';
-import { GENESIS_STATE, JournalStore, pointRead, readState, type Gap, type State } from './store.js';
+import { GENESIS_STATE, JournalStore, RESTORED_KEY, pointRead, readState, type Gap, type State } from './store.js';
+import type { JournalOrigin } from './types.js';
 import { verifyChain } from './verify.js';
 
 /** Numbers reserved at a time: one sync of the guard for so many events. */
@@ -49,8 +51,10 @@ export class JournalCore {
   readonly #ballast: Ballast;
   readonly #lock: Database;
   readonly #guard: SequenceGuard;
+  readonly #retirement = new Retirement();
   #db: Database;
   #store: JournalStore;
+  #origin: JournalOrigin = 'continued';
   #unstored = 0;
   #syncChecked = false;
   #sweepFolder = 0;
@@ -71,11 +75,10 @@ export class JournalCore {
       const damage = this.#foundDamage();
       let opened: Opened | undefined;
       if (damage === undefined) opened = this.#tryOpen();
-      const epoch = options.epoch ?? Math.max(opened?.state?.epoch ?? 0, this.#guard.mark?.epoch ?? 0) + 1;
       if (opened === undefined) {
-        ({ db: this.#db, store: this.#store } = this.#rebuild(damage ?? 'corrupt', epoch, options.moment));
+        ({ db: this.#db, store: this.#store } = this.#rebuild(damage ?? 'corrupt', options.epoch, options.moment));
       } else {
-        ({ db: this.#db, store: this.#store } = this.#begin(opened, epoch, options.moment));
+        ({ db: this.#db, store: this.#store } = this.#begin(opened, options.moment));
       }
       this.#ballast.refill();
     } catch (error) {
@@ -86,6 +89,10 @@ export class JournalCore {
 
   get epoch(): number {
     return this.#store.state.epoch;
+  }
+
+  get origin(): JournalOrigin {
+    return this.#origin;
   }
 
   /** Events the journal wrote about itself since this was asked last, in order. */
@@ -189,18 +196,17 @@ export class JournalCore {
   /** One slice of tidying; true when another is due at once. */
   async #maintain(moment: Moment): Promise<boolean> {
     const { retention } = this.#options;
-    const photographs = pruneEvidence(this.#store, this.#evidence, retention, moment, this.#ballastShort());
-    const through = expiredThrough(this.#store, retention, moment);
-    if (through > 0) this.#store.pruneThrough(through);
+    const photographs = this.#retirement.photographs(this.#store, this.#evidence, retention, moment, this.#ballastShort());
+    const events = this.#retirement.events(this.#store, retention, moment);
     if (this.#sweepFolder < EVIDENCE_FOLDERS && moment.clockTrusted) {
-      const oldestMs = moment.wallMs - retention.photographsDays * 86_400_000;
+      const oldestMs = moment.wallMs - Math.max(retention.photographsDays, retention.platePicturesDays) * 86_400_000;
       await this.#evidence.sweep(this.#sweepFolder, oldestMs, (id) => this.#store.knowsEvidence(id));
       this.#sweepFolder += 1;
       return true;
     }
     this.#ballast.refill();
     this.#tight &&= !this.#ballast.held;
-    return photographs || through > 0;
+    return photographs || events;
   }
 
   /** Bytes missing on the disk before the ballast could be filled again; 0 while it is there. */
@@ -221,6 +227,7 @@ export class JournalCore {
    */
   #makeRoom(moment: Moment): void {
     this.#ballast.release();
+    this.#endBackup();
     const bytes = room(this.#store, this.#evidence, this.#options.ballastBytes * (REFILL_FACTOR + 1));
     this.#db.pragma('wal_checkpoint(TRUNCATE)');
     this.#log('warn', { bytes }, 'journal: the disk is full; the oldest photographs were removed');
@@ -237,6 +244,7 @@ export class JournalCore {
       // Those the platform does not have go only when no other is left.
       const through = Math.min(acknowledged > prunedThrough ? acknowledged : head, prunedThrough + PRUNE_EVENTS);
       if (through <= prunedThrough) return;
+      this.#endBackup();
       this.#store.pruneThrough(through);
       this.#db.pragma('wal_checkpoint(TRUNCATE)');
       if (through <= acknowledged) continue;
@@ -244,6 +252,11 @@ export class JournalCore {
       this.#log('error', gap, 'journal: the disk is full; events the platform does not have were given up');
       this.#record('journal.lost', { reason: 'disk-full', gaps: [gap] }, moment);
     }
+  }
+
+  /** A reader keeps the log from being emptied, and what a backup has written so far is room too. */
+  #endBackup(): void {
+    Atomics.store(this.#options.endBackup, 0, 1);
   }
 
   #recordUnstored(moment: Moment): void {
@@ -276,11 +289,10 @@ export class JournalCore {
   }
 
   #foundDamage(): Damage | undefined {
-    const known = this.#guard.mark;
-    if (!existsSync(this.#databasePath)) return known === undefined ? undefined : 'missing';
+    const size = statSync(this.#databasePath, { throwIfNoEntry: false })?.size ?? 0;
     // SQLite opens a zero-byte file as an empty database without a word.
-    if (statSync(this.#databasePath).size === 0) return known === undefined ? undefined : 'empty';
-    return undefined;
+    if (size > 0 || (this.#guard.mark === undefined && !hasServed(this.#options.directory))) return undefined;
+    return existsSync(this.#databasePath) ? 'empty' : 'missing';
   }
 
   /** Opens and checks what is there; undefined when it is damaged. */
@@ -314,7 +326,9 @@ export class JournalCore {
       throw new GateError('JOURNAL_CORRUPT', `the database has ${size} bytes where its header names ${pages * pageBytes}`);
     }
     if (state === undefined) {
-      if ((this.#guard.mark?.reserved ?? 0) > 0) throw new GateError('JOURNAL_CORRUPT', 'the database has lost its state');
+      // Also what a kill in the middle of a repair leaves.
+      const held = db.prepare<[], { seq: number }>('SELECT seq FROM event LIMIT 1').get() !== undefined;
+      if ((this.#guard.mark?.reserved ?? 0) > 0 || held || (this.#guard.mark === undefined && hasServed(this.#options.directory))) throw new GateError('JOURNAL_CORRUPT', 'the database has lost its state');
       return;
     }
     if (state.head > state.prunedThrough) {
@@ -337,25 +351,45 @@ export class JournalCore {
     this.#log('info', { file: shortName(target) }, 'journal: backed up before its tables change');
   }
 
-  #begin(opened: Opened, epoch: number, moment: Moment): { db: Database; store: JournalStore } {
+  /**
+   * @param known highest epoch on record
+   * @param certain whether no later one can have been used
+   */
+  #nextEpoch(known: number, certain: boolean, moment: Moment): number {
+    return certain ? known + 1 : Math.max(known + 1, unusedEpoch(moment.wallMs));
+  }
+
+  #begin(opened: Opened, moment: Moment): { db: Database; store: JournalStore } {
     const mark = this.#guard.mark;
     const { state } = opened;
+    const restored = restoredFrom(opened.db);
+    const fresh = state === undefined;
+    // A database alone may be a copy of any age, put there by hand.
+    const uncertain = restored !== undefined || (!fresh && mark === undefined);
+    const certain = fresh ? this.#options.firstEpoch === 'one' : !uncertain;
+    const epoch = this.#options.epoch ?? this.#nextEpoch(Math.max(state?.epoch ?? 0, mark?.epoch ?? 0), certain, moment);
     const store = new JournalStore(opened.db, (head) => this.#reserve(epoch, head));
     const head = state?.head ?? 0;
     const used = mark?.used ?? 0;
-    const reserved = Math.max(mark?.reserved ?? 0, state?.reserved ?? 0, head);
-    this.#guard.bound({ epoch, reserved, used: Math.max(used, head), acknowledged: state?.acknowledged ?? mark?.acknowledged ?? 0 });
-    const base = { reserved };
+    const bound = Math.max(mark?.reserved ?? 0, state?.reserved ?? 0, head);
+    const reserved = uncertain ? bound + UNKNOWN_SEQUENCES : bound;
     this.#db = opened.db;
     this.#store = store;
-    if (used > head) {
-      // The guard has seen later events than the database holds: it was replaced, restored or rolled back.
-      const gap = { first: head + 1, last: reserved, reason: 'rolled-back' };
-      store.beginEpoch(epoch, this.#options.gateId, moment, { ...base, head: reserved });
-      this.#record('journal.lost', { reason: 'rolled-back', gaps: [gap], lastKnown: used }, moment);
-      this.#log('error', gap, 'journal: the database is older than the gate; the missing events are declared lost');
+    if (uncertain || used > head) {
+      // Where the guard has seen later events than the database holds, the database was replaced or rolled back.
+      const reason = restored !== undefined ? 'restored' : uncertain ? 'guard-lost' : 'rolled-back';
+      const gap = { first: head + 1, last: reserved, reason };
+      const about = { reason, gaps: [gap], lastKnown: Math.max(used, head), ...(restored === undefined ? {} : { backup: restored }) };
+      store.beginEpoch(epoch, this.#options.gateId, moment, { head: reserved, reserved: reserved + RESERVE }, { type: 'journal.lost', payloadText: canonicalJson(about), gaps: [gap] });
+      // After the jump is durable: before it, a kill must leave things as they were found, so that it is done again.
+      this.#guard.bound({ epoch, reserved: store.state.reserved, used: store.state.head, acknowledged: store.state.acknowledged });
+      this.#own.push(...store.events({ after: reserved, limit: 1 }));
+      this.#origin = reason;
+      this.#log('error', gap, `journal: ${reason}; the events that may be missing are declared lost`);
     } else {
-      store.beginEpoch(epoch, this.#options.gateId, moment, base);
+      this.#guard.bound({ epoch, reserved, used: Math.max(used, head), acknowledged: state?.acknowledged ?? mark?.acknowledged ?? 0 });
+      store.beginEpoch(epoch, this.#options.gateId, moment, { reserved });
+      if (fresh) this.#origin = 'new';
     }
     this.#noticeClock(state, moment);
     return { db: opened.db, store };
@@ -368,19 +402,22 @@ export class JournalCore {
   }
 
   /** Sets a damaged database aside, salvages what can be read into a new one, and says what was lost. */
-  #rebuild(damage: Damage, epoch: number, moment: Moment): { db: Database; store: JournalStore } {
-    const aside = damage === 'missing' ? undefined : setAside(this.#databasePath, join(this.#options.directory, 'damaged'), `epoch-${epoch}-${Math.round(moment.wallMs)}`);
+  #rebuild(damage: Damage, going: number | undefined, moment: Moment): { db: Database; store: JournalStore } {
     const mark = this.#guard.mark;
+    const aside = damage === 'missing' ? undefined : setAside(this.#databasePath, join(this.#options.directory, 'damaged'), `epoch-${going ?? mark?.epoch ?? 0}-${Math.round(moment.wallMs)}`);
     const db = openDatabase(this.#databasePath, this.#options.exclusive);
     migrate(db, migrations, () => undefined);
     const saved = aside === undefined ? undefined : salvage(aside, db, mark?.reserved ?? 0, this.#options.gateId);
     const old = saved?.state;
     const last = saved?.last ?? 0;
     const used = Math.max(mark?.used ?? 0, old?.head ?? 0, last);
-    // Without a guard only what the database says of itself bounds the numbers that were used.
-    const reserved = Math.max(mark?.reserved ?? 0, old?.reserved ?? 0, last);
+    // Without a guard nothing bounds the numbers that were used.
+    const certain = mark !== undefined && restoredFrom(db) === undefined;
+    const epoch = going ?? this.#nextEpoch(Math.max(mark?.epoch ?? 0, old?.epoch ?? 0, saved?.epoch ?? 0), certain, moment);
+    const known = Math.max(mark?.reserved ?? 0, old?.reserved ?? 0, last);
+    const reserved = certain ? known : known === 0 ? unusedSequence(moment.wallMs) : known + UNKNOWN_SEQUENCES;
     const gaps: Gap[] = [...(saved?.missing ?? [])];
-    const whole = last === used && mark !== undefined;
+    const whole = last === used && certain;
     if (!whole && reserved > last) gaps.push({ first: last + 1, last: reserved, reason: damage });
     const store = new JournalStore(db, (head) => this.#reserve(epoch, head));
     this.#guard.bound({ epoch, reserved, used, acknowledged: Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0) });
@@ -403,7 +440,8 @@ export class JournalCore {
     this.#store = store;
     const kept = { events: saved?.events ?? 0, facts: saved?.facts ?? 0, photographs: saved?.evidence ?? 0 };
     const file = aside === undefined ? null : shortName(aside);
-    this.#record('journal.recovered', { reason: damage, gaps, kept, damagedFile: file, lastKnown: used }, moment);
+    this.#record('journal.recovered', { reason: damage, gaps, kept, damagedFile: file, lastKnown: used === 0 ? null : used }, moment);
+    this.#origin = mark === undefined && used === 0 ? 'record-lost' : 'recovered';
     this.#log('error', { damage, kept, gaps, file }, 'journal: rebuilt from what could be read');
     return { db, store };
   }
@@ -429,6 +467,12 @@ export class JournalCore {
     this.#store.beginEpoch(epoch, this.#options.gateId, this.#options.moment, {});
     this.#syncChecked = false;
   }
+}
+
+/** What `gatectl restore` left in a database for its first start, see `backup.ts`. */
+function restoredFrom(db: Database): JsonObject | undefined {
+  const row = db.prepare<[string], { value: string }>('SELECT value FROM fact WHERE key = ?').get(RESTORED_KEY);
+  return row === undefined ? undefined : parseJsonObject(row.value);
 }
 
 function writeFailed(error: unknown): GateError {

@@ -1,4 +1,6 @@
 export { GENESIS_HASH, canonicalJson, eventId, hashOfEvent } from './canonical.js';
 export { BatchBuilder } from './batch-builder.js';
 export { SqliteJournal, type SqliteJournalOptions } from './client.js';
-export type { BatchLimits, BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo, Journal, NewEvent, OutboxState, StoredEvent } from './types.js';
+export type { BackupMade, BackupProgress } from './backup.js';
+export type { BackupFile, BackupManifest } from './backup-manifest.js';
+export type { BackupOptions, BatchLimits, BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo, Journal, JournalOrigin, JournalStart, NewEvent, OutboxState, StoredEvent } from './types.js';

@@ -1,5 +1,5 @@
 import type { LaneId, PassageId } from '../base/index.js';
-import type { BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo, StoredEvent } from './types.js';
+import type { BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo, JournalOrigin, StoredEvent } from './types.js';
 
 /** The main process's clocks; the journal thread has none of its own, so that monotonic times share one start. */
 export interface Moment {
@@ -87,7 +87,7 @@ export interface Committed {
 }
 
 export type FromThread =
-  | { readonly kind: 'ready'; readonly epoch: number }
+  | { readonly kind: 'ready'; readonly epoch: number; readonly origin: JournalOrigin }
   | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'committed'; readonly committed: Committed; readonly own: readonly EventRow[] }
   | { readonly kind: 'rejected'; readonly number: number; readonly error: PlainError }
@@ -101,7 +101,11 @@ export interface Retention {
   readonly eventsDays: number;
   /** Most megabytes (10^6 bytes) of events; the oldest acknowledged ones go first. */
   readonly eventsMB: number;
+  /** Whole pictures. */
   readonly photographsDays: number;
+  /** Cut-out plates: small, and what a later question is about. */
+  readonly platePicturesDays: number;
+  /** Both kinds together; the oldest whole pictures go first. */
   readonly photographsMB: number;
 }
 
@@ -113,8 +117,12 @@ export interface ThreadOptions {
   /** Epoch to go on with after the thread crashed; undefined begins a new one. */
   readonly epoch: number | undefined;
   readonly moment: Moment;
+  /** Epoch of a journal that begins with nothing: 1, or one that no earlier journal of this gate can have had. */
+  readonly firstEpoch: 'one' | 'unused';
   readonly retention: Retention;
   readonly ballastBytes: number;
+  /** Set to 1 to end a backup under way: it keeps the log from being emptied. */
+  readonly endBackup: Int32Array;
   /** Keep the database locked: for file systems without shared memory maps. The sqlite3 shell cannot look in then. */
   readonly exclusive: boolean;
 }

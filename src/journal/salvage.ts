@@ -10,6 +10,8 @@ import { pointRead, readState, type Gap, type State } from './store.js';
 export interface Salvage {
   /** Undefined when not even the state row could be read. */
   readonly state: State | undefined;
+  /** Highest boot epoch of any row saved; 0 for none. */
+  readonly epoch: number;
   readonly events: number;
   readonly facts: number;
   readonly evidence: number;
@@ -25,6 +27,8 @@ export interface Salvage {
 const CHUNK_ROWS = 500;
 /** Rows looked for in a small table whose own end cannot be read. */
 const MOST_BLIND_ROWS = 200_000;
+/** After so many chunks of events in a row without one that can be read, the rest is taken to be lost. */
+const MOST_BLIND_CHUNKS = 2_000;
 /** After so many empty chunks in a row a small table is taken to be at its end. */
 const MOST_EMPTY_CHUNKS = 10;
 
@@ -50,7 +54,7 @@ export function setAside(databasePath: string, directory: string, label: string)
  * @param highest sequence up to which events are looked for
  */
 export function salvage(damagedPath: string, into: Database, highest: number, gate: string): Salvage {
-  const nothing: Salvage = { state: undefined, events: 0, facts: 0, evidence: 0, boots: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
+  const nothing: Salvage = { state: undefined, epoch: 0, events: 0, facts: 0, evidence: 0, boots: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
   let from: Database;
   try {
     from = new SqliteDatabase(damagedPath, { fileMustExist: true });
@@ -66,7 +70,8 @@ export function salvage(damagedPath: string, into: Database, highest: number, ga
     copy('gap', 'first, last, reason');
     const first = (state?.prunedThrough ?? 0) + 1;
     const events = copyEvents(from, into, first, Math.max(highest, state?.reserved ?? 0), gate);
-    return { state, boots, facts, evidence, ...events };
+    const epoch = into.prepare<[], { epoch: number }>('SELECT max(coalesce((SELECT max(epoch) FROM boot), 0), coalesce((SELECT max(epoch) FROM event), 0)) AS epoch').get()?.epoch ?? 0;
+    return { state, epoch, boots, facts, evidence, ...events };
   } finally {
     attempt(() => from.close());
   }
@@ -91,8 +96,16 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
   let events = 0;
   let last: EventRow | undefined;
   const missing: Gap[] = [];
-  for (let start = first; start <= highest; start += CHUNK_ROWS) {
-    const end = Math.min(highest, start + CHUNK_ROWS - 1);
+  // A restored journal has jumped over more numbers than can be looked at one by one.
+  const gaps = attempt(() => into.prepare<[], { first: number; last: number }>('SELECT first, last FROM gap ORDER BY first').all()) ?? [];
+  let blind = 0;
+  let end = first - 1;
+  while (end < highest && blind < MOST_BLIND_CHUNKS) {
+    let start = end + 1;
+    for (const gap of gaps) if (gap.first <= start && start <= gap.last) start = gap.last + 1;
+    const next = gaps.find((gap) => gap.first > start)?.first ?? highest + 1;
+    end = Math.min(highest, next - 1, start + CHUNK_ROWS - 1);
+    const before = events;
     const listed = attempt(() => scan?.all(start, end).map(({ seq }) => seq));
     into.transaction(() => {
       for (const seq of listed ?? range(start, end)) {
@@ -106,6 +119,7 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
         events += 1;
       }
     })();
+    blind = events > before ? 0 : blind + 1;
   }
   return { events, last: last?.seq ?? 0, lastHash: last?.hash ?? GENESIS_HASH, missing };
 }

@@ -70,6 +70,35 @@ CREATE TABLE evidence (                   -- photographs; the file is evidence/a
 CREATE INDEX evidence_by_id ON evidence (id);
 `;
 
+/**
+ * Views for people with the sqlite3 shell; the program reads tables only. Times are those of the shell's time zone
+ * (`TZ=Asia/Shanghai sqlite3 ...`); `?` marks those of a clock that was not known to be right.
+ */
+const VERSION_2 = `
+CREATE INDEX evidence_by_kind ON evidence (kind);
+
+CREATE VIEW readable_event AS             -- every event with its time, newest last
+SELECT
+  seq,
+  strftime('%Y-%m-%d %H:%M:%f', wall_ms / 1000.0, 'unixepoch', 'localtime') || iif(clock_trusted = 1, '', ' ?') AS time,
+  type, lane, passage, payload, epoch
+FROM event;
+
+CREATE VIEW readable_passage AS           -- one row a vehicle: when, which plate, what was decided and why, how it ended
+SELECT
+  passage,
+  max(lane) AS lane,
+  strftime('%Y-%m-%d %H:%M:%S', min(wall_ms) / 1000.0, 'unixepoch', 'localtime') || iif(min(clock_trusted) = 1, '', ' ?') AS began,
+  round((max(mono_ms) - min(mono_ms)) / 1000.0, 1) AS seconds,
+  max(iif(type = 'passage.decided', json_extract(payload, '$.plate'), NULL)) AS plate,
+  max(iif(type = 'passage.decided', json_extract(payload, '$.outcome'), NULL)) AS outcome,
+  max(iif(type = 'passage.decided', json_extract(payload, '$.rule'), NULL)) AS rule,
+  max(iif(type = 'passage.ended', json_extract(payload, '$.end'), NULL)) AS ended,
+  (SELECT count(*) FROM evidence WHERE evidence.passage = event.passage) AS photographs,
+  min(seq) AS first_seq, max(seq) AS last_seq
+FROM event WHERE passage IS NOT NULL GROUP BY passage;
+`;
+
 export interface Migration {
   /** Version the database has afterwards (`PRAGMA user_version`). */
   readonly version: number;
@@ -77,7 +106,10 @@ export interface Migration {
 }
 
 /** Numbered and forward only; one that has been released never changes again. */
-export const migrations: readonly Migration[] = [{ version: 1, sql: VERSION_1 }];
+export const migrations: readonly Migration[] = [
+  { version: 1, sql: VERSION_1 },
+  { version: 2, sql: VERSION_2 },
+];
 
 function versionOf(db: Database): number {
   const version: unknown = db.pragma('user_version', { simple: true });

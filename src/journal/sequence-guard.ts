@@ -37,14 +37,7 @@ export class SequenceGuard {
   private constructor(handle: number, slots: readonly Slot[]) {
     this.#handle = handle;
     this.#generation = Math.max(0, ...slots.map((slot) => slot.generation));
-    if (slots.length > 0) {
-      this.#mark = {
-        epoch: Math.max(...slots.map((slot) => slot.epoch)),
-        reserved: Math.max(...slots.map((slot) => slot.reserved)),
-        used: Math.max(...slots.map((slot) => slot.used)),
-        acknowledged: Math.max(...slots.map((slot) => slot.acknowledged)),
-      };
-    }
+    this.#mark = highest(slots);
   }
 
   static open(path: string): SequenceGuard {
@@ -56,8 +49,23 @@ export class SequenceGuard {
       handle = openSync(path, 'wx+', FILE_MODE);
       syncDirectory(dirname(path));
     }
-    const slots = [0, 1, HINT_SLOT].map((index) => readSlot(handle, index)).filter((slot) => slot !== undefined);
-    return new SequenceGuard(handle, slots);
+    return new SequenceGuard(handle, readSlots(handle));
+  }
+
+  /** The mark of a guard that another process or thread may hold; undefined where there is none. */
+  static read(path: string): GuardMark | undefined {
+    let handle: number;
+    try {
+      handle = openSync(path, 'r');
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      return undefined;
+    }
+    try {
+      return highest(readSlots(handle));
+    } finally {
+      closeSync(handle);
+    }
   }
 
   /** Undefined for a new gate, or where the file was lost. */
@@ -88,6 +96,20 @@ export class SequenceGuard {
     writeSync(this.#handle, line, slot * SLOT_STRIDE, 'latin1');
     this.#mark = mark;
   }
+}
+
+function readSlots(handle: number): Slot[] {
+  return [0, 1, HINT_SLOT].map((index) => readSlot(handle, index)).filter((slot) => slot !== undefined);
+}
+
+function highest(slots: readonly Slot[]): GuardMark | undefined {
+  if (slots.length === 0) return undefined;
+  return {
+    epoch: Math.max(...slots.map((slot) => slot.epoch)),
+    reserved: Math.max(...slots.map((slot) => slot.reserved)),
+    used: Math.max(...slots.map((slot) => slot.used)),
+    acknowledged: Math.max(...slots.map((slot) => slot.acknowledged)),
+  };
 }
 
 function readSlot(handle: number, index: number): Slot | undefined {

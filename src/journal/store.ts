@@ -47,6 +47,13 @@ interface RawEvent {
   hash: Buffer;
 }
 
+/** A row's place in its order, and its time. */
+export interface Aged {
+  readonly place: number;
+  readonly wallMs: number;
+  readonly clockTrusted: number;
+}
+
 export interface RawEvidence extends EvidenceInfo {
   readonly row: number;
   readonly clockTrusted: number;
@@ -72,6 +79,9 @@ export const GENESIS_STATE: Readonly<State> = {
   batchFirst: 0,
   batchCount: 0,
 };
+
+/** Fact that a restored database carries until its first start; nobody else's keys begin so. */
+export const RESTORED_KEY = 'journal/restored';
 
 /** Called before numbers up to `head` are used; makes the bound durable outside the database and returns it. */
 export type Reserve = (head: number) => number;
@@ -107,12 +117,17 @@ export class JournalStore {
     return this.#state;
   }
 
-  /** Begins (or, after a crash of the thread, goes on with) a boot epoch. */
-  beginEpoch(epoch: number, gate: string, moment: Moment, base: Partial<State>): void {
+  /**
+   * Begins (or, after a crash of the thread, goes on with) a boot epoch.
+   * @param event of the journal about itself, in the same transaction
+   */
+  beginEpoch(epoch: number, gate: string, moment: Moment, base: Partial<State>, event?: { readonly type: EventType; readonly payloadText: string; readonly gaps: readonly Gap[] }): void {
     this.#gate = gate;
     this.#change((state) => {
       Object.assign(state, base, { epoch });
       this.#db.prepare('INSERT OR IGNORE INTO boot (epoch, gate, wall_ms, mono_ms) VALUES (?, ?, ?, ?)').run(epoch, gate, Math.round(moment.wallMs), moment.monoMs);
+      this.#db.prepare('DELETE FROM fact WHERE key = ?').run(RESTORED_KEY);
+      if (event !== undefined) this.#appendOwn(state, event.type, event.payloadText, moment, event.gaps);
     });
   }
 
@@ -155,9 +170,7 @@ export class JournalStore {
   record(type: EventType, payloadText: string, moment: Moment, gaps: readonly Gap[] = []): EventRow {
     let row: EventRow | undefined;
     this.#change((state) => {
-      const insert = this.#db.prepare('INSERT OR REPLACE INTO gap (first, last, reason) VALUES (?, ?, ?)');
-      for (const gap of gaps) if (gap.last > state.prunedThrough) insert.run(gap.first, gap.last, gap.reason);
-      row = this.#append(state, { op: 'append', type, lane: null, passage: null, payloadText, ...moment });
+      row = this.#appendOwn(state, type, payloadText, moment, gaps);
     });
     if (row === undefined) throw new GateError('JOURNAL_WRITE_FAILED', 'an event of the journal itself was not written');
     return row;
@@ -229,8 +242,21 @@ export class JournalStore {
       .map(({ id, kind, bytes, wallMs }) => ({ id, passage, kind, bytes, wallMs }));
   }
 
-  oldestEvidence(limit: number): RawEvidence[] {
-    return this.#db.prepare<[number], RawEvidence>(`SELECT ${EVIDENCE_COLUMNS} FROM evidence ORDER BY row LIMIT ?`).all(limit);
+  oldestEvidence(kind: EvidenceInfo['kind'], limit: number): RawEvidence[] {
+    return this.#db.prepare<[string, number], RawEvidence>(`SELECT ${EVIDENCE_COLUMNS} FROM evidence WHERE kind = ? ORDER BY row LIMIT ?`).all(kind, limit);
+  }
+
+  evidenceAges(kind: EvidenceInfo['kind'], after: number, limit: number): Aged[] {
+    return this.#db
+      .prepare<[string, number, number], Aged>('SELECT row AS place, wall_ms AS wallMs, clock_trusted AS clockTrusted FROM evidence WHERE kind = ? AND row > ? ORDER BY row LIMIT ?')
+      .all(kind, after, limit);
+  }
+
+  /** @param through last sequence looked at */
+  eventAges(after: number, through: number, limit: number): Aged[] {
+    return this.#db
+      .prepare<[number, number, number], Aged>('SELECT seq AS place, wall_ms AS wallMs, clock_trusted AS clockTrusted FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?')
+      .all(after, through, limit);
   }
 
   evidenceBytes(): number {
@@ -289,6 +315,12 @@ export class JournalStore {
       this.#saveState.run({ ...next, headHash: Buffer.from(next.headHash, 'hex'), prunedHash: Buffer.from(next.prunedHash, 'hex') });
     }).immediate();
     this.#state = next;
+  }
+
+  #appendOwn(state: State, type: EventType, payloadText: string, moment: Moment, gaps: readonly Gap[]): EventRow {
+    const insert = this.#db.prepare('INSERT OR REPLACE INTO gap (first, last, reason) VALUES (?, ?, ?)');
+    for (const gap of gaps) if (gap.last > state.prunedThrough) insert.run(gap.first, gap.last, gap.reason);
+    return this.#append(state, { op: 'append', type, lane: null, passage: null, payloadText, ...moment });
   }
 
   #append(state: State, op: AppendOp): EventRow {

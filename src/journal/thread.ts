@@ -60,7 +60,7 @@ function run(options: ThreadOptions, post: (message: FromThread) => void, onMess
         post({ kind: 'closed' });
     }
   });
-  post({ kind: 'ready', epoch: core.epoch });
+  post({ kind: 'ready', epoch: core.epoch, origin: core.origin });
   postOwn();
 }
 

@@ -32,10 +32,17 @@ export type EventType =
   | 'command.done'
   | 'command.failed'
   | 'command.refused'
+  | 'config.staged'
+  | 'config.applied'
+  | 'config.refused'
+  | 'config.returned'
   | 'clock.trusted'
   | 'clock.stepped'
+  | 'clock.drifted'
   | 'journal.recovered'
-  | 'journal.lost';
+  | 'journal.lost'
+  | 'uplink.duplicate-client'
+  | 'uplink.recovered';
 
 /** What a room hands to the journal; number, hash and times of record are the journal's. */
 export interface NewEvent {
@@ -49,9 +56,9 @@ export interface NewEvent {
 export interface StoredEvent {
   /** `{gateId}-{epoch}-{seq}`; the platform's key against doubles. */
   readonly id: string;
-  /** Boot epoch: grows by one at every start of the journal. */
+  /** Boot epoch: grows at every start of the journal, by one while it knows the last one. */
   readonly epoch: number;
-  /** Contiguous per gate over all epochs, from 1, never reused. */
+  /** Contiguous per gate over all epochs, from 1, never reused; at most 2^53 - 1. A range it jumps is declared lost. */
   readonly seq: number;
   readonly type: EventType;
   readonly lane: LaneId | null;
@@ -65,6 +72,19 @@ export interface StoredEvent {
   /** SHA-256 (hex) of the previous event's canonical form; chain of the whole journal. */
   readonly previousHash: string;
   readonly hash: string;
+}
+
+/**
+ * How a journal came to be as it is when it started: `new` on an empty directory; `continued` as it was left; `recovered`
+ * from a damaged or missing database; `rolled-back` to an older copy; `restored` from a backup; `guard-lost` where only the
+ * database is there; `record-lost` where a journal was and nothing of it can be read.
+ */
+export type JournalOrigin = 'new' | 'continued' | 'recovered' | 'rolled-back' | 'restored' | 'guard-lost' | 'record-lost';
+
+export interface JournalStart {
+  readonly gateId: string;
+  readonly epoch: number;
+  readonly origin: JournalOrigin;
 }
 
 export interface OutboxState {
@@ -122,12 +142,24 @@ export interface EvidenceInfo {
   readonly wallMs: number;
 }
 
+/** Asks for a backup, see `makeBackup`. */
+export interface BackupOptions {
+  /** Folder that the backup, itself a folder, is made in. */
+  readonly into: string;
+  readonly name: string;
+  /** Also photographs. */
+  readonly evidence: boolean;
+  /** Text of the configuration file, without secrets. */
+  readonly config?: string;
+  readonly release: string;
+}
+
 /**
  * The journal as the other rooms see it: a client of the one thread that owns SQLite. Nothing here blocks.
  */
 export interface Journal {
   /** Opens, checks and repairs the store, begins a boot epoch. Rejects with `JOURNAL_*`. */
-  start(): Promise<{ readonly gateId: string; readonly epoch: number }>;
+  start(): Promise<JournalStart>;
   /** Waits for what was handed over, then closes. */
   stop(): Promise<void>;
   /**

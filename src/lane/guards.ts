@@ -23,7 +23,6 @@ export const closingGuards: readonly Guard[] = [
   { name: 'held', blocks: held },
   { name: 'operator-opens', blocks: (state) => state.supervised?.direction === 'open' },
   { name: 'locked-open', blocks: (state) => state.boom.lock !== null, operatorStandsFor: true },
-  { name: 'fail-open', blocks: (state) => state.boom.failOpen !== null, operatorStandsFor: true },
   // An order that may or may not arrive must not lower a boom.
   { name: 'relay-lost', blocks: (state) => !state.relayAvailable },
   { name: 'close-delay', blocks: (state, nowMs) => nowMs < (mayCloseFromMs(state) ?? -Infinity), operatorStandsFor: true },

@@ -31,7 +31,7 @@ export interface LawMemory {
   readonly raiseByMs: { readonly byMs: number; readonly law: LawName } | null;
   /** Something came under the boom in this descent: flicker of a sensor is one obstruction. */
   readonly hitInRun: boolean;
-  /** Descents with an obstruction since a movement was last intended (S6). */
+  /** Descents with an obstruction since one ended well or a movement was last intended (S6). */
   readonly hits: number;
   /** An output has failed: deadlines no longer hold, what may be driven still does. */
   readonly faulty: boolean;
@@ -90,6 +90,9 @@ export class LawWatch {
   observe(input: LaneInput, effects: readonly LaneEffect[], nowMs: number): void {
     this.#lapse(nowMs);
     this.#overdue(nowMs);
+    const { settleMs, sensors } = this.#settings;
+    // Where no switch tells, it is down when its time to go down is over.
+    if (!sensors.includes('closedLimit') && nowMs >= this.#memory.fallsUntilMs + settleMs) this.#landed();
     const refused = effects.some((effect) => effect.kind === 'reply' && effect.outcome === 'refused');
     if ((input.kind !== 'command' && input.kind !== 'supervise') || !refused) this.#input(input, nowMs);
     for (const effect of effects) this.#effect(effect, nowMs);
@@ -247,8 +250,14 @@ export class LawWatch {
     if (sensor === 'openLimit' && state === 'on' && this.#memory.sensors.closedLimit !== 'on') this.#note({ raised: true });
     this.#minds(nowMs);
     if (sensor === 'button' && state === 'on' && before === 'off' && this.#memory.started && !this.#memory.stopInput) this.#intended();
-    if (sensor === 'closedLimit' && state === 'on' && this.#memory.sensors.openLimit !== 'on') this.#note({ fallsUntilMs: -Infinity });
+    if (sensor === 'closedLimit' && state === 'on' && this.#memory.sensors.openLimit !== 'on') this.#landed();
     if (!this.#clear() && !this.#memory.hitInRun && this.#memory.heldDown === null && nowMs < this.#memory.fallsUntilMs) this.#hit(nowMs);
+  }
+
+  /** Nothing came under it all the way down: that closing is over, and what comes under the next one is its first. */
+  #landed(): void {
+    const { fallsUntilMs, hitInRun, hits } = this.#memory;
+    this.#note({ fallsUntilMs: -Infinity, hits: fallsUntilMs > -Infinity && !hitInRun ? 0 : hits });
   }
 
   #hit(nowMs: number): void {

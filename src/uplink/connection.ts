@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
+import type { SecureContextOptions } from 'node:tls';
 import { Store, connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { GateError, errorText } from '../base/index.js';
-import type { Received, UplinkSettings } from './types.js';
+import { brokerFault, reasonCodeOf } from './broker-fault.js';
+import { LEAST_PACKET_BYTES } from './packet-limit.js';
+import { FIRST_FAILURE, reasonText } from './reason-codes.js';
+import type { BrokerSettings, Received, UplinkSettings } from './types.js';
 
-/** MQTT 5 §2.4: from here on a reason code says that the message was not taken. */
-export const FIRST_FAILURE = 0x80;
-/** MQTT 5 §3.4.2.1: taken, but nobody has subscribed, so it is gone. */
-export const NO_MATCHING_SUBSCRIBERS = 0x10;
-const SESSION_TAKEN_OVER = 0x8e;
 /** What a receiver that names none may be sent at once (MQTT 5 §3.2.2.3.3). */
 const DEFAULT_RECEIVE_MAXIMUM = 65_535;
 /** Messages the broker may send us unacknowledged; commands and acknowledgements are small and few. */
@@ -19,17 +18,22 @@ export interface PublishOptions {
   readonly qos: 0 | 1;
   readonly retain?: boolean;
   readonly correlation?: Buffer | undefined;
+  /** The payload is compressed JSON. */
+  readonly gzip?: boolean;
 }
 
 export interface ConnectionOptions {
-  readonly config: UplinkSettings;
+  readonly broker: BrokerSettings;
+  readonly config: Pick<UplinkSettings, 'protocol' | 'keepAliveS'>;
   readonly clientId: string;
   readonly will: { readonly topic: string; readonly payload: string };
   readonly subscriptions: readonly string[];
+  /** Subscribed to as well, and done without where the broker refuses. */
+  readonly wished: string;
   readonly connectTimeoutMs: number;
   readonly onMessage: (message: Received) => void;
-  /** Called once when an open connection is gone, with the reason where one is known. */
-  readonly onClosed: (error: GateError | undefined) => void;
+  /** Called once when an open connection is gone, with the reason where one is known: undefined where the broker just closed it. */
+  readonly onClosed: (connection: BrokerConnection, error: GateError | undefined) => void;
 }
 
 /**
@@ -70,20 +74,9 @@ class Waiting<Call> {
   }
 }
 
-/** Reads the reason code MQTT.js hangs on its errors. */
-function reasonCode(error: unknown): number | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
-}
-
-function unreachable(error: unknown, url: string): GateError {
-  const code = reasonCode(error);
-  const text = errorText(error) || (error instanceof AggregateError ? error.errors.map(errorText).join('; ') : 'no answer');
-  return new GateError('BROKER_UNREACHABLE', `${url}: ${text}`, code === undefined ? {} : { reasonCode: code }, error);
-}
-
-function clientOptions(options: ConnectionOptions): IClientOptions {
-  const { config, clientId, will } = options;
-  const { broker } = config;
+/** MQTT.js hands what it does not know to `tls.connect`. */
+function clientOptions(options: ConnectionOptions): IClientOptions & Pick<SecureContextOptions, 'minVersion'> {
+  const { broker, config, clientId, will } = options;
   const version5 = config.protocol === '5';
   return {
     clientId,
@@ -105,6 +98,7 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
     ...(broker.certificate === undefined ? {} : { cert: readFileSync(broker.certificate) }),
     ...(broker.key === undefined ? {} : { key: broker.key }),
     rejectUnauthorized: true,
+    minVersion: 'TLSv1.2',
   };
 }
 
@@ -129,19 +123,21 @@ export class BrokerConnection {
 
   /**
    * Connects and subscribes.
-   * @throws GateError BROKER_UNREACHABLE with the broker's reason
+   * @throws GateError BROKER_UNREACHABLE, BROKER_TLS or BROKER_REFUSED, with what to do
    */
   static async open(options: ConnectionOptions): Promise<BrokerConnection> {
-    const { url } = options.config.broker;
+    const { broker } = options;
+    const { url } = broker;
     let client: MqttClient;
     try {
       client = connect(url, clientOptions(options));
     } catch (error) {
-      throw unreachable(error, url);
+      throw brokerFault(error, broker);
     }
     const connection = new BrokerConnection(client, options.config.protocol === '5');
     let opened = false;
     let last: unknown;
+    const early = (): GateError => brokerFault(last ?? new GateError('BROKER_UNREACHABLE', `${url}: it closed the connection before it had answered; is this the port of an MQTT broker?`), broker);
     await new Promise<void>((resolve, reject) => {
       client.on('connect', (packet) => {
         connection.receiveMaximum = packet.properties?.receiveMaximum ?? DEFAULT_RECEIVE_MAXIMUM;
@@ -149,20 +145,19 @@ export class BrokerConnection {
         resolve();
       });
       client.on('error', (error) => {
-        last = error;
+        last ??= error;
         // MQTT.js leaves a connection half open on some protocol errors; ours ends with the first.
         client.end(true);
-        reject(unreachable(error, url));
+        reject(brokerFault(error, broker));
       });
       client.on('disconnect', (packet) => {
         const code = packet.reasonCode ?? 0;
-        const why = code === SESSION_TAKEN_OVER ? 'another client signed in with the same client id; give every gate an id of its own' : `the broker ended the connection, reason 0x${code.toString(16)}`;
-        last = new GateError('BROKER_UNREACHABLE', `${url}: ${why}`, { reasonCode: code });
+        if (code >= FIRST_FAILURE) last ??= new GateError('BROKER_REFUSED', `${url}: the broker ended the connection: ${reasonText(code)}`, { url, reasonCode: code });
       });
       client.on('close', () => {
         connection.#end();
-        reject(unreachable(last ?? new GateError('BROKER_UNREACHABLE', 'the connection was closed before the broker answered'), url));
-        if (opened) options.onClosed(last === undefined ? undefined : last instanceof GateError ? last : unreachable(last, url));
+        reject(early());
+        if (opened) options.onClosed(connection, last === undefined ? undefined : brokerFault(last, broker));
       });
       client.on('packetreceive', (packet) => {
         if (packet.cmd === 'puback' && packet.messageId !== undefined) connection.#pubackCodes.set(packet.messageId, packet.reasonCode ?? 0);
@@ -172,13 +167,20 @@ export class BrokerConnection {
       });
     });
     try {
-      await connection.#subscribe(options.subscriptions);
+      if (connection.packetBytes < LEAST_PACKET_BYTES) {
+        throw new GateError('BROKER_REFUSED', `${url}: the broker takes messages of ${connection.packetBytes} bytes at most, an event needs ${LEAST_PACKET_BYTES}; raise its limit (mosquitto: max_packet_size)`, { url });
+      }
+      // Retain-as-published (MQTT 5 §3.8.3.1): a retained command shows its flag also when it is delivered at once. What is
+      // wished for shows it only when it comes from the broker's store.
+      await Promise.all([connection.#subscribe(options.subscriptions, true), connection.#subscribe([options.wished], false).catch(() => undefined)]);
     } catch (error) {
       client.end(true);
-      throw unreachable(error, url);
+      const code = reasonCodeOf(error);
+      if (code === undefined || last !== undefined) throw brokerFault(last ?? error, broker);
+      throw new GateError('BROKER_REFUSED', `${url}: the broker refuses a subscription the gate needs: ${reasonText(code)}; ${options.subscriptions.join(', ')}`, { url, reasonCode: code }, error);
     }
     // The connection may have gone between SUBACK and here.
-    if (connection.#closed) throw unreachable(last ?? new GateError('BROKER_UNREACHABLE', 'the connection was closed after the subscription'), url);
+    if (connection.#closed) throw early();
     opened = true;
     return connection;
   }
@@ -187,22 +189,26 @@ export class BrokerConnection {
    * @returns the broker's reason code: 0 where it was taken (always, with QoS 0)
    * @throws GateError BROKER_UNREACHABLE when the connection ends before the broker has answered
    */
-  publish(topic: string, payload: string, { qos, retain = false, correlation }: PublishOptions): Promise<number> {
+  publish(topic: string, payload: string | Buffer, { qos, retain = false, correlation, gzip = false }: PublishOptions): Promise<number> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new GateError('BROKER_UNREACHABLE', 'the connection is closed'));
         return;
       }
       const settled = this.#pending.add(reject);
-      const properties = this.#version5 ? { properties: { contentType: 'application/json', payloadFormatIndicator: true, ...(correlation === undefined ? {} : { correlationData: correlation }) } } : {};
+      const properties = this.#version5 ? { properties: { contentType: gzip ? 'application/json+gzip' : 'application/json', payloadFormatIndicator: !gzip, ...(correlation === undefined ? {} : { correlationData: correlation }) } } : {};
       this.#client.publish(topic, payload, { qos, retain, ...properties }, (error, packet) => {
         settled();
-        const code = reasonCode(error);
+        const code = reasonCodeOf(error);
         if (code !== undefined) resolve(code);
         else if (error instanceof Error) reject(new GateError('BROKER_UNREACHABLE', errorText(error)));
         else resolve(this.#takeCode(packet?.messageId));
       });
     });
+  }
+
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** Ends in order: the broker does not publish the last will. */
@@ -229,18 +235,16 @@ export class BrokerConnection {
     return code;
   }
 
-  async #subscribe(topics: readonly string[]): Promise<void> {
-    const granted = await new Promise<readonly { readonly topic: string; readonly qos: number }[]>((resolve, reject) => {
+  /** Rejects with MQTT.js's error, which has the reason code, where the broker refuses one of them. */
+  #subscribe(topics: readonly string[], retainAsPublished: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
       const settled = this.#pending.add(reject);
-      // Retain-as-published (MQTT 5 §3.8.3.1): a retained command shows its flag also when it is delivered at once.
-      this.#client.subscribe([...topics], { qos: 1, rap: true }, (error, grants) => {
+      this.#client.subscribe([...topics], this.#version5 ? { qos: 1, rap: retainAsPublished } : { qos: 1 }, (error) => {
         settled();
-        if (error === null) resolve(grants ?? []);
+        if (error === null) resolve();
         else reject(error);
       });
     });
-    const refused = granted.find((grant) => grant.qos >= FIRST_FAILURE);
-    if (refused !== undefined) throw new GateError('BROKER_UNREACHABLE', `the broker refuses the subscription to ${refused.topic}; check the gate's rights there`, { reasonCode: refused.qos });
   }
 
   #end(): void {

@@ -1,3 +1,6 @@
+export { keyFingerprint, requireEd25519, signCommand, signedBytes } from './command-signature.js';
+export { ConfigDesk, type ConfigDeskOptions, type ConfigurationPort, type ConfigurationState } from './config-desk.js';
+export { configReportSchema, desiredConfigSchema, type ConfigReport, type DesiredConfig } from './config-messages.js';
 export { EmbeddedBroker } from './embedded-broker.js';
 export {
   ackMessageSchema,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CHALLENGE_MS } from './challenges.js';
 
 /**
  * Every message between gate and platform. The root of all topics is `laurel/v1/{site}/{gate}/`; the same schemas
@@ -23,6 +24,7 @@ export const eventSchema = z.object({
   monoMs: z.number().describe("ms of the boot epoch's monotonic clock"),
   clockTrusted: z.boolean().describe('false: the wall time is not to be relied on'),
   payload: jsonObjectSchema,
+  reduced: z.literal(true).optional().describe('the event was too large for the broker: payload is {tooLarge: bytes}, all else, hash too, is that of the whole event, which the gate keeps'),
   previousHash: sha256,
   hash: sha256.describe('SHA-256 of the RFC 8785 form of all other fields'),
 });
@@ -40,13 +42,24 @@ export const eventMessageSchema = z.object({
 export const ackMessageSchema = z.object({
   epoch: epoch.describe('epoch of the event with that seq'),
   seq: sequence.describe('everything up to here, without a hole, is ingested'),
+  accepts: z
+    .object({
+      encodings: z.array(z.string()).optional().describe('gzip: event messages may come compressed (RFC 1952; they begin with 1f 8b)'),
+      batchEvents: z.number().int().min(1).optional().describe('most events in one message'),
+      batchBytes: z.number().int().min(1_024).optional().describe('most bytes of one message before compression; a single larger event comes whole'),
+    })
+    .optional()
+    .describe('what the platform understands besides plain messages; holds until an acknowledgement says otherwise or the connection ends'),
 });
+
+const instance = z.string().optional().describe('drawn anew by every process of a gate: two boxes under one id show by it');
 
 /** `status`, up, QoS 1, retained; the `offline` form with reason `lost` is the last will. */
 export const statusMessageSchema = z.discriminatedUnion('state', [
   z.object({
     state: z.literal('online'),
     epoch,
+    instance,
     atMs: wallMs,
     promise: z.enum(['platform', 'broker']).describe('who has to take an event before the gate lets go of it'),
     gate: jsonObjectSchema.describe('lane states, versions'),
@@ -54,7 +67,8 @@ export const statusMessageSchema = z.discriminatedUnion('state', [
   z.object({
     state: z.literal('offline'),
     epoch,
-    reason: z.enum(['stopped', 'lost']).describe('stopped: shut down in order; lost: the broker missed it'),
+    instance,
+    reason: z.enum(['stopped', 'lost', 'moved']).describe('stopped: shut down in order; lost: the broker missed it; moved: to a broker it prefers'),
   }),
 ]);
 
@@ -78,6 +92,23 @@ export const commandMessageSchema = z.object({
   lane: plainName,
   target: z.enum(['open', 'close', 'hold', 'release', 'stop', 'fire', 'fire-over']),
   reason: z.string().max(200),
+  challenge: z
+    .object({
+      nonce: z.string().min(1).max(64).describe('from the reply of this gate that handed it out'),
+      withinMs: z.number().int().min(1).max(CHALLENGE_MS).describe("ms since that reply within which the command must begin; measured by the gate's monotonic clock"),
+    })
+    .optional()
+    .describe('proof of freshness for a gate whose clock is not set'),
+  signature: z
+    .object({
+      key: plainName.describe("name of the key in the gate's uplink.commandKeys"),
+      value: z
+        .string()
+        .regex(/^[A-Za-z0-9+/]{86}==$/u)
+        .describe('base64 of the Ed25519 signature (RFC 8032) over the RFC 8785 form of {"message": this message without signature, "topic": the full topic}'),
+    })
+    .optional()
+    .describe('required once a key is configured'),
 });
 
 /** `reply`, up, QoS 1: `accepted` first, then exactly one of the others; `refused` may come at once. */
@@ -87,6 +118,10 @@ export const replyMessageSchema = z.object({
   code: z.string().optional().describe('why, e.g. COMMAND_EXPIRED'),
   reason: z.string().optional(),
   lane: z.string().optional(),
+  challenge: z
+    .object({ nonce: z.string(), validMs: z.number().int().min(1) })
+    .optional()
+    .describe('with COMMAND_CLOCK_UNSET: what a new command has to name to be carried out without a clock'),
   epoch,
   atMs: wallMs,
 });

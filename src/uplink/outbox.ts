@@ -1,7 +1,11 @@
+import { z } from 'zod';
 import { BatchBuilder, type BatchLimits, type EventBatch, type Journal, type StoredEvent } from '../journal/index.js';
+import { eventSchema } from './messages.js';
 
 export interface OutboxMessage {
   readonly text: string;
+  /** Of the text as UTF-8. */
+  readonly bytes: number;
   /** Sequences it stands for, gaps included. */
   readonly first: number;
   readonly last: number;
@@ -12,6 +16,15 @@ export interface OutboxMessage {
 export interface OutboxLimits extends BatchLimits {
   /** Backlog is sent so many events ahead of the platform's acknowledgement at most. */
   readonly ahead: number;
+  /** Most bytes of a message that the broker takes: a single event beyond it goes out reduced. */
+  readonly most: number;
+}
+
+interface OutboxHooks {
+  readonly changed: () => void;
+  readonly failed: (error: unknown) => void;
+  /** An event goes out without its payload: its sequence, and the bytes of the message it would have made. */
+  readonly reduced: (seq: number, bytes: number) => void;
 }
 
 /** Events kept in memory because they just happened; beyond it they are read from the journal again. */
@@ -25,10 +38,11 @@ const PAGE_EVENTS = 250;
  */
 export class Outbox {
   readonly #journal: Journal;
-  readonly #limits: OutboxLimits;
-  readonly #changed: () => void;
-  readonly #failed: (error: unknown) => void;
+  readonly #hooks: OutboxHooks;
+  #limits: OutboxLimits;
   #acknowledged: number;
+  /** The platform has said so; on this gate's disk it may not be yet. */
+  #ingested: number;
   #head: number;
   #live: StoredEvent[] = [];
   /** Last sequence that went out live, or the head when this began. */
@@ -41,12 +55,12 @@ export class Outbox {
   #reading = false;
   #generation = 0;
 
-  constructor(journal: Journal, limits: OutboxLimits, at: { readonly head: number; readonly acknowledged: number }, changed: () => void, failed: (error: unknown) => void) {
+  constructor(journal: Journal, limits: OutboxLimits, at: { readonly head: number; readonly acknowledged: number }, hooks: OutboxHooks) {
     this.#journal = journal;
     this.#limits = limits;
-    this.#changed = changed;
-    this.#failed = failed;
+    this.#hooks = hooks;
     this.#acknowledged = at.acknowledged;
+    this.#ingested = at.acknowledged;
     this.#head = at.head;
     this.#liveAfter = at.head;
     this.#backlogAfter = at.acknowledged;
@@ -63,12 +77,22 @@ export class Outbox {
     return Math.max(this.#backlogAfter, this.#liveAfter > this.#backlogEnd ? this.#liveAfter : 0) > this.#acknowledged;
   }
 
+  /** Other limits from now on; what is out is out. */
+  limit(limits: BatchLimits): void {
+    this.#limits = { ...this.#limits, ...limits };
+    this.#generation += 1;
+    this.#reading = false;
+    this.#page = [];
+    this.#readAfter = this.#backlogAfter;
+  }
+
   /** Begins again after the last acknowledgement: everything unacknowledged becomes backlog. */
   rewind(): void {
     this.#generation += 1;
     this.#reading = false;
     this.#live = [];
     this.#page = [];
+    this.#ingested = this.#acknowledged;
     this.#liveAfter = this.#head;
     this.#backlogEnd = this.#head;
     this.#backlogAfter = this.#acknowledged;
@@ -88,8 +112,15 @@ export class Outbox {
     }
   }
 
+  /** The platform has everything up to here, so more may follow. */
+  ingested(seq: number): void {
+    this.#ingested = Math.max(this.#ingested, seq);
+  }
+
+  /** As `ingested`, and on record: nothing up to here is ever sent again. */
   acknowledged(seq: number): void {
     this.#acknowledged = Math.max(this.#acknowledged, seq);
+    this.#ingested = Math.max(this.#ingested, this.#acknowledged);
     if (this.#backlogAfter >= this.#acknowledged) return;
     this.#backlogAfter = this.#acknowledged;
     this.#page = this.#page.filter((batch) => batch.last > this.#acknowledged);
@@ -104,17 +135,17 @@ export class Outbox {
     this.#live.splice(0, builder.count);
     const batch = builder.build();
     this.#liveAfter = batch.last;
-    return messageOf(batch, false);
+    return this.#messageOf(batch, false);
   }
 
   /** Undefined while rows are being read, when all is out, or too much awaits the platform. */
   nextBacklog(): OutboxMessage | undefined {
     this.#read();
-    if (this.#backlogAfter - this.#acknowledged >= this.#limits.ahead) return undefined;
+    if (this.#backlogAfter - this.#ingested >= this.#limits.ahead) return undefined;
     const batch = this.#page.shift();
     if (batch === undefined) return undefined;
     this.#backlogAfter = batch.last;
-    return messageOf(batch, true);
+    return this.#messageOf(batch, true);
   }
 
   /** Reads the next page while the last one is being sent. */
@@ -130,17 +161,31 @@ export class Outbox {
         this.#reading = false;
         this.#page.push(...read.filter((batch) => batch.last > this.#acknowledged));
         this.#readAfter = read.at(-1)?.last ?? this.#backlogEnd;
-        this.#changed();
+        this.#hooks.changed();
       },
       (error: unknown) => {
         if (generation !== this.#generation) return;
         this.#reading = false;
-        this.#failed(error);
+        this.#hooks.failed(error);
       },
     );
   }
+
+  #messageOf({ first, last, lost, json }: EventBatch, historical: boolean): OutboxMessage {
+    const head = `{"historical":${historical ? 'true' : 'false'},"lost":${JSON.stringify(lost)},"events":`;
+    const text = `${head}${json}}`;
+    const bytes = Buffer.byteLength(text);
+    if (bytes <= this.#limits.most) return { text, bytes, first, last, historical };
+    const { events, seq } = reduced(json, bytes);
+    this.#hooks.reduced(seq, bytes);
+    const less = `${head}${events}}`;
+    return { text: less, bytes: Buffer.byteLength(less), first, last, historical };
+  }
 }
 
-function messageOf({ first, last, lost, json }: EventBatch, historical: boolean): OutboxMessage {
-  return { text: `{"historical":${historical ? 'true' : 'false'},"lost":${JSON.stringify(lost)},"events":${json}}`, first, last, historical };
+/** The events without their payloads: what is left proves that they are links of the chain, and which. */
+function reduced(json: string, bytes: number): { readonly events: string; readonly seq: number } {
+  const events = z.array(eventSchema).parse(JSON.parse(json));
+  const less = events.map((event) => ({ ...event, payload: { tooLarge: bytes }, reduced: true }));
+  return { events: JSON.stringify(less), seq: events.at(-1)?.seq ?? 0 };
 }

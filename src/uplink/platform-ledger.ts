@@ -21,6 +21,8 @@ export interface LedgerReport {
   readonly reordered: readonly number[];
   /** Events whose own hash, or link to the one before, does not hold. */
   readonly chainBroken: readonly number[];
+  /** Events that came without their payload: their own hash cannot be checked here, their link can. */
+  readonly reduced: readonly number[];
   /** Sequences below the highest one that never came and were not declared lost. */
   readonly missing: readonly { readonly first: number; readonly last: number }[];
   /** Sequences the gate declared lost. */
@@ -36,6 +38,7 @@ export class GateLedger {
   readonly #conflicting: number[] = [];
   readonly #reordered: number[] = [];
   readonly #badHash: number[] = [];
+  readonly #reduced: number[] = [];
   #declared: { first: number; last: number }[] = [];
   #repeated = 0;
   #through = 0;
@@ -89,6 +92,7 @@ export class GateLedger {
       conflicting: this.#conflicting,
       reordered: this.#reordered,
       chainBroken,
+      reduced: this.#reduced,
       missing,
       declared: this.#declared,
       through: this.#through,
@@ -107,7 +111,8 @@ export class GateLedger {
     if (event.seq < last) this.#reordered.push(event.seq);
     if (historical) this.#lastHistorical = event.seq;
     else this.#lastLive = event.seq;
-    if (hashOfEvent(event) !== event.hash) this.#badHash.push(event.seq);
+    if (event.reduced === true) this.#reduced.push(event.seq);
+    else if (hashOfEvent(event) !== event.hash) this.#badHash.push(event.seq);
     this.#entries.set(event.seq, { id: event.id, epoch: event.epoch, hash: event.hash, previousHash: event.previousHash });
     this.#highest = Math.max(this.#highest, event.seq);
     this.onEvent(event);

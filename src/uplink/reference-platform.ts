@@ -1,6 +1,8 @@
 import { connect, type MqttClient } from 'mqtt';
+import { gunzipSync } from 'node:zlib';
 import { GateError, errorText, type Log } from '../base/index.js';
-import { eventMessageSchema, replyMessageSchema, statusMessageSchema, telemetryMessageSchema, topicOf, type AckMessage, type CommandMessage, type EventMessage, type ReplyMessage, type StatusMessage, type TelemetryMessage } from './messages.js';
+import { configReportSchema, desiredConfigSchema, type ConfigReport } from './config-messages.js';
+import { eventMessageSchema, replyMessageSchema, statusMessageSchema, telemetryMessageSchema, topicOf, type AckMessage, type CommandMessage, type EventMessage, type ReplyMessage, type StatusMessage, type TelemetryMessage, type UpTopic } from './messages.js';
 import { GateLedger, type LedgerReport } from './platform-ledger.js';
 
 export interface ReferencePlatformOptions {
@@ -14,10 +16,21 @@ export interface ReferencePlatformOptions {
   /** False: take events in but acknowledge nothing. */
   readonly acknowledge?: boolean;
   readonly reconnectMs?: number;
+  /** Told to the gates with every acknowledgement, and in answer to their birth; nothing where omitted. */
+  readonly accepts?: NonNullable<AckMessage['accepts']>;
+  /** Sites it takes care of; all where omitted. A platform of several processes gives each gate to one of them. */
+  readonly sites?: readonly string[];
+  /**
+   * Events come over so many connections, shared out by the broker (MQTT 5 §4.8.2). A broker that does not share out by
+   * client id or topic brings a gate's events out of order: the ledger is one for all connections, and `seq` orders it.
+   */
+  readonly share?: { readonly group: string; readonly connections: number };
   readonly onEvent?: (gate: { readonly site: string; readonly gate: string }, event: EventMessage['events'][number], historical: boolean) => void;
 }
 
 const CONNECT_MS = 10_000;
+/** A message that unpacks to more is refused: a small one may be made to fill the memory. */
+const MOST_UNPACKED_BYTES = 16 * 1024 * 1024;
 
 /**
  * A small platform: takes events of all gates in, keeps a ledger of its own for each, acknowledges what is there without
@@ -28,11 +41,14 @@ export class ReferencePlatform {
   readonly #ledgers = new Map<string, GateLedger>();
   readonly #statuses = new Map<string, StatusMessage>();
   readonly #replies: ReplyMessage[] = [];
+  readonly #configReports: ConfigReport[] = [];
   readonly #waiting = new Set<(reply: ReplyMessage) => void>();
   readonly #onTelemetry = new Set<(message: TelemetryMessage) => void>();
   #acknowledging: boolean;
   #client: MqttClient | undefined;
+  #helpers: MqttClient[] = [];
   #faults = 0;
+  #traffic = { messages: 0, bytes: 0, acknowledgements: 0 };
 
   constructor(options: ReferencePlatformOptions) {
     this.#options = options;
@@ -41,6 +57,25 @@ export class ReferencePlatform {
 
   /** Connects and subscribes; reconnects by itself afterwards. @throws GateError BROKER_UNREACHABLE */
   async start(): Promise<void> {
+    const { sites, share } = this.#options;
+    const topics = (name: UpTopic): readonly string[] => (sites ?? ['+']).map((site) => topicOf(site, '+', name));
+    const others = [...topics('status'), ...topics('reply'), ...topics('telemetry'), ...topics('config/report')];
+    if (share === undefined) {
+      this.#client = await this.#open([...topics('event'), ...others]);
+      return;
+    }
+    const shared = topics('event').map((topic) => `$share/${share.group}/${topic}`);
+    this.#client = await this.#open([...shared, ...others]);
+    for (let count = 1; count < share.connections; count += 1) this.#helpers.push(await this.#open(shared));
+  }
+
+  async stop(): Promise<void> {
+    const clients = [this.#client, ...this.#helpers.splice(0)];
+    this.#client = undefined;
+    for (const client of clients) await client?.endAsync(true);
+  }
+
+  async #open(topics: readonly string[]): Promise<MqttClient> {
     const { url, protocol, username, password, ca, reconnectMs } = this.#options;
     const client = connect(url, {
       protocolVersion: protocol === '3.1.1' ? 4 : 5,
@@ -51,20 +86,15 @@ export class ReferencePlatform {
       ...(password === undefined ? {} : { password }),
       ...(ca === undefined ? {} : { ca }),
     });
-    this.#client = client;
     client.on('message', (topic, payload) => this.#receive(topic, payload));
     client.on('error', (error) => this.#options.log.warn({ error: errorText(error) }, 'platform: connection trouble'));
     await new Promise<void>((resolve, reject) => {
       client.once('connect', () => {
-        client.subscribe(['event', 'status', 'reply', 'telemetry'].map((name) => `laurel/v1/+/+/${name}`), { qos: 1 }, (error) => (error === null ? resolve() : reject(new GateError('BROKER_UNREACHABLE', errorText(error)))));
+        client.subscribe([...topics], { qos: 1 }, (error) => (error === null ? resolve() : reject(new GateError('BROKER_UNREACHABLE', errorText(error)))));
       });
       client.once('error', (error) => reject(new GateError('BROKER_UNREACHABLE', `${url}: ${errorText(error)}`)));
     });
-  }
-
-  async stop(): Promise<void> {
-    await this.#client?.endAsync(true);
-    this.#client = undefined;
+    return client;
   }
 
   /** Malformed messages seen; a contract test wants none. */
@@ -85,8 +115,23 @@ export class ReferencePlatform {
     return this.#ledgerOf(site, gate).through;
   }
 
+  /** Event messages taken in, their bytes, and acknowledgements sent. */
+  get traffic(): { readonly messages: number; readonly bytes: number; readonly acknowledgements: number } {
+    return { ...this.#traffic };
+  }
+
   get replies(): readonly ReplyMessage[] {
     return this.#replies;
+  }
+
+  /** Reports of configurations, in order of arrival. */
+  get configReports(): readonly ConfigReport[] {
+    return this.#configReports;
+  }
+
+  /** Publishes the configuration a gate shall have. @throws ZodError for one that is no desired configuration */
+  configure(site: string, gate: string, desired: Parameters<typeof desiredConfigSchema.parse>[0], { retain = false } = {}): void {
+    this.#client?.publish(topicOf(site, gate, 'config'), JSON.stringify(desiredConfigSchema.parse(desired)), { qos: 1, retain });
   }
 
   onTelemetry(listener: (message: TelemetryMessage) => void): () => void {
@@ -133,18 +178,29 @@ export class ReferencePlatform {
     const [, , site = '', gate = '', ...rest] = topic.split('/');
     const name = rest.join('/');
     try {
-      const value: unknown = JSON.parse(payload.toString('utf8'));
+      const value: unknown = JSON.parse(unpacked(payload).toString('utf8'));
       switch (name) {
         case 'event':
-          { this.#events(site, gate, eventMessageSchema.parse(value)); return; }
-        case 'status':
-          this.#statuses.set(`${site}/${gate}`, statusMessageSchema.parse(value));
+          {
+            this.#traffic.messages += 1;
+            this.#traffic.bytes += payload.byteLength;
+            this.#events(site, gate, eventMessageSchema.parse(value));
+            return;
+          }
+        case 'status': {
+          const status = statusMessageSchema.parse(value);
+          this.#statuses.set(`${site}/${gate}`, status);
+          if (status.state === 'online' && this.#options.accepts !== undefined) this.#sendAck(site, gate);
           return;
+        }
         case 'telemetry': {
           const telemetry = telemetryMessageSchema.parse(value);
           for (const listener of this.#onTelemetry) listener(telemetry);
           return;
         }
+        case 'config/report':
+          this.#configReports.push(configReportSchema.parse(value));
+          return;
         case 'reply': {
           const reply = replyMessageSchema.parse(value);
           this.#replies.push(reply);
@@ -166,8 +222,15 @@ export class ReferencePlatform {
 
   #sendAck(site: string, gate: string): void {
     const ledger = this.#ledgerOf(site, gate);
-    if (!this.#acknowledging || ledger.through === 0) return;
-    const ack: AckMessage = { epoch: ledger.throughEpoch, seq: ledger.through };
+    const { accepts } = this.#options;
+    if (!this.#acknowledging || (ledger.through === 0 && accepts === undefined)) return;
+    this.#traffic.acknowledgements += 1;
+    const ack: AckMessage = { epoch: ledger.throughEpoch, seq: ledger.through, ...(accepts === undefined ? {} : { accepts }) };
     this.#client?.publish(topicOf(site, gate, 'ack'), JSON.stringify(ack), { qos: 1 });
   }
+}
+
+/** MQTT 3.1.1 has no content type: what is compressed shows by the first bytes of RFC 1952, which no JSON begins with. */
+function unpacked(payload: Buffer): Buffer {
+  return payload[0] === 0x1f && payload[1] === 0x8b ? gunzipSync(payload, { maxOutputLength: MOST_UNPACKED_BYTES }) : payload;
 }

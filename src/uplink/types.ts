@@ -1,5 +1,5 @@
 import type { Clock, JsonObject, Log } from '../base/index.js';
-import type { UplinkConfig } from '../config/index.js';
+import type { BrokerConfig, UplinkConfig } from '../config/index.js';
 import type { Journal } from '../journal/index.js';
 import type { CommandMessage, DownTopic, UpTopic } from './messages.js';
 
@@ -39,15 +39,20 @@ export type CommandOutcome =
   | { readonly outcome: 'done' }
   | { readonly outcome: 'failed' | 'refused'; readonly code: string; readonly reason: string };
 
-type BrokerConfig = Exclude<UplinkConfig['broker'], 'embedded'>;
+/** A broker with its secrets read. */
+export type BrokerSettings = Omit<BrokerConfig, 'password' | 'key'> & {
+  readonly password?: string | undefined;
+  /** Private key, PEM. */
+  readonly key?: string | undefined;
+};
 
 /** The uplink's configuration with its secrets read: `main.ts` reads them, and puts the embedded broker's address in. */
-export type UplinkSettings = Omit<UplinkConfig, 'broker'> & {
-  readonly broker: Omit<BrokerConfig, 'password' | 'key'> & {
-    readonly password?: string | undefined;
-    /** Private key, PEM. */
-    readonly key?: string | undefined;
-  };
+export type UplinkSettings = Omit<UplinkConfig, 'broker' | 'remoteConfiguration' | 'configurationTrialS' | 'commandKeys' | 'commandRate'> & {
+  /** In order of preference; at least one. */
+  readonly brokers: readonly BrokerSettings[];
+  /** None where omitted: commands need no signature. */
+  readonly commandKeys?: UplinkConfig['commandKeys'];
+  readonly commandRate?: UplinkConfig['commandRate'];
 };
 
 export interface UplinkTiming {
@@ -61,6 +66,11 @@ export interface UplinkTiming {
   readonly connectTimeoutMs: number;
   /** Acknowledgements that come within this are written as one: each costs the card a synchronisation. */
   readonly ackPauseMs: number;
+  /** On a lesser broker: a random time up to this, growing to `preferMostMs`, until a preferred one is tried again. */
+  readonly preferMs: number;
+  readonly preferMostMs: number;
+  /** Without new evidence for this long, a client id that was taken counts as this gate's own again. */
+  readonly duplicateQuietMs: number;
 }
 
 export interface UplinkOptions {
@@ -79,9 +89,12 @@ export interface UplinkOptions {
   /** Shown in the birth message: lane states, versions. */
   readonly status: () => JsonObject;
   readonly telemetry: () => JsonObject;
+  /** The gate's lanes, for commands; any name is one where omitted. */
+  readonly lanes?: readonly string[];
   /**
-   * Carries a command out. Called at most once per id, after `command.accepted` is on record. Whoever carries it out
-   * records how it ended (`command.done`, `command.failed`, `command.refused`).
+   * Carries a command out. Called at most once per id, after `command.accepted` is on record (`fire` and `stop`: handed to
+   * the journal). Whoever carries it out records how it ended (`command.done`, `command.failed`, `command.refused`) with
+   * `id` in the payload; where this rejects, the desk records it.
    */
   readonly command: (command: GateCommand) => Promise<CommandOutcome>;
   /** Desks for the other topics the platform writes to; commands are always taken in. */
@@ -91,8 +104,13 @@ export interface UplinkOptions {
 
 export interface UplinkState {
   readonly connection: 'connecting' | 'online' | 'offline' | 'stopped';
-  /** Broker without user or password. */
+  /** Broker in use, or being tried, without user or password. */
   readonly broker: string;
+  /** Its place among the configured ones, from 1: the preferred one. */
+  readonly preference: number;
+  readonly brokers: number;
+  /** How event messages are packed, as the platform agreed. */
+  readonly encoding: 'plain' | 'gzip';
   /** `broker` is the weaker promise: a broker's receipt is not the platform's. */
   readonly promise: 'platform' | 'broker';
   /** Durable events the platform has not acknowledged. */
@@ -103,4 +121,8 @@ export interface UplinkState {
   /** Connections that came about since the start. */
   readonly connects: number;
   readonly lastError: { readonly code: string; readonly message: string; readonly atMs: number } | null;
+  /** Another client uses this gate's client id, since when. */
+  readonly duplicate: { readonly message: string; readonly sinceMs: number } | null;
+  /** What people should know at a glance; empty while all is well. */
+  readonly detail: string;
 }

@@ -1,14 +1,23 @@
+import { randomUUID } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { GateError, errorText, isGateError, type Timer } from '../base/index.js';
 import type { StoredEvent } from '../journal/index.js';
 import { Backoff } from './backoff.js';
+import { BrokerChoice } from './broker-choice.js';
 import { CommandDesk } from './command-desk.js';
-import { BrokerConnection, FIRST_FAILURE, NO_MATCHING_SUBSCRIBERS } from './connection.js';
+import { CommandKeys } from './command-signature.js';
+import { BrokerConnection } from './connection.js';
 import { Coverage } from './coverage.js';
-import { ackMessageSchema, jsonObjectSchema, topicOf, type StatusMessage, type TelemetryMessage } from './messages.js';
+import { DuplicateWatch, type Duplicate } from './duplicate-watch.js';
+import { ackMessageSchema, jsonObjectSchema, statusMessageSchema, topicOf, type AckMessage, type StatusMessage, type TelemetryMessage } from './messages.js';
 import { Outbox, type OutboxMessage } from './outbox.js';
-import type { Desk, DeskReply, Received, UplinkOptions, UplinkState, UplinkTiming } from './types.js';
+import { PacketLimit } from './packet-limit.js';
+import { FIRST_FAILURE, NO_MATCHING_SUBSCRIBERS, SESSION_TAKEN_OVER, reasonText } from './reason-codes.js';
+import { Turns } from './turns.js';
+import type { BrokerSettings, Desk, DeskReply, Received, UplinkOptions, UplinkState, UplinkTiming } from './types.js';
 
-const TIMING: UplinkTiming = { backoffMs: 500, backoffMostMs: 60_000, stableMs: 30_000, resendMs: 30_000, connectTimeoutMs: 20_000, ackPauseMs: 100 };
+const TIMING: UplinkTiming = { backoffMs: 500, backoffMostMs: 60_000, stableMs: 30_000, resendMs: 30_000, connectTimeoutMs: 20_000, ackPauseMs: 100, preferMs: 300_000, preferMostMs: 3_600_000, duplicateQuietMs: 600_000 };
 /** Largest event message; brokers and platforms like them well below their limits. */
 const MOST_BYTES = 128 * 1024;
 /** Topic and properties of a message, beside its payload. */
@@ -17,15 +26,27 @@ const HEADER_BYTES = 512;
 const LIVE_BEFORE_BACKLOG = 4;
 /** Replies kept for the next connection. */
 const MOST_REPLIES = 200;
+const COMMAND_RATE = { burst: 30, perMinute: 60 };
 const DEATH_MS = 2_000;
 /** Status changes of this long are told in one message. */
 const STATUS_MS = 500;
+/** A move to a preferred broker waits so long for what is in flight on the other. */
+const QUIET_MS = 5_000;
+/** Smaller messages are not worth compressing. */
+const LEAST_GZIP_BYTES = 1_024;
+
+const compressed = promisify(gzip);
 
 interface ControlMessage {
   readonly topic: 'status' | Parameters<DeskReply>[0];
   readonly text: string;
   readonly retain: boolean;
   readonly correlation?: Buffer | undefined;
+}
+
+/** A message that the broker has not answered. */
+interface Sent {
+  readonly bytes: number;
 }
 
 /**
@@ -35,7 +56,13 @@ interface ControlMessage {
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #timing: UplinkTiming;
-  readonly #backoff: Backoff;
+  readonly #choice: BrokerChoice;
+  readonly #returns: Backoff;
+  /** By broker. */
+  readonly #packetLimits: readonly PacketLimit[];
+  readonly #clientId: string;
+  readonly #instance = randomUUID();
+  readonly #watch: DuplicateWatch;
   readonly #listeners = new Set<(state: UplinkState) => void>();
   readonly #desks: readonly Desk[];
   #phase: UplinkState['connection'] = 'stopped';
@@ -51,7 +78,21 @@ export class Uplink {
   #outbox: Outbox | undefined;
   #taken = new Coverage(0);
   #limit = 1;
-  #inFlight = 0;
+  #inFlight = new Set<Sent>();
+  #born = false;
+  #held = false;
+  #turns = new Turns();
+  #accepts: AckMessage['accepts'];
+  #packs = false;
+  #batches = { events: 1, bytes: 1 };
+  /** A connection to a preferred broker is being made, while the one to a lesser broker stands. */
+  #returning = false;
+  /** It stands; the other is being brought to an end, and nothing new is sent there. */
+  #next: { readonly connection: BrokerConnection; readonly at: number } | undefined;
+  #quiet: (() => void) | undefined;
+  #prefer: Timer | undefined;
+  #duplicate: UplinkState['duplicate'] = null;
+  #duplicateQuiet: Timer | undefined;
   #liveStreak = 0;
   #control: ControlMessage[] = [];
   #paused: Timer | undefined;
@@ -68,7 +109,12 @@ export class Uplink {
   constructor(options: UplinkOptions) {
     this.#options = options;
     this.#timing = { ...TIMING, ...options.timing };
-    this.#backoff = new Backoff(this.#timing.backoffMs, this.#timing.backoffMostMs, options.random);
+    const { site, gate, epoch, config } = options;
+    this.#choice = new BrokerChoice(config.brokers.length, new Backoff(this.#timing.backoffMs, this.#timing.backoffMostMs, options.random));
+    this.#returns = new Backoff(this.#timing.preferMs, this.#timing.preferMostMs, options.random);
+    this.#packetLimits = config.brokers.map(() => new PacketLimit());
+    this.#clientId = `laurel-${site}-${gate}`;
+    this.#watch = new DuplicateWatch({ site, gate, epoch, clientId: this.#clientId, instance: this.#instance });
     this.#pauses = new Backoff(this.#timing.backoffMs, this.#timing.backoffMostMs, options.random);
     const reply: DeskReply = (topic, message, given) => this.#reply(topic, message, given);
     const commands = new CommandDesk({
@@ -77,6 +123,9 @@ export class Uplink {
       clock: options.clock,
       clockTrusted: options.clockTrusted ?? (() => true),
       log: options.log,
+      keys: new CommandKeys(options.config.commandKeys ?? [], this.#topic('command')),
+      rate: options.config.commandRate ?? COMMAND_RATE,
+      lanes: options.lanes,
       command: options.command,
       reply: (message, correlation) => reply('reply', message, { correlation }),
     });
@@ -102,18 +151,15 @@ export class Uplink {
     if (!this.#running) return;
     this.#running = false;
     this.#unlisten?.();
-    for (const timer of [this.#reconnect, this.#stable, this.#telemetry, this.#statusSoon, this.#ackPause]) timer?.cancel();
+    for (const timer of [this.#reconnect, this.#stable, this.#telemetry, this.#statusSoon, this.#ackPause, this.#prefer, this.#duplicateQuiet]) timer?.cancel();
     this.#acknowledging = false;
     const connection = this.#connection;
+    this.#next?.connection.drop();
+    this.#next = undefined;
     this.#dropSending();
     this.#connection = undefined;
     if (connection !== undefined) {
-      const death: StatusMessage = { state: 'offline', epoch: this.#options.epoch, reason: 'stopped' };
-      await Promise.race([
-        connection.publish(this.#topic('status'), JSON.stringify(death), { qos: 1, retain: true }).catch((error: unknown) => this.#fault(error)),
-        new Promise<void>((resolve) => this.#options.clock.after(DEATH_MS, resolve)),
-      ]);
-      await connection.end();
+      await this.#farewell(connection, 'stopped');
     }
     this.#enter('stopped');
   }
@@ -121,13 +167,18 @@ export class Uplink {
   state(): UplinkState {
     return {
       connection: this.#phase,
-      broker: this.#options.config.broker.url,
+      broker: this.#broker(this.#choice.at).url,
+      preference: this.#choice.at + 1,
+      brokers: this.#options.config.brokers.length,
+      encoding: this.#packs ? 'gzip' : 'plain',
       promise: this.#options.config.platformAcknowledges ? 'platform' : 'broker',
       backlog: Math.max(0, this.#head - this.#acknowledged),
       acknowledged: this.#acknowledged,
-      inFlight: this.#inFlight,
+      inFlight: this.#inFlight.size,
       connects: this.#connects,
       lastError: this.#lastError,
+      duplicate: this.#duplicate,
+      detail: this.#detail(),
     };
   }
 
@@ -150,23 +201,45 @@ export class Uplink {
     return topicOf(this.#options.site, this.#options.gate, name);
   }
 
+  #broker(at: number): BrokerSettings {
+    const broker = this.#options.config.brokers[at];
+    if (broker === undefined) throw new GateError('CONFIG_INVALID', 'the uplink has no broker; name one under uplink.broker');
+    return broker;
+  }
+
+  #detail(): string {
+    if (this.#duplicate !== null) return this.#duplicate.message;
+    if (this.#phase === 'online') return this.#choice.at === 0 ? '' : `${this.#broker(this.#choice.at).url}, number ${this.#choice.at + 1} in order of preference`;
+    return this.#phase === 'stopped' ? '' : (this.#lastError?.message ?? '');
+  }
+
   #connect(): void {
     if (!this.#running) return;
     this.#enter('connecting');
-    const { config, site, gate, epoch } = this.#options;
-    const will: StatusMessage = { state: 'offline', epoch, reason: 'lost' };
-    BrokerConnection.open({
+    const { at } = this.#choice;
+    this.#open(at).then(
+      (connection) => this.#opened(connection),
+      (error: unknown) => {
+        if (isGateError(error, 'BROKER_UNREACHABLE')) this.#watch.unreachable();
+        this.#gone(error);
+      },
+    );
+  }
+
+  #open(at: number): Promise<BrokerConnection> {
+    const { config, epoch } = this.#options;
+    const will: StatusMessage = { state: 'offline', epoch, instance: this.#instance, reason: 'lost' };
+    return BrokerConnection.open({
+      broker: this.#broker(at),
       config,
-      clientId: `laurel-${site}-${gate}`,
+      clientId: this.#clientId,
       will: { topic: this.#topic('status'), payload: JSON.stringify(will) },
       subscriptions: ['ack' as const, ...this.#desks.map(({ topic }) => topic)].map((name) => this.#topic(name)),
+      wished: this.#topic('status'),
       connectTimeoutMs: this.#timing.connectTimeoutMs,
-      onMessage: (message) => this.#receive(message),
-      onClosed: (error) => this.#lost(error),
-    }).then(
-      (connection) => this.#opened(connection),
-      (error: unknown) => this.#lost(error),
-    );
+      onMessage: (message) => this.#receive(message, at),
+      onClosed: (connection, error) => this.#lost(connection, error),
+    });
   }
 
   #opened(connection: BrokerConnection): void {
@@ -175,43 +248,223 @@ export class Uplink {
       return;
     }
     const { config, clock, journal } = this.#options;
+    const { at } = this.#choice;
+    const packetLimit = this.#packetLimits[at];
+    packetLimit?.opened(connection.packetBytes);
     this.#connection = connection;
     this.#connects += 1;
     this.#limit = Math.max(1, Math.min(config.window, connection.receiveMaximum));
-    const bytes = Math.max(1, Math.min(MOST_BYTES, connection.packetBytes - HEADER_BYTES));
-    this.#inFlight = 0;
+    this.#inFlight = new Set();
+    this.#born = false;
+    this.#held = false;
+    this.#turns = new Turns();
+    this.#accepts = undefined;
+    this.#packs = false;
     this.#resends = 0;
     this.#taken = new Coverage(this.#acknowledged);
+    this.#batches = this.#batchLimits();
     this.#outbox = new Outbox(
       journal,
-      { events: config.batch, bytes, ahead: Math.max(1_000, 2 * config.window * config.batch) },
+      { ...this.#batches, ahead: Math.max(1_000, 2 * config.window * config.batch), most: this.#most() },
       { head: this.#head, acknowledged: this.#acknowledged },
-      () => this.#pump(),
-      (error) => {
-        this.#fault(error);
-        this.#pause();
+      {
+        changed: () => this.#pump(),
+        failed: (error) => {
+          this.#fault(error);
+          this.#pause();
+        },
+        reduced: (seq, bytes) =>
+          this.#fault(new GateError('EVENT_TOO_LARGE', `event ${seq} makes a message of ${bytes} bytes and the broker takes ${this.#most()}: it went out without its payload; see it at the gate (gatectl events), and raise the broker's limit (mosquitto: max_packet_size)`, { seq, bytes, most: this.#most() })),
       },
     );
-    this.#stable = clock.after(this.#timing.stableMs, () => this.#backoff.reset());
+    this.#stable = clock.after(this.#timing.stableMs, () => {
+      this.#held = true;
+      // While somebody else takes the connection away, every return takes it from them: ever more slowly.
+      if (this.#duplicate === null) this.#choice.held();
+      if (at === 0) this.#returns.reset();
+    });
     this.#enter('online');
     this.#birth();
     for (const desk of this.#desks) desk.connected?.();
     this.#armResend();
+    this.#armReturn();
   }
 
-  #lost(error: unknown): void {
+  /** What the broker takes as a payload. */
+  #most(): number {
+    return (this.#packetLimits[this.#choice.at]?.bytes ?? Number.POSITIVE_INFINITY) - HEADER_BYTES;
+  }
+
+  #batchLimits(): { readonly events: number; readonly bytes: number } {
+    const { batch } = this.#options.config;
+    return { events: Math.min(batch, this.#accepts?.batchEvents ?? batch), bytes: Math.max(1, Math.min(MOST_BYTES, this.#accepts?.batchBytes ?? MOST_BYTES, this.#most() - HEADER_BYTES)) };
+  }
+
+  /** An open connection ended, and not by this end. */
+  #lost(connection: BrokerConnection, error: GateError | undefined): void {
+    const next = this.#next;
+    if (connection === next?.connection) this.#next = undefined;
+    if (connection !== this.#connection) return;
+    const reasonCode = typeof error?.context['reasonCode'] === 'number' ? error.context['reasonCode'] : undefined;
+    const ownDoing = reasonCode === SESSION_TAKEN_OVER && (this.#returning || next !== undefined);
+    if (ownDoing) this.#options.log.info({ broker: this.#broker(this.#choice.at).url }, 'uplink: the session went over to the new connection of this gate');
+    else this.#lookInto(error, reasonCode);
+    if (next !== undefined) {
+      // The connection to a preferred broker stands already.
+      this.#quiet?.();
+      return;
+    }
+    if (this.#returning) {
+      // One to a preferred broker is under way: what comes of it decides.
+      this.#dropSending();
+      this.#connection = undefined;
+      if (error !== undefined && !ownDoing) this.#fault(error);
+      this.#enter('offline');
+      return;
+    }
+    this.#gone(error ?? new GateError('BROKER_UNREACHABLE', `${this.#broker(this.#choice.at).url}: the broker closed the connection without a reason`));
+  }
+
+  /** What the end of a connection gives away: a message that is too large, or somebody with the same client id. */
+  #lookInto(error: GateError | undefined, reasonCode: number | undefined): void {
+    const { at } = this.#choice;
+    const { url } = this.#broker(at);
+    const largest = Math.max(0, ...[...this.#inFlight].map(({ bytes }) => bytes));
+    if (this.#packetLimits[at]?.closed(largest, reasonCode) === true) {
+      this.#options.log.warn({ broker: url, bytes: largest, most: this.#most() }, 'uplink: the broker cuts the line at large messages; they are smaller from now on');
+      return;
+    }
+    const nowMs = this.#options.clock.monoMs();
+    if (reasonCode === SESSION_TAKEN_OVER) this.#suspect(this.#watch.takenOver(url, nowMs));
+    else if (error === undefined && this.#born) this.#suspect(this.#watch.closedSilently(url, nowMs));
+  }
+
+  #suspect(found: Duplicate | undefined): void {
+    if (found === undefined) return;
+    const { clock, journal } = this.#options;
+    const first = this.#duplicate === null;
+    this.#duplicate = { message: found.error.message, sinceMs: this.#duplicate?.sinceMs ?? Math.round(clock.wallMs()) };
+    this.#fault(found.error);
+    this.#duplicateQuiet?.cancel();
+    this.#duplicateQuiet = clock.after(this.#timing.duplicateQuietMs, () => this.#ownAgain());
+    if (first) journal.append({ type: 'uplink.duplicate-client', payload: found.facts }).catch((error: unknown) => this.#fault(error));
+  }
+
+  /** Nobody has taken the client id for a while. */
+  #ownAgain(): void {
+    const since = this.#duplicate;
+    if (since === null) return;
+    const { clock, journal } = this.#options;
+    if (this.#connection === undefined) {
+      this.#duplicateQuiet = clock.after(this.#timing.duplicateQuietMs, () => this.#ownAgain());
+      return;
+    }
+    this.#duplicate = null;
+    this.#choice.held();
+    journal.append({ type: 'uplink.recovered', payload: { clientId: this.#clientId, detail: `nobody else has used the client id ${this.#clientId} since`, sinceMs: since.sinceMs } }).catch((error: unknown) => this.#fault(error));
+    this.#tell();
+  }
+
+  /** No connection is left: another try, after a pause where this one ended a round. */
+  #gone(error: unknown): void {
+    const held = this.#held;
     this.#dropSending();
     this.#connection = undefined;
+    this.#held = false;
     this.#stable?.cancel();
+    this.#prefer?.cancel();
     if (error !== undefined) this.#fault(error);
     if (!this.#running) return;
+    const waitMs = held ? this.#choice.lost() : this.#choice.failed();
     this.#enter('offline');
-    this.#reconnect = this.#options.clock.after(this.#backoff.nextMs(), () => this.#connect());
+    this.#reconnect = this.#options.clock.after(waitMs, () => this.#connect());
+  }
+
+  /** On a lesser broker: looks now and then whether a preferred one is there again. */
+  #armReturn(): void {
+    this.#prefer?.cancel();
+    if (this.#choice.at === 0) return;
+    this.#prefer = this.#options.clock.after(this.#returns.nextMs(), () => void this.#return());
+  }
+
+  /** Connects to a preferred broker beside the one in use, and moves there where that works. */
+  async #return(): Promise<void> {
+    this.#returning = true;
+    let found: { readonly connection: BrokerConnection; readonly at: number } | undefined;
+    for (let at = 0; at < this.#choice.at && found === undefined && this.#running; at += 1) {
+      try {
+        found = { connection: await this.#open(at), at };
+      } catch (error) {
+        this.#options.log.info({ broker: this.#broker(at).url, error: errorText(error) }, 'uplink: a preferred broker is not back yet');
+      }
+    }
+    this.#returning = false;
+    if (!this.#running) {
+      found?.connection.drop();
+      return;
+    }
+    const from = this.#connection;
+    if (found === undefined) {
+      if (from === undefined) this.#gone(undefined);
+      else this.#armReturn();
+    } else if (from === undefined) this.#arrive(found.connection, found.at);
+    else await this.#move(from, found.connection, found.at);
+  }
+
+  /** What is in flight comes to its end first; what the platform has not acknowledged is sent again on the new connection. */
+  async #move(from: BrokerConnection, connection: BrokerConnection, at: number): Promise<void> {
+    this.#next = { connection, at };
+    if (this.#inFlight.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#options.clock.after(QUIET_MS, resolve);
+        this.#quiet = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+      this.#quiet = undefined;
+    }
+    if (!this.#running || this.#connection !== from) return;
+    // The new one may have gone meanwhile; then all stays as it was.
+    const stands = this.#nextStands();
+    this.#next = undefined;
+    if (!stands) {
+      this.#armReturn();
+      this.#pump();
+      return;
+    }
+    this.#dropSending();
+    this.#stable?.cancel();
+    this.#connection = undefined;
+    this.#options.log.info({ from: this.#broker(this.#choice.at).url, to: this.#broker(at).url }, 'uplink: moves to a preferred broker');
+    await this.#farewell(from, 'moved');
+    this.#arrive(connection, at);
+  }
+
+  #arrive(connection: BrokerConnection, at: number): void {
+    this.#choice.moveTo(at);
+    if (connection.closed) {
+      this.#gone(new GateError('BROKER_UNREACHABLE', `${this.#broker(at).url}: the broker closed the connection without a reason`));
+      return;
+    }
+    this.#opened(connection);
+    this.#tell();
+  }
+
+  /** The last word on a connection; the broker publishes no will after it. */
+  async #farewell(connection: BrokerConnection, reason: 'stopped' | 'moved'): Promise<void> {
+    const { clock, epoch, log } = this.#options;
+    const death: StatusMessage = { state: 'offline', epoch, instance: this.#instance, reason };
+    await Promise.race([
+      connection.publish(this.#topic('status'), JSON.stringify(death), { qos: 1, retain: true }).catch((error: unknown) => log.debug({ error: errorText(error) }, 'uplink: the farewell did not arrive')),
+      new Promise<void>((resolve) => clock.after(DEATH_MS, resolve)),
+    ]);
+    await connection.end();
   }
 
   #dropSending(): void {
     this.#outbox = undefined;
-    this.#inFlight = 0;
+    this.#inFlight = new Set();
     this.#paused?.cancel();
     this.#paused = undefined;
     this.#resend?.cancel();
@@ -225,7 +478,9 @@ export class Uplink {
 
   #birth(): void {
     const { clock, config, epoch, status } = this.#options;
-    const birth: StatusMessage = { state: 'online', epoch, atMs: Math.round(clock.wallMs()), promise: config.platformAcknowledges ? 'platform' : 'broker', gate: jsonObjectSchema.parse(status()) };
+    const birth: StatusMessage = { state: 'online', epoch, instance: this.#instance, atMs: Math.round(clock.wallMs()), promise: config.platformAcknowledges ? 'platform' : 'broker', gate: jsonObjectSchema.parse(status()) };
+    const bytes = Buffer.byteLength(JSON.stringify(birth));
+    if (bytes > this.#most()) birth.gate = { tooLarge: bytes };
     this.#control = [{ topic: 'status', text: JSON.stringify(birth), retain: true }, ...this.#control.filter((message) => message.topic !== 'status')];
     this.#pump();
   }
@@ -241,7 +496,7 @@ export class Uplink {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (this.#connection !== undefined && this.#inFlight < this.#limit && this.#sendNext());
+      while (this.#connection !== undefined && this.#next === undefined && this.#inFlight.size < this.#limit && this.#sendNext());
     } finally {
       this.#pumping = false;
     }
@@ -250,15 +505,26 @@ export class Uplink {
   #sendNext(): boolean {
     const control = this.#control.shift();
     if (control !== undefined) {
-      this.#send(control.topic, control.text, control, (code) => {
-        if (code >= FIRST_FAILURE) this.#brokerRefused(control.topic, code);
+      const { topic, text } = control;
+      const bytes = Buffer.byteLength(text);
+      if (bytes > this.#most()) {
+        this.#fault(new GateError('MESSAGE_TOO_LARGE', `a message to ${topic} of ${bytes} bytes is not sent: the broker takes ${this.#most()}; raise its limit (mosquitto: max_packet_size)`, { topic, bytes }));
+        return true;
+      }
+      const at = this.#choice.at;
+      this.#send(topic, text, { bytes, ...control }, (code) => {
+        if (code >= FIRST_FAILURE) this.#brokerRefused(topic, code);
+        else if (topic === 'status') {
+          this.#born = true;
+          this.#watch.born(at);
+        }
       });
       return true;
     }
     const outbox = this.#outbox;
     if (outbox === undefined || this.#paused !== undefined) return false;
     const backlogFirst = !outbox.hasLive || this.#liveStreak >= LIVE_BEFORE_BACKLOG;
-    const backlogMay = this.#inFlight < Math.max(1, this.#limit - 1);
+    const backlogMay = this.#inFlight.size < Math.max(1, this.#limit - 1);
     let message = backlogFirst && backlogMay ? outbox.nextBacklog() : undefined;
     if (message === undefined) {
       message = outbox.nextLive();
@@ -273,7 +539,11 @@ export class Uplink {
 
   #sendEvents(message: OutboxMessage): void {
     const outbox = this.#outbox;
-    this.#send('event', message.text, { retain: false }, (code) => {
+    const { text, bytes } = message;
+    const packs = this.#packs && bytes >= LEAST_GZIP_BYTES;
+    // Compressed beside the main loop; without memory for it the message goes as it is.
+    const payload = packs ? compressed(text).catch(() => text) : text;
+    this.#send('event', payload, { retain: false, bytes }, (code) => {
       if (outbox !== this.#outbox) return;
       if (code >= FIRST_FAILURE || code === NO_MATCHING_SUBSCRIBERS) {
         this.#brokerRefused('event', code);
@@ -287,28 +557,33 @@ export class Uplink {
     });
   }
 
-  #send(topic: ControlMessage['topic'] | 'event', text: string, options: { readonly retain: boolean; readonly correlation?: Buffer | undefined }, taken: (code: number) => void): void {
+  #send(topic: ControlMessage['topic'] | 'event', payload: string | Promise<string | Buffer>, options: Sent & { readonly retain: boolean; readonly correlation?: Buffer | undefined }, taken: (code: number) => void): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    this.#inFlight += 1;
-    connection.publish(this.#topic(topic), text, { qos: 1, ...options }).then(
+    const sent: Sent = { bytes: options.bytes };
+    this.#inFlight.add(sent);
+    const { retain, correlation } = options;
+    const publish = (ready: string | Buffer): Promise<number> => connection.publish(this.#topic(topic), ready, { qos: 1, retain, correlation, gzip: typeof ready !== 'string' });
+    const now = typeof payload === 'string' && (topic !== 'event' || this.#turns.idle);
+    (now ? publish(payload) : this.#turns.take(Promise.resolve(payload), publish)).then(
       (code) => {
         if (connection !== this.#connection) return;
-        this.#inFlight -= 1;
+        this.#inFlight.delete(sent);
+        if (code < FIRST_FAILURE) this.#packetLimits[this.#choice.at]?.took(sent.bytes);
         taken(code);
+        if (this.#inFlight.size === 0) this.#quiet?.();
         this.#pump();
       },
       () => {
         // The connection ended. Events are in the journal; a reply goes out again on the next connection.
-        if (topic !== 'event' && topic !== 'status' && this.#running) this.#control.push({ topic, text, ...options });
+        if (topic !== 'event' && topic !== 'status' && typeof payload === 'string' && this.#running) this.#control.push({ topic, text: payload, retain, correlation });
       },
     );
   }
 
   #brokerRefused(topic: string, code: number): void {
-    const why =
-      code === NO_MATCHING_SUBSCRIBERS ? 'nobody has subscribed, so it would be gone; is the platform connected?' : `reason 0x${code.toString(16)}; check the gate's rights and quotas at the broker`;
-    this.#fault(new GateError('MESSAGE_INVALID', `the broker did not take a message to ${topic}: ${why}`, { reasonCode: code }));
+    const { url } = this.#broker(this.#choice.at);
+    this.#fault(new GateError('BROKER_REFUSED', `${url}: the broker did not take a message to ${topic}: ${reasonText(code)}`, { url, reasonCode: code }));
   }
 
   /** Stops sending events for a while, then begins again after the last acknowledgement. */
@@ -329,6 +604,8 @@ export class Uplink {
       const outbox = this.#outbox;
       if (outbox !== undefined && this.#paused === undefined && this.#acknowledged === seen && outbox.awaitsAcknowledgement) {
         this.#resends += 1;
+        // Should it be the packing that the platform does not understand after all.
+        this.#packs = false;
         this.#options.log.warn({ acknowledged: seen, head: this.#head }, 'uplink: no acknowledgement from the platform; sending again');
         outbox.rewind();
         this.#pump();
@@ -337,25 +614,48 @@ export class Uplink {
     });
   }
 
-  #receive(message: Received): void {
+  #receive(message: Received, at: number): void {
+    if (message.topic === this.#topic('status')) {
+      this.#ownStatus(message, at);
+      return;
+    }
     const desk = this.#desks.find(({ topic }) => message.topic === this.#topic(topic));
     if (desk !== undefined) {
       void desk.handle(message);
       return;
     }
     if (message.topic !== this.#topic('ack')) return;
-    let value: unknown;
-    try {
-      value = JSON.parse(Buffer.from(message.payload).toString('utf8'));
-    } catch {
-      value = undefined;
-    }
-    const ack = ackMessageSchema.safeParse(value);
+    const ack = ackMessageSchema.safeParse(jsonOf(message.payload));
     if (!ack.success) {
       this.#fault(new GateError('MESSAGE_INVALID', 'an acknowledgement is not {epoch, seq}'));
       return;
     }
+    if (at === this.#choice.at) this.#agree(ack.data.accepts);
+    // A retained one may be of a journal that is no more; the journal refuses it below.
+    if (ack.data.seq <= this.#head) this.#outbox?.ingested(ack.data.seq);
     this.#acknowledge(ack.data.seq);
+  }
+
+  /** What the gate's own status topic says of it. */
+  #ownStatus({ payload, retained }: Received, at: number): void {
+    const status = statusMessageSchema.safeParse(jsonOf(payload));
+    if (!status.success) return;
+    const { data } = status;
+    this.#suspect(this.#watch.status(at, this.#broker(at).url, data));
+    // A last will of before that came late, e.g. over a bridge: whoever reads it would take this gate for dead.
+    if (!retained && data.state === 'offline' && at === this.#choice.at) this.statusChanged();
+  }
+
+  /** The platform says what it understands, with every acknowledgement. */
+  #agree(accepts: AckMessage['accepts']): void {
+    this.#accepts = accepts;
+    const packs = accepts?.encodings?.includes('gzip') === true && this.#resends === 0;
+    const before = this.#batches;
+    this.#batches = this.#batchLimits();
+    if (before.events !== this.#batches.events || before.bytes !== this.#batches.bytes) this.#outbox?.limit(this.#batches);
+    if (packs === this.#packs) return;
+    this.#packs = packs;
+    this.#tell();
   }
 
   /** Hands the highest acknowledgement to the journal; those that come meanwhile are taken together. */
@@ -399,6 +699,10 @@ export class Uplink {
     });
   }
 
+  #nextStands(): boolean {
+    return this.#next !== undefined;
+  }
+
   #enter(phase: UplinkState['connection']): void {
     if (this.#phase === phase) return;
     this.#phase = phase;
@@ -424,5 +728,14 @@ export class Uplink {
         this.#options.log.error({ error: errorText(error) }, 'uplink: a listener failed');
       }
     }
+  }
+}
+
+/** Undefined where it is no JSON. */
+function jsonOf(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(payload).toString('utf8'));
+  } catch {
+    return undefined;
   }
 }

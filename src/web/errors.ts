@@ -7,6 +7,7 @@ export interface ErrorBody {
 }
 
 const statuses: Partial<Record<GateErrorCode, number>> = {
+  BACKUP_FAILED: 503,
   COMMAND_DUPLICATE: 409,
   COMMAND_EXPIRED: 409,
   COMMAND_INVALID: 400,

@@ -112,6 +112,25 @@ describe('gatectl devices', () => {
     expect(live.raw).toContain('\u001b[?1049l');
   }, 60_000);
 
+  it('shows the raw bytes of a bus as they go, of a running gate and without one', async () => {
+    const { board, config, data, gate } = await boardSite();
+    // Modbus: inputs of unit 1 by function 02 and what answers it; the third input is the third bit.
+    const asked = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} > 01 02 [0-9a-f]{2} [0-9a-f]{2} 00 [0-9a-f]{2}( [0-9a-f]{2}){2}$/mu;
+    const answered = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} < 01 02 01 04( [0-9a-f]{2}){2}$/mu;
+    board.inputs[2] = true;
+    const listening = new CliProcess(['devices', '--traffic', 'relays', '--data', data], { TZ: 'UTC' });
+    await until(() => asked.test(listening.out) && answered.test(listening.out), { timeoutMs: 15_000, what: 'a request and its answer' });
+    listening.child.kill('SIGINT');
+    expect((await listening.ended).status).toBe(0);
+    expect((await runCli(['devices', '--traffic', 'nothing', '--data', data])).err).toMatch(/relays|no device/u);
+
+    await gate.stop('test');
+    const offline = new CliProcess(['devices', '--traffic', 'relays', '--offline', '--json', '--config', config]);
+    await until(() => /"direction":"sent","hex":"0102/u.test(offline.out) && /"direction":"received","hex":"01020104/u.test(offline.out), { timeoutMs: 15_000, what: 'traffic without a gate' });
+    offline.child.kill('SIGINT');
+    expect((await offline.ended).status).toBe(0);
+  }, 60_000);
+
   it('reads without a gate and drives nothing', async () => {
     const { board, config, gate } = await boardSite();
     await gate.stop('test');

@@ -16,8 +16,10 @@ const options = (directory: string, more: Partial<ThreadOptions> = {}): ThreadOp
   client: 'test',
   epoch: undefined,
   moment: moment(0),
-  retention: { eventsDays: 365, eventsMB: 1_000, photographsDays: 30, photographsMB: 100 },
+  firstEpoch: 'one',
+  retention: { eventsDays: 365, eventsMB: 1_000, photographsDays: 30, platePicturesDays: 30, photographsMB: 100 },
   ballastBytes: 0,
+  endBackup: new Int32Array(new SharedArrayBuffer(4)),
   exclusive: false,
   ...more,
 });
@@ -118,7 +120,7 @@ describe('events', () => {
   });
 
   it('beyond the byte limit go from the oldest acknowledged on', async () => {
-    const core = new JournalCore(options(freshDirectory(), { retention: { eventsDays: 365, eventsMB: 1, photographsDays: 30, photographsMB: 1 } }), () => undefined);
+    const core = new JournalCore(options(freshDirectory(), { retention: { eventsDays: 365, eventsMB: 1, photographsDays: 30, platePicturesDays: 30, photographsMB: 1 } }), () => undefined);
     for (let round = 0; round < 3; round += 1) core.commit(batch(1_000, moment(0), 500));
     acknowledge(core, 3_000);
     await tidy(core, moment(0));

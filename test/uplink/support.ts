@@ -36,8 +36,8 @@ export async function startMosquitto(lines?: readonly string[], listenerLines?: 
   return broker;
 }
 
-export const settings = (url: string, more: Partial<UplinkSettings> = {}, broker: Partial<UplinkSettings['broker']> = {}): UplinkSettings => ({
-  broker: { url, ...broker },
+export const settings = (url: string, more: Partial<UplinkSettings> = {}, broker: Partial<UplinkSettings['brokers'][number]> = {}): UplinkSettings => ({
+  brokers: [{ url, ...broker }],
   protocol: '5',
   keepAliveS: 30,
   batch: 20,

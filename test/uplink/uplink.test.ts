@@ -26,7 +26,7 @@ describe('birth and death', () => {
     expect(platform.status('laurel', 'east')).toMatchObject({ state: 'online', epoch: 1, promise: 'platform', gate: { version: '0.1.0' } });
     await gate.uplink.stop();
     await until(() => platform.status('laurel', 'east')?.state === 'offline', { what: 'the death' });
-    expect(platform.status('laurel', 'east')).toEqual({ state: 'offline', epoch: 1, reason: 'stopped' });
+    expect(platform.status('laurel', 'east')).toMatchObject({ state: 'offline', epoch: 1, reason: 'stopped' });
     expect(gate.uplink.state().connection).toBe('stopped');
   });
 
@@ -183,6 +183,7 @@ describe('events', () => {
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
     const gate = await startGate(settings(`mqtt://127.0.0.1:${port}`, { window: 50, batch: 1, platformAcknowledges: false }));
+    await online(gate);
     await Promise.all(Array.from({ length: 60 }, (_, number) => gate.journal.append(passage(number))));
     await drained(gate);
     expect(taken.filter((topic) => topic.endsWith('/event')).length).toBe(60);

@@ -1,8 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { getPriority } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import type { z } from 'zod';
+import { entryBeside } from '../../../src/base/entry.js';
 import { GateError } from '../../../src/base/index.js';
 
 /** A process of the bench that talks in messages. */
@@ -10,13 +10,22 @@ export class BenchProcess {
   readonly #child: ChildProcess;
   readonly #name: string;
 
-  /** @param priority nice value: the gate's is its unit's, and what is another machine in life gives way to it */
-  constructor(name: string, args: readonly string[], priority: number) {
+  /**
+   * @param name of the module beside `moduleUrl`, without ending
+   * @param priority nice value: the gate's is its unit's, and what is another machine in life gives way to it
+   * @param moduleUrl `import.meta.url` of a module in the same folder; this one's where omitted
+   */
+  constructor(name: string, args: readonly string[], priority: number, moduleUrl = import.meta.url) {
     this.#name = name;
-    const node = ['--import', 'tsx'];
+    const { path, execArgv } = entryBeside(moduleUrl, `./${name}`);
     // From its first thread on; where the priority is not to be had, `nice` says so and starts it all the same.
-    const niced = ['-n', String(priority - getPriority()), process.execPath, ...node];
-    this.#child = fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), [...args], { execPath: '/usr/bin/nice', execArgv: niced });
+    const niced = ['-n', String(priority - getPriority()), process.execPath, ...execArgv];
+    this.#child = fork(path, [...args], { execPath: '/usr/bin/nice', execArgv: niced });
+  }
+
+  /** Of the process; 0 where it could not be started. `nice` gives its own to what it runs. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   send(message: object): void {

@@ -105,6 +105,7 @@ export function describeEvent(event: EventData, words: Words): EventLine {
     case 'camera.lost':
     case 'vision.lost':
     case 'journal.lost':
+    case 'uplink.duplicate-client':
       return plain(join(textAt(payload, 'device', 'camera', 'id'), textAt(payload, 'detail', 'reason')), 'bad');
     default:
       return plain(join(textAt(payload, 'device', 'camera', 'id'), textAt(payload, 'detail')));

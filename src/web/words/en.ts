@@ -271,6 +271,8 @@ export const english = {
     'clock.stepped': 'Clock corrected',
     'journal.recovered': 'Journal recovered',
     'journal.lost': 'Records lost',
+    'uplink.duplicate-client': 'Client id taken by another',
+    'uplink.recovered': 'Platform link well again',
   }),
   ends: table({
     entered: 'Entered',

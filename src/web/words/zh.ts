@@ -266,6 +266,8 @@ export const chinese: Words = {
     'clock.stepped': '时钟已修正',
     'journal.recovered': '记录库已恢复',
     'journal.lost': '记录丢失',
+    'uplink.duplicate-client': '客户端标识被占用',
+    'uplink.recovered': '平台连接恢复正常',
   },
   ends: {
     entered: '已进入',

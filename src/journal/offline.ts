@@ -1,0 +1,5 @@
+/** The journal of a gate that is not running, for the command line: SQLite is loaded into the calling process. */
+export { makeBackup, type BackupRequest } from './backup.js';
+export { moveBackup, restoreBackup, type Restored } from './restore.js';
+export { holdJournal } from './hold.js';
+export { verifyFile } from './verify-file.js';

@@ -1,0 +1,46 @@
+import SqliteDatabase from 'better-sqlite3';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GateError } from '../base/index.js';
+import { failureKind } from './database.js';
+import { assertJournal } from './hold.js';
+import { JournalStore, readState } from './store.js';
+import { verifyChain } from './verify.js';
+
+export interface ChainVerdict {
+  readonly checked: number;
+  /** First sequence at which the chain does not hold; null where it does. */
+  readonly brokenAt: number | null;
+}
+
+/**
+ * Walks the chain of a journal that no gate has open, on a copy: SQLite itself may write when it opens a file, and looking
+ * at evidence must not change it.
+ * @throws GateError JOURNAL_CLOSED (no journal there), JOURNAL_CORRUPT (the file cannot be read at all)
+ */
+export async function verifyFile(directory: string): Promise<ChainVerdict> {
+  assertJournal(directory);
+  const copy = mkdtempSync(join(tmpdir(), 'laurel-verify-'));
+  try {
+    for (const name of ['journal.db', 'journal.db-wal']) if (existsSync(join(directory, name))) copyFileSync(join(directory, name), join(copy, name));
+    return await verifyDatabase(join(copy, 'journal.db'));
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+/** Walks the chain of one database file. @throws GateError JOURNAL_CORRUPT */
+export async function verifyDatabase(path: string): Promise<ChainVerdict> {
+  const db = new SqliteDatabase(path, { fileMustExist: true });
+  try {
+    if (readState(db) === undefined) return { checked: 0, brokenAt: null };
+    const store = new JournalStore(db, (head) => head);
+    return await verifyChain(() => store);
+  } catch (error) {
+    if (failureKind(error) !== 'corrupt') throw error;
+    throw new GateError('JOURNAL_CORRUPT', 'the database is damaged, so its chain cannot be walked; the gate sets it aside and salvages it when it starts', {}, error);
+  } finally {
+    db.close();
+  }
+}

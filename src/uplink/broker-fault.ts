@@ -1,0 +1,68 @@
+import { GateError, errorText } from '../base/index.js';
+import { reasonText } from './reason-codes.js';
+import type { BrokerSettings } from './types.js';
+
+const CLOCK = "check the gate's clock first (gatectl status)";
+const FOREIGN_CA = "the broker's certificate is not signed by an authority this gate knows; write the broker's CA into uplink.broker.ca";
+const WANTS_CERTIFICATE = 'the broker wants a client certificate that it knows; set uplink.broker.certificate and key, signed by the CA that the broker trusts';
+
+/** What OpenSSL and Node call it, what it means at a gate. */
+const TLS: readonly (readonly [RegExp, string])[] = [
+  [/^(?:SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?|CERT_SIGNATURE_FAILURE|CERT_UNTRUSTED)$/u, FOREIGN_CA],
+  [/^ERR_TLS_CERT_ALTNAME_INVALID$/u, "the broker's certificate is for another name; write the name it was made for into uplink.broker.url, or have a certificate made for this one"],
+  [/^CERT_HAS_EXPIRED$/u, `the broker's certificate has expired; ${CLOCK}, then have the certificate renewed`],
+  [/^CERT_NOT_YET_VALID$/u, `the broker's certificate is not valid yet; ${CLOCK}`],
+  [/^CERT_REVOKED$/u, "the broker's certificate was revoked; ask the broker's keeper"],
+  [/ALERT_CERTIFICATE_EXPIRED$/u, `this gate's certificate has expired; ${CLOCK}, then have a new one made for uplink.broker.certificate`],
+  [/ALERT_CERTIFICATE_REVOKED$/u, "this gate's certificate was revoked; have a new one made for uplink.broker.certificate"],
+  [/ALERT_(?:CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE)$/u, WANTS_CERTIFICATE],
+  [/ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|ACCESS_DENIED|DECRYPT_ERROR)$/u, `the broker does not accept this gate's certificate: ${WANTS_CERTIFICATE}`],
+  [/ALERT_PROTOCOL_VERSION$|UNSUPPORTED_PROTOCOL$|VERSION_TOO_LOW$/u, 'the broker offers no TLS 1.2 or newer, which this gate asks for; renew the broker'],
+  [/WRONG_VERSION_NUMBER$|PACKET_LENGTH_TOO_LONG$|HTTP_REQUEST$/u, 'there is no TLS at this port; check the port in uplink.broker.url, which is 8883 at most brokers'],
+  [/KEY_VALUES_MISMATCH$/u, 'uplink.broker.key does not belong to uplink.broker.certificate; take both from the same order'],
+  [/PEM|DECODER|ASN1|BAD_BASE64|UNSUPPORTED$/u, 'uplink.broker.ca, certificate or key is no PEM file; it has to begin with -----BEGIN'],
+];
+
+const SOCKET: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there; is the broker running, is the port right?',
+  ENOTFOUND: 'there is no such name; check uplink.broker.url and the name server',
+  EAI_AGAIN: 'the name cannot be looked up; check the network and the name server',
+  ETIMEDOUT: 'no answer; check the network and the firewall',
+  EHOSTUNREACH: 'no way there; check the network',
+  ENETUNREACH: 'no way there; check the network',
+  ECONNRESET: 'the other end cut the line; check the firewall, and whether this is the port of the broker',
+  EPIPE: 'the other end cut the line',
+};
+
+const WORDS: Readonly<Record<string, string>> = {
+  'connack timeout': 'it did not answer in time; is this the port of an MQTT broker?',
+  'Keepalive timeout': 'the line went dead',
+};
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+/** The reason code MQTT.js hangs on its errors. */
+export function reasonCodeOf(error: unknown): number | undefined {
+  const code = codeOf(error);
+  return typeof code === 'number' ? code : undefined;
+}
+
+/** Why a broker could not be had, as BROKER_REFUSED, BROKER_TLS or BROKER_UNREACHABLE, with what to do. */
+export function brokerFault(cause: unknown, { url, ca, certificate }: BrokerSettings): GateError {
+  if (cause instanceof GateError) return cause;
+  const code = codeOf(cause);
+  if (typeof code === 'number') return new GateError('BROKER_REFUSED', `${url}: the broker says ${reasonText(code)}`, { url, reasonCode: code }, cause);
+  const text = errorText(cause) || (cause instanceof AggregateError ? cause.errors.map(errorText).join('; ') : 'no answer');
+  if (typeof code === 'string') {
+    const path = cause instanceof Error && 'path' in cause ? cause.path : undefined;
+    if (typeof path === 'string' && (path === ca || path === certificate)) {
+      return new GateError('BROKER_TLS', `${url}: ${path} cannot be read (${code}); put the certificate there, readable for the service`, { url, cause: code }, cause);
+    }
+    const tls = TLS.find(([pattern]) => pattern.test(code));
+    if (tls !== undefined) return new GateError('BROKER_TLS', `${url}: ${tls[1]} (${code})`, { url, cause: code }, cause);
+    return new GateError('BROKER_UNREACHABLE', `${url}: ${SOCKET[code] ?? text} (${code})`, { url, cause: code }, cause);
+  }
+  return new GateError('BROKER_UNREACHABLE', `${url}: ${WORDS[text] ?? text}`, { url }, cause);
+}

@@ -1,0 +1,58 @@
+import { connect, createServer, type Socket } from 'node:net';
+import { atEnd } from './support.js';
+
+/** A line to a broker that can be cut, closed to new connections and opened again. */
+export class Line {
+  readonly #sockets = new Set<Socket>();
+  #open = true;
+  #url = '';
+  /** Connections that were let through. */
+  connections = 0;
+
+  static async to(port: number): Promise<Line> {
+    const line = new Line();
+    const server = createServer((near) => {
+      near.on('error', () => undefined);
+      if (!line.#open) {
+        near.destroy();
+        return;
+      }
+      line.connections += 1;
+      const far = connect(port, '127.0.0.1');
+      for (const [one, other] of [[near, far], [far, near]] as const) {
+        line.#sockets.add(one);
+        one.pipe(other);
+        one.on('error', () => undefined);
+        one.on('close', () => {
+          line.#sockets.delete(one);
+          other.destroy();
+        });
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    atEnd(() => {
+      server.close();
+      line.cut();
+    });
+    const address = server.address();
+    line.#url = `mqtt://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+    return line;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): void {
+    this.#open = false;
+    this.cut();
+  }
+
+  open(): void {
+    this.#open = true;
+  }
+}
