@@ -68,9 +68,9 @@ class ExposedJournal extends SqliteJournal {
     return super.acknowledge(seq);
   }
 
-  override events(query: Parameters<SqliteJournal['events']>[0]): ReturnType<SqliteJournal['events']> {
+  override eventBatches(query: Parameters<SqliteJournal['eventBatches']>[0]): ReturnType<SqliteJournal['eventBatches']> {
     at('publish');
-    return super.events(query);
+    return super.eventBatches(query);
   }
 }
 
