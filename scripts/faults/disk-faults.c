@@ -9,6 +9,7 @@
  *   LAUREL_DISK_FAIL   first,count,errno,kinds: these operations fail; kinds is any of w (write), s (sync), r (read),
  *                      h (half of the write is done, then it fails)
  *   LAUREL_DISK_SPACE  bytes the files below the root may grow by
+ *   LAUREL_DISK_LIES   set: synchronisations of files succeed and keep nothing, as on a disk that lies about them
  *
  * Real synchronisation is left out: what a power cut leaves is decided from the record. The shared memory file of SQLite
  * (-shm) is passed through, because nothing of it has to survive.
@@ -58,6 +59,7 @@ static long operations, cut_at, fail_first, fail_count;
 static int fail_errno;
 static char fail_kinds[8];
 static int limited;
+static int lies;
 static int64_t space;
 
 static int (*real_open)(const char *, int, ...);
@@ -95,6 +97,7 @@ static void begin(void) {
   if ((value = getenv("LAUREL_DISK_LOG")) != NULL) log_fd = real_open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if ((value = getenv("LAUREL_DISK_CUT")) != NULL) cut_at = atol(value);
   if ((value = getenv("LAUREL_DISK_FAIL")) != NULL) sscanf(value, "%ld,%ld,%d,%7s", &fail_first, &fail_count, &fail_errno, fail_kinds);
+  lies = getenv("LAUREL_DISK_LIES") != NULL;
   if ((value = getenv("LAUREL_DISK_SPACE")) != NULL) {
     limited = 1;
     space = atoll(value);
@@ -300,7 +303,7 @@ static int sync_watched(int fd) {
   int fails = due('s');
   if (!fails) {
     if (files[fd].what == IS_DIRECTORY) record('d', below(files[fd].path), 0, 0, NULL, 0);
-    else record('s', NULL, files[fd].inode, 0, NULL, 0);
+    else if (!lies) record('s', NULL, files[fd].inode, 0, NULL, 0);
   }
   pthread_mutex_unlock(&lock);
   if (!fails) return 0;

@@ -7,11 +7,10 @@ const SECTOR_BYTES = 512;
 const HEADER_BYTES = 32;
 
 /**
- * What is left of the writes that were not synchronised when the power went: `none` of them, `all`, those up to some
- * moment (`ordered`), each sector in any state it had since the last synchronisation (`torn`), or `mostly` all but some
- * sectors.
+ * What is left of the writes that were not synchronised when the power went: `none` of them, those up to some moment
+ * (`ordered`), each sector in any state it had since the last synchronisation (`torn`), or `mostly` all but some sectors.
  */
-export const cutKinds = ['none', 'all', 'ordered', 'torn', 'mostly'] as const;
+export const cutKinds = ['none', 'ordered', 'torn', 'mostly'] as const;
 export type CutKind = (typeof cutKinds)[number];
 
 interface Change {
@@ -92,9 +91,13 @@ export class DiskImage {
     }
   }
 
-  /** Replaces what lies below the root by what the disk holds when the power goes now. */
-  cut(kind: CutKind, random: () => number): void {
-    const kept = kind === 'none' ? 0 : kind === 'all' ? this.#pendingNames.length : Math.floor(random() * (this.#pendingNames.length + 1));
+  /**
+   * Replaces what lies below the root by what the disk holds when the power goes now.
+   * @returns whether anything was dropped
+   */
+  cut(kind: CutKind, random: () => number): boolean {
+    const kept = kind === 'none' ? 0 : Math.floor(random() * (this.#pendingNames.length + 1));
+    let dropped = kept < this.#pendingNames.length;
     // File systems write changes of names in order: some of the first ones are there.
     for (const change of this.#pendingNames.slice(0, kept)) this.#rename(change);
     const moment = Math.floor(random() * (this.#order + 1));
@@ -106,8 +109,11 @@ export class DiskImage {
       const target = join(this.#root, name);
       // A file whose directory's own name is gone cannot be reached any more.
       if (file === undefined || !existsSync(dirname(target))) continue;
-      writeFileSync(target, contentAfterCut(file, kind, moment, random), { mode: 0o600 });
+      const left = contentAfterCut(file, kind, moment, random);
+      if (!left.equals(contentOf(file, file.pending))) dropped = true;
+      writeFileSync(target, left, { mode: 0o600 });
     }
+    return dropped;
   }
 
   #apply(kind: string, path: string, data: Buffer, number: number, offset: number): void {
@@ -216,7 +222,6 @@ function contentOf(file: Inode, changes: readonly Change[]): Buffer {
 function contentAfterCut(file: Inode, kind: CutKind, moment: number, random: () => number): Buffer {
   const { pending } = file;
   if (pending.length === 0 || kind === 'none') return file.durable;
-  if (kind === 'all') return contentOf(file, pending);
   if (kind === 'ordered') return contentOf(file, pending.filter(({ order }) => order <= moment));
   // A sector goes through the contents it was given, one after the other; the disk has any one of them.
   const left = new Map<number, number>();

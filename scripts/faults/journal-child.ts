@@ -6,8 +6,8 @@ import { openSync, writeSync } from 'node:fs';
 import { z } from 'zod';
 import { isGateError, silentLog, type Clock } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
-import { SqliteJournal } from '../../src/journal/index.js';
-import { Uplink } from '../../src/uplink/index.js';
+import { SqliteJournal } from '../../src/journal/client.js';
+import { Uplink } from '../../src/uplink/uplink.js';
 
 const settingsSchema = z.object({
   directory: z.string(),
@@ -18,7 +18,7 @@ const settingsSchema = z.object({
   protocol: z.enum(['5', '3.1.1']),
   /** First number of the events' payload; numbers grow over all rounds. */
   firstNumber: z.number(),
-  point: z.enum(['start', 'write', 'publish', 'acknowledge', 'time', 'none']),
+  point: z.enum(['start', 'write', 'publish', 'acknowledge', 'delete', 'time', 'none']),
   /** The point is met so many times before it kills. */
   countdown: z.number(),
   delayMs: z.number(),
@@ -40,6 +40,19 @@ const clock: Clock = {
     return Math.max(0, systemClock.wallMs() + (step?.offsetMs ?? 0));
   },
   after: (delayMs, run) => systemClock.after(delayMs, run),
+};
+
+/** Tidying is due after seconds and minutes: here it comes as often as it can be killed in. */
+const HASTE = 200;
+const RARE_MS = 5_000;
+const journalClock: Clock = {
+  ...clock,
+  after: (delayMs, run) =>
+    clock.after(delayMs < RARE_MS ? delayMs : delayMs / HASTE, () => {
+      run();
+      // What is due seldom is the deleting of what need not be kept; it is under way in the journal's thread now.
+      if (delayMs >= RARE_MS) at('delete');
+    }),
 };
 
 function die(): void {
@@ -83,21 +96,23 @@ const FACT = 'campaign/round';
 async function load(journal: SqliteJournal): Promise<never> {
   let number = settings.firstNumber;
   for (;;) {
-    let refused = false;
     const handed = Array.from({ length: settings.burst }, () => {
       const own = number;
       number += 1;
       const appended = journal.append({ type: 'passage.read', lane: own % 2 === 0 ? 'entry' : 'exit', payload: { number: own } });
       at('write');
       return appended.then(
-        (event) => tell(`event ${own} ${event.seq}`),
+        (event) => {
+          tell(`event ${own} ${event.seq}`);
+          return true;
+        },
         (error: unknown) => {
-          refused = true;
           tell(`refused ${own} ${codeOf(error)}`);
+          return false;
         },
       );
     });
-    await Promise.all(handed);
+    const stored = await Promise.all(handed);
     const value = number;
     await journal.remember(FACT, { value }).then(
       () => tell(`fact ${value}`),
@@ -112,7 +127,7 @@ async function load(journal: SqliteJournal): Promise<never> {
       );
     }
     // Who is refused does not ask again at once.
-    if (refused) await pause(5);
+    if (stored.includes(false)) await pause(5);
   }
 }
 
@@ -120,9 +135,9 @@ async function main(): Promise<void> {
   const journal = new ExposedJournal({
     directory: settings.directory,
     gateId: settings.gate,
-    clock,
+    clock: journalClock,
     log: silentLog,
-    retention: { eventsDays: 365, photographsDays: 30, photographsMB: 50 },
+    retention: { eventsDays: 365, eventsMB: 0.4, photographsDays: 30, photographsMB: 3 },
     ballastMB: settings.ballastMB,
   });
   if (settings.point === 'time') setTimeout(die, settings.delayMs);

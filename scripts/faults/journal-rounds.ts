@@ -14,9 +14,11 @@ import { seeded, shuffledForEver, whole } from './random.js';
 import { NumberBook, addVerdicts, judge, sideBySide, type RecordVerdict } from './verdict.js';
 
 export interface JournalRoundsOptions {
-  /** Kills. Power cuts and disks that fail come on top, one of each for every fifth kill. */
+  /** Kills. Power cuts come on top, one for every fourth kill, and disks that fail, one for every fifth. */
   readonly rounds: number;
   readonly seed: number;
+  /** The disk under power cuts says that it has synchronised and has not: to see that the campaign sees. */
+  readonly liesAboutSync?: boolean;
   /** Gates that are maltreated side by side; 2 where omitted. */
   readonly sideBySide?: number;
   readonly onProgress?: (done: number, of: number) => void;
@@ -31,11 +33,13 @@ export interface JournalRoundsResult extends RecordVerdict {
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const ROUND_MS = 30_000;
 const DRAIN_MS = 120_000;
+/** A gate whose numbers were given out twice never drains. */
+const HOPELESS_DRAIN_MS = 4_000;
 /** Kills of one gate before it is drained and judged, and the next one begins. */
 const SEGMENT_ROUNDS = 40;
 const NEXT_SEED = 1_000_003;
 /** Of so many kills one is followed by it. */
-const POWER_CUT_EVERY = 5;
+const POWER_CUT_EVERY = 4;
 const DISK_EVERY = 5;
 const DAMAGE_EVERY = 16;
 const BROKER_KILL_EVERY = 7;
@@ -50,22 +54,23 @@ const NOT_STARTED = 3;
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
 
-const points = ['start', 'write', 'publish', 'acknowledge', 'time'] as const;
+const points = ['start', 'write', 'publish', 'acknowledge', 'delete', 'time'] as const;
 const damages = ['database-truncated', 'database-flipped', 'database-empty', 'database-rolled-back'] as const;
 const clockSteps = ['clock-1970', 'clock-back', 'clock-forward-a-year'] as const;
 const diskFaults = ['disk-full', 'disk-full-once', 'io-error-write', 'io-error-sync', 'io-error-read', 'io-error-lasting', 'write-cut-short'] as const;
 
 /** Kinds that a long campaign has to have met; those of the disk need a C compiler. */
 export const journalFaultKinds: readonly string[] = [...points.map((point) => `killed-at-${point}`), 'broker-killed', ...damages, ...clockSteps];
-export const journalDiskFaultKinds: readonly string[] = ['power-cut', ...cutKinds.map((kind) => `power-cut-${kind}`), 'power-cut-after-kill', ...diskFaults];
+export const journalDiskFaultKinds: readonly string[] = ['power-cut', ...cutKinds.map((kind) => `power-cut-${kind}`), ...diskFaults];
 
 /**
- * Kills the journal and its uplink, over and over, at random points: while it opens, between write, publish and
- * acknowledge, at any time; cuts the power, so that writes that were not synchronised are gone or torn; fills the disk,
- * lets its operations fail; steps the clock, kills the broker, damages the database. In the end each gate is let drain, and the reference
- * platform's ledger is held against what the writers were told. What is chosen depends on the seed alone.
+ * Kills the journal and its uplink, over and over, at random points: while it opens, between write, publish,
+ * acknowledge and delete, at any time; cuts the power, so that writes that were not synchronised are gone or torn; fills
+ * the disk, lets its operations fail; steps the clock, kills the broker, damages the database. In the end each gate is let
+ * drain, and the reference platform's ledger is held against what the writers were told. What is chosen depends on the
+ * seed alone.
  */
-export async function runJournalRounds({ rounds, seed, sideBySide: most = 2, onProgress }: JournalRoundsOptions): Promise<JournalRoundsResult> {
+export async function runJournalRounds({ rounds, seed, liesAboutSync = false, sideBySide: most = 2, onProgress }: JournalRoundsOptions): Promise<JournalRoundsResult> {
   const directory = mkdtempSync(join(tmpdir(), 'laurel-faults-'));
   const shim = compileDiskShim(directory);
   const segments = Array.from({ length: Math.ceil(rounds / SEGMENT_ROUNDS) }, (_, index) => ({
@@ -81,6 +86,7 @@ export async function runJournalRounds({ rounds, seed, sideBySide: most = 2, onP
         ...segment,
         program,
         shim,
+        liesAboutSync,
         onRound: () => {
           done += 1;
           onProgress?.(done, rounds);
@@ -99,6 +105,7 @@ interface SegmentOptions {
   readonly directory: string;
   readonly program: string;
   readonly shim: string | undefined;
+  readonly liesAboutSync: boolean;
   readonly onRound: () => void;
 }
 
@@ -178,7 +185,7 @@ class JournalSegment {
         if (round % DAMAGE_EVERY === 0 || (rounds < DAMAGE_EVERY && round === rounds)) this.#damage(nextDamage.next().value);
         onRound();
       }
-      await this.#spawn({ point: 'none', countdown: 0, delayMs: 0, burst: 1, ballastMB: 0, photographs: false, clockSteps: [] }, {}, DRAIN_MS);
+      await this.#spawn({ point: 'none', countdown: 0, delayMs: 0, burst: 1, ballastMB: 0, photographs: false, clockSteps: [] }, {}, this.#options.liesAboutSync ? HOPELESS_DRAIN_MS : DRAIN_MS);
       return this.#judge(platform);
     } finally {
       await platform.stop();
@@ -198,8 +205,8 @@ class JournalSegment {
     const random = this.#random;
     const part: Part = {
       point,
-      countdown: point === 'start' ? 1 : whole(random, 1, 40),
-      delayMs: point === 'time' ? whole(random, 20, 400) : random() < 0.4 ? 0 : whole(random, 0, point === 'start' ? 60 : 5),
+      countdown: point === 'start' || point === 'delete' ? 1 : whole(random, 1, 40),
+      delayMs: point === 'time' ? whole(random, 20, 400) : random() < 0.4 ? 0 : whole(random, 0, point === 'start' ? 60 : point === 'delete' ? 20 : 5),
       burst: whole(random, 1, 12),
       ballastMB: 0,
       photographs: random() < 0.3,
@@ -229,11 +236,11 @@ class JournalSegment {
     const image = new DiskImage(this.#data);
     for (let run = 1; run <= runs; run += 1) {
       const part: Part = { point: 'time', countdown: 1, delayMs: 900, burst: whole(random, 1, 30), ballastMB: 0, photographs: random() < 0.5, clockSteps: [] };
-      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, 1, most) }));
+      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, 1, most), liesAboutSync: this.#options.liesAboutSync }));
     }
-    image.play(readFileSync(this.#record));
-    image.cut(kind, random);
-    this.#count('power-cut');
+    if (existsSync(this.#record)) image.play(readFileSync(this.#record));
+    // One that finds nothing to drop is as a kill.
+    this.#count(image.cut(kind, random) ? 'power-cut' : 'power-cut-nothing-dropped');
     this.#count(`power-cut-${kind}`);
     if (runs > 1) this.#count('power-cut-after-kill');
     this.#checkPhotographs();
