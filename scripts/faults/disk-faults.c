@@ -301,6 +301,7 @@ int ftruncate(int fd, off_t bytes) { return ftruncate64(fd, bytes); }
 static int sync_watched(int fd) {
   pthread_mutex_lock(&lock);
   int fails = due('s');
+  if (fails && files[fd].what == IS_FILE) record('f', NULL, files[fd].inode, 0, NULL, 0);
   if (!fails) {
     if (files[fd].what == IS_DIRECTORY) record('d', below(files[fd].path), 0, 0, NULL, 0);
     else if (!lies) record('s', NULL, files[fd].inode, 0, NULL, 0);

@@ -18,6 +18,8 @@ interface Change {
   readonly offset: number;
   /** Undefined: cut (or grown) to `offset` bytes. */
   readonly data: Buffer | undefined;
+  /** Linux holds what a failed synchronisation left for clean: no later one writes it, though it is read from memory. */
+  forsaken?: true;
 }
 
 interface Inode {
@@ -145,10 +147,13 @@ export class DiskImage {
       case 's': {
         const file = this.#file(number);
         if (file === undefined) return;
-        file.durable = contentOf(file, file.pending);
+        file.durable = contentOf(file, file.pending.filter(({ forsaken }) => forsaken === undefined));
         file.pending = [];
         return;
       }
+      case 'f':
+        for (const change of this.#file(number)?.pending ?? []) change.forsaken = true;
+        return;
       case 'w':
       case 't': {
         const file = this.#file(number);

@@ -9,7 +9,7 @@ import { silentLog } from '../../src/base/index.js';
 import { ReferencePlatform } from '../../src/uplink/index.js';
 import { startBroker } from './broker.js';
 import { DiskImage, cutKinds } from './disk-image.js';
-import { compileDiskShim, diskShimEnvironment, type DiskShimOptions } from './disk-shim.js';
+import { compileDiskShim, diskShimEnvironment, type DiskFault, type DiskShimOptions } from './disk-shim.js';
 import { seeded, shuffledForEver, whole } from './random.js';
 import { NumberBook, addVerdicts, judge, sideBySide, type RecordVerdict } from './verdict.js';
 
@@ -32,6 +32,11 @@ export interface JournalRoundsResult extends RecordVerdict {
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const ROUND_MS = 30_000;
+/** A process whose power is to be cut at some operation, and does not come so far, is killed. */
+const CUT_MS = 3_000;
+/** Operations in which a start, a rebuild, the first commits and the first emptying of the log fall. */
+const REBUILD_OPERATIONS = 250;
+const CUT_OPERATIONS = [200, 800, 2_500] as const;
 const DRAIN_MS = 120_000;
 /** A gate whose numbers were given out twice never drains. */
 const HOPELESS_DRAIN_MS = 4_000;
@@ -182,7 +187,12 @@ class JournalSegment {
         if (round % COPY_EVERY === COPY_EVERY / 2 && existsSync(this.#databasePath)) copyFileSync(this.#databasePath, this.#copy);
         if (shim !== undefined && share(round, POWER_CUT_EVERY, 3)) await this.#powerCut(shim, nextCut.next().value);
         if (shim !== undefined && share(round, DISK_EVERY, 4)) await this.#badDisk(shim, nextDisk.next().value);
-        if (round % DAMAGE_EVERY === 0 || (rounds < DAMAGE_EVERY && round === rounds)) this.#damage(nextDamage.next().value);
+        if (round % DAMAGE_EVERY === 0 || (rounds < DAMAGE_EVERY && round === rounds)) {
+          this.#damage(nextDamage.next().value);
+          // What is rebuilt may be cut off in the middle.
+          if (shim !== undefined && random() < 0.5) await this.#powerCut(shim, nextCut.next().value, REBUILD_OPERATIONS);
+          else if (random() < 0.5) await this.#kill('start', false, undefined);
+        }
         onRound();
       }
       await this.#spawn({ point: 'none', countdown: 0, delayMs: 0, burst: 1, ballastMB: 0, photographs: false, clockSteps: [] }, {}, this.#options.liesAboutSync ? HOPELESS_DRAIN_MS : DRAIN_MS);
@@ -226,23 +236,26 @@ class JournalSegment {
   }
 
   /** The process ends in the middle of an operation, and the disk has forgotten what was not synchronised. */
-  async #powerCut(shim: string, kind: (typeof cutKinds)[number]): Promise<void> {
+  async #powerCut(shim: string, kind: (typeof cutKinds)[number], operations?: number): Promise<void> {
     const random = this.#random;
     // Most cuts meet the start or the first commits; some come as late as the log is emptied into the database.
-    const most = [400, 1_200, 4_000][whole(random, 0, 2)] ?? 400;
+    const most = operations ?? CUT_OPERATIONS[whole(random, 0, CUT_OPERATIONS.length - 1)] ?? 0;
     // The page cache outlives a process: what one left unsynchronised may go with the power of the next.
     const runs = random() < 0.3 ? 2 : 1;
+    const fail: DiskFault | undefined = random() < 0.3 ? { first: whole(random, 1, most), count: whole(random, 1, 4), error: 'EIO', kinds: ['sync'] } : undefined;
     rmSync(this.#record, { force: true });
     const image = new DiskImage(this.#data);
     for (let run = 1; run <= runs; run += 1) {
-      const part: Part = { point: 'time', countdown: 1, delayMs: 900, burst: whole(random, 1, 30), ballastMB: 0, photographs: random() < 0.5, clockSteps: [] };
-      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, 1, most), liesAboutSync: this.#options.liesAboutSync }));
+      const part: Part = { point: 'time', countdown: 1, delayMs: CUT_MS, burst: whole(random, 1, 30), ballastMB: 0, photographs: random() < 0.5, clockSteps: [] };
+      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, 1, most), liesAboutSync: this.#options.liesAboutSync, ...(fail === undefined ? {} : { fail }) }));
     }
     if (existsSync(this.#record)) image.play(readFileSync(this.#record));
     // One that finds nothing to drop is as a kill.
     this.#count(image.cut(kind, random) ? 'power-cut' : 'power-cut-nothing-dropped');
     this.#count(`power-cut-${kind}`);
     if (runs > 1) this.#count('power-cut-after-kill');
+    if (fail !== undefined) this.#count('power-cut-after-sync-error');
+    if (operations !== undefined) this.#count('power-cut-after-damage');
     this.#checkPhotographs();
   }
 
