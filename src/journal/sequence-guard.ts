@@ -32,11 +32,15 @@ interface Slot extends GuardMark {
 export class SequenceGuard {
   readonly #handle: number;
   #generation: number;
+  /** The slot of the two that the next bound goes to: never the one of the last bound, which a torn write must not hurt. */
+  #next: 0 | 1;
   #mark: GuardMark | undefined;
 
-  private constructor(handle: number, slots: readonly Slot[]) {
+  private constructor(handle: number, slots: Slots) {
     this.#handle = handle;
-    this.#generation = Math.max(0, ...slots.map((slot) => slot.generation));
+    const [one, other] = slots;
+    this.#generation = Math.max(0, ...slots.map((slot) => slot?.generation ?? 0));
+    this.#next = (one?.generation ?? 0) <= (other?.generation ?? 0) ? 0 : 1;
     this.#mark = highest(slots);
   }
 
@@ -76,8 +80,9 @@ export class SequenceGuard {
   /** Written and synced: from now on numbers below these bounds may be used. */
   bound(mark: GuardMark): void {
     this.#generation += 1;
-    this.#write(this.#generation % 2, mark);
+    this.#write(this.#next, mark);
     fsyncSync(this.#handle);
+    this.#next = this.#next === 0 ? 1 : 0;
   }
 
   /** Written without a sync. */
@@ -98,11 +103,15 @@ export class SequenceGuard {
   }
 }
 
-function readSlots(handle: number): Slot[] {
-  return [0, 1, HINT_SLOT].map((index) => readSlot(handle, index)).filter((slot) => slot !== undefined);
+/** The two of the bounds and the hint; undefined for one that is torn or was never written. */
+type Slots = readonly [Slot | undefined, Slot | undefined, Slot | undefined];
+
+function readSlots(handle: number): Slots {
+  return [readSlot(handle, 0), readSlot(handle, 1), readSlot(handle, HINT_SLOT)];
 }
 
-function highest(slots: readonly Slot[]): GuardMark | undefined {
+function highest(found: Slots): GuardMark | undefined {
+  const slots = found.filter((slot) => slot !== undefined);
   if (slots.length === 0) return undefined;
   return {
     epoch: Math.max(...slots.map((slot) => slot.epoch)),

@@ -69,7 +69,7 @@ const EVENT_COLUMNS = `event.seq, event.epoch, boot.gate, event.type, event.lane
 const EVENT_SOURCE = 'event LEFT JOIN boot ON boot.epoch = event.epoch';
 /** `canonicalEvent` in SQL: a backlog is read several times faster than by fields. */
 const CANONICAL = `'{"clockTrusted":' || iif(event.clock_trusted = 1, 'true', 'false') || ',"epoch":' || event.epoch ||
-  ',"id":' || json_quote(coalesce(boot.gate, 'unknown') || '-' || event.epoch || '-' || event.seq) || ',"lane":' || json_quote(event.lane) ||
+  ',"id":' || json_quote(coalesce(boot.gate, ?) || '-' || event.epoch || '-' || event.seq) || ',"lane":' || json_quote(event.lane) ||
   ',"monoMs":' || iif(event.mono_ms = CAST(event.mono_ms AS INTEGER), CAST(event.mono_ms AS INTEGER), event.mono_ms) ||
   ',"passage":' || json_quote(event.passage) || ',"payload":' || event.payload || ',"previousHash":"' || lower(hex(event.previous_hash)) ||
   '","seq":' || event.seq || ',"type":' || json_quote(event.type) || ',"wallMs":' || event.wall_ms || '}'`;
@@ -103,17 +103,19 @@ export type Reserve = (head: number) => number;
 export class JournalStore {
   readonly #db: Database;
   readonly #reserve: Reserve;
+  readonly #gate: string;
   #state: State;
-  #gate = '';
   readonly clocks: EpochClocks;
   readonly #insertEvent: Statement<[number, number, string, string | null, string | null, number, number, number, string, Buffer, Buffer]>;
   readonly #saveState: Statement<[RawState]>;
-  readonly #selectCanonical: Statement<[number, number, number], CanonicalRow>;
+  readonly #selectCanonical: Statement<[string, number, number, number], CanonicalRow>;
   readonly #queries = new Map<string, Statement<(string | number)[], RawEvent>>();
 
-  constructor(db: Database, reserve: Reserve) {
+  /** @param gate id of the gate now; also taken for events whose boot epoch is not known any more */
+  constructor(db: Database, reserve: Reserve, gate: string) {
     this.#db = db;
     this.#reserve = reserve;
+    this.#gate = gate;
     this.#insertEvent = db.prepare(
       `INSERT INTO event (seq, epoch, type, lane, passage, wall_ms, mono_ms, clock_trusted, payload, previous_hash, hash)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -123,7 +125,7 @@ export class JournalStore {
        VALUES (1, @epoch, @head, @headHash, @acknowledged, @reserved, @prunedThrough, @prunedHash, @wallHighMs, @client, @batch, @batchFirst, @batchCount)`,
     );
     this.#selectCanonical = db
-      .prepare<[number, number, number], CanonicalRow>(
+      .prepare<[string, number, number, number], CanonicalRow>(
         `SELECT event.seq, ${CANONICAL}, lower(hex(event.hash)), event.clock_trusted, event.epoch, event.mono_ms FROM ${EVENT_SOURCE} WHERE event.seq > ? AND event.seq < ? ORDER BY event.seq LIMIT ?`,
       )
       .raw();
@@ -140,11 +142,10 @@ export class JournalStore {
    * @param boot run of the machine; one of its own where it is not known
    * @param event of the journal about itself, in the same transaction
    */
-  beginEpoch(epoch: number, gate: string, boot: MachineBoot | undefined, moment: Moment, base: Partial<State>, event?: { readonly type: EventType; readonly payloadText: string; readonly gaps: readonly Gap[] }): void {
-    this.#gate = gate;
+  beginEpoch(epoch: number, boot: MachineBoot | undefined, moment: Moment, base: Partial<State>, event?: { readonly type: EventType; readonly payloadText: string; readonly gaps: readonly Gap[] }): void {
     this.#change((state) => {
       Object.assign(state, base, { epoch });
-      this.#db.prepare('INSERT OR IGNORE INTO boot (epoch, gate, wall_ms, mono_ms) VALUES (?, ?, ?, ?)').run(epoch, gate, Math.round(moment.wallMs), moment.monoMs);
+      this.#db.prepare('INSERT OR IGNORE INTO boot (epoch, gate, wall_ms, mono_ms) VALUES (?, ?, ?, ?)').run(epoch, this.#gate, Math.round(moment.wallMs), moment.monoMs);
       const { id, aheadMs } = boot ?? { id: `epoch ${epoch}`, aheadMs: 0 };
       this.clocks.begin({ epoch, boot: id, aheadMs, startMs: moment.monoMs + aheadMs, afterMs: state.wallHighMs });
       this.#db.prepare('DELETE FROM fact WHERE key = ?').run(RESTORED_KEY);
@@ -220,14 +221,17 @@ export class JournalStore {
       statement = this.#db.prepare<(string | number)[], RawEvent>(sql);
       this.#queries.set(sql, statement);
     }
-    return statement.all(...values, query.limit).map((raw) => (raw.clockTrusted === 1 ? toEventRow(raw) : { ...toEventRow(raw), ...this.clocks.correct(raw) }));
+    return statement.all(...values, query.limit).map((raw) => (raw.clockTrusted === 1 ? toEventRow(raw, this.#gate) : { ...toEventRow(raw, this.#gate), ...this.clocks.correct(raw) }));
   }
 
-  /** @throws GateError JOURNAL_CORRUPT where an event is not what its hash says */
+  /**
+   * Events in a row as they go out, each held against its hash: what a failing disk made of an event is no event.
+   * @throws GateError JOURNAL_CORRUPT at the first that does not fit
+   */
   batches({ after, before, batches: mostBatches, ...limits }: BatchQuery): EventBatch[] {
     const batches: EventBatch[] = [];
     let open = new BatchBuilder(after, limits);
-    for (const [seq, canonical, hash, clockTrusted, epoch, monoMs] of this.#selectCanonical.all(after, before, limits.events * mostBatches)) {
+    for (const [seq, canonical, hash, clockTrusted, epoch, monoMs] of this.#selectCanonical.all(this.#gate, after, before, limits.events * mostBatches)) {
       if (hashText(canonical) !== hash && !this.#isSound(seq)) throw new GateError('JOURNAL_CORRUPT', `event ${seq} is not what its hash says; it was damaged on the disk`);
       // Its canonical form with the hash added: an object's keys have no order, and the text is made and looked at once.
       const time = clockTrusted === 1 ? '' : JSON.stringify(this.clocks.correct({ epoch, monoMs })).slice(1, -1);
@@ -426,13 +430,16 @@ export class JournalStore {
 
   #committedBefore(batch: Batch): Committed {
     const { batchFirst, batchCount } = this.#state;
-    const rows = batchCount === 0 ? [] : this.events({ after: batchFirst - 1, limit: batchCount });
+    const found = batchCount === 0 ? [] : this.events({ after: batchFirst - 1, before: batchFirst + batchCount, limit: batchCount });
+    // Written, and hurt by damage that was repaired since: what was declared lost is not told to be on record.
+    const whole = found.length === batchCount;
+    const rows = whole ? found : [];
     const { head } = this.#state;
-    const refused = batch.writes.flatMap((write, index) =>
-      write.op === 'acknowledge' && write.seq > head
-        ? [{ index, error: { code: 'MESSAGE_INVALID', message: `MESSAGE_INVALID: sequence ${write.seq} is acknowledged but the journal ends at ${head}` } }]
-        : [],
-    );
+    const refused = batch.writes.flatMap((write, index) => {
+      if (write.op === 'append' && !whole) return [{ index, error: { code: 'JOURNAL_CORRUPT', message: 'JOURNAL_CORRUPT: the event was written and lost with a damaged database' } }];
+      if (write.op !== 'acknowledge' || write.seq <= head) return [];
+      return [{ index, error: { code: 'MESSAGE_INVALID', message: `MESSAGE_INVALID: sequence ${write.seq} is acknowledged but the journal ends at ${head}` } }];
+    });
     return {
       number: batch.number,
       epoch: rows[0]?.epoch ?? this.#state.epoch,
@@ -464,13 +471,13 @@ export function pointRead(db: Database, gate: string): (seq: number) => EventRow
   const statement = db.prepare<[number], RawEvent>(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_SOURCE} WHERE event.seq = ?`);
   return (seq) => {
     const raw = statement.get(seq);
-    return raw === undefined ? undefined : toEventRow({ ...raw, gate: raw.gate ?? gate });
+    return raw === undefined ? undefined : toEventRow(raw, gate);
   };
 }
 
-function toEventRow(raw: RawEvent): EventRow {
+function toEventRow(raw: RawEvent, gate: string): EventRow {
   return {
-    id: eventId(raw.gate ?? 'unknown', raw.epoch, raw.seq),
+    id: eventId(raw.gate ?? gate, raw.epoch, raw.seq),
     epoch: raw.epoch,
     seq: raw.seq,
     type: raw.type,
