@@ -17,7 +17,7 @@ import { FIRST_FAILURE, NO_MATCHING_SUBSCRIBERS, SESSION_TAKEN_OVER, reasonText 
 import { Turns } from './turns.js';
 import type { BrokerSettings, Desk, DeskReply, Received, UplinkOptions, UplinkState, UplinkTiming } from './types.js';
 
-const TIMING: UplinkTiming = { backoffMs: 500, backoffMostMs: 60_000, stableMs: 30_000, resendMs: 30_000, connectTimeoutMs: 20_000, ackPauseMs: 100, preferMs: 300_000, preferMostMs: 3_600_000, duplicateQuietMs: 600_000 };
+const TIMING: UplinkTiming = { backoffMs: 500, backoffMostMs: 60_000, stableMs: 30_000, resendMs: 30_000, connectTimeoutMs: 20_000, answerMs: 60_000, ackPauseMs: 100, preferMs: 300_000, preferMostMs: 3_600_000, duplicateQuietMs: 600_000 };
 /** Largest event message; brokers and platforms like them well below their limits. */
 const MOST_BYTES = 128 * 1024;
 /** Topic and properties of a message, beside its payload. */
@@ -238,6 +238,7 @@ export class Uplink {
       subscriptions: ['ack' as const, ...this.#desks.map(({ topic }) => topic)].map((name) => this.#topic(name)),
       wished: this.#topic('status'),
       connectTimeoutMs: this.#timing.connectTimeoutMs,
+      answerMs: this.#timing.answerMs,
       onMessage: (message) => this.#receive(message, at),
       onClosed: (connection, error) => this.#lost(connection, error),
     });
