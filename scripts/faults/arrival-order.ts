@@ -1,13 +1,14 @@
 interface Copy {
   readonly connection: number;
-  /** Counts the event messages handed to the broker. */
+  readonly historical: boolean;
+  /** Counts the events handed to the broker, copies too. */
   readonly at: number;
 }
 
 interface Arrival {
   readonly seq: number;
   readonly historical: boolean;
-  /** Event messages that had been handed to the broker by then. */
+  /** Events that had been handed to the broker by then. */
   readonly after: number;
 }
 
@@ -19,26 +20,35 @@ interface Arrival {
 export class ArrivalOrder {
   readonly #copies = new Map<number, Copy[]>();
   readonly #arrivals: Arrival[] = [];
-  #messages = 0;
+  #handed = 0;
 
   /** A message with these events was handed to the broker. */
-  handedOver(connection: number, seqs: readonly number[]): void {
-    this.#messages += 1;
+  handedOver(connection: number, seqs: readonly number[], historical: boolean): void {
     for (const seq of seqs) {
+      this.#handed += 1;
       const copies = this.#copies.get(seq) ?? [];
-      copies.push({ connection, at: this.#messages });
+      copies.push({ connection, historical, at: this.#handed });
       this.#copies.set(seq, copies);
     }
   }
 
   /** An event reached the platform for the first time. */
   arrived(seq: number, historical: boolean): void {
-    this.#arrivals.push({ seq, historical, after: this.#messages });
+    this.#arrivals.push({ seq, historical, after: this.#handed });
   }
 
   /** Of the events that came after a later one of the same kind: those for which the gate answers. */
   blamed(reordered: readonly number[]): readonly number[] {
     return reordered.filter((seq) => !this.#excused(seq));
+  }
+
+  /** For a report: over which connections, and when, an event and the one that overtook it were handed to the broker. */
+  explain(seq: number): string {
+    const at = this.#arrivals.findIndex((arrival) => arrival.seq === seq);
+    const own = this.#arrivals[at];
+    const overtook = this.#arrivals.slice(0, Math.max(0, at)).find((arrival) => arrival.historical === own?.historical && arrival.seq > seq);
+    const copies = (of: number | undefined): string => (this.#copies.get(of ?? 0) ?? []).map((copy) => `${copy.connection}:${copy.at}${copy.historical ? '' : ' live'}`).join(', ');
+    return `event ${seq} (${own?.historical === true ? 'backlog' : 'live'}, handed over ${copies(seq)}, here after ${own?.after}) was overtaken by ${overtook?.seq} (handed over ${copies(overtook?.seq)}, here after ${overtook?.after})`;
   }
 
   #excused(seq: number): boolean {
@@ -51,7 +61,7 @@ export class ArrivalOrder {
       .slice(0, at)
       .filter((arrival) => arrival.historical === own.historical && arrival.seq > seq)
       .every((later) => {
-        const ways = (this.#copies.get(later.seq) ?? []).filter((copy) => copy.at <= later.after);
+        const ways = (this.#copies.get(later.seq) ?? []).filter((copy) => copy.historical === later.historical && copy.at <= later.after);
         return ways.length > 0 && ways.every(before);
       });
   }

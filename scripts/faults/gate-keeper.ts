@@ -23,7 +23,8 @@ export class GateKeeper {
   readonly #options: GateKeeperOptions;
   #child: ChildProcess | undefined;
   #life = 0;
-  #ending = false;
+  #finishing = false;
+  #over = false;
   #news: GateNews | undefined;
   #protocol: GateSettings['protocol'] = '5';
   #next: { readonly protocol?: GateSettings['protocol']; readonly death?: Death } = {};
@@ -64,8 +65,10 @@ export class GateKeeper {
     child.once('close', (status, signal) => {
       if (child !== this.#child) return;
       this.#child = undefined;
-      if (signal !== 'SIGKILL' && (status !== 0 || !this.#ending)) onMishap(`life ${this.#life} of the gate ended by itself with ${signal ?? `status ${status}`}; see its error output`);
-      if (!this.#ending) this.start();
+      const finished = this.#finishing && status === 0;
+      if (signal !== 'SIGKILL' && !finished) onMishap(`life ${this.#life} of the gate ended by itself with ${signal ?? `status ${status}`}; see its error output`);
+      this.#over ||= finished;
+      if (!this.#over) this.start();
     });
   }
 
@@ -95,23 +98,22 @@ export class GateKeeper {
 
   /** Lets the gate drain and end in order. @returns false where it did not within that time; it is killed then */
   async finish(withinMs: number): Promise<boolean> {
-    const deadlineMs = performance.now() + withinMs;
     let asked: ChildProcess | undefined;
+    this.#finishing = true;
     const done = await this.until(() => {
       // A gate that was just being started is asked when it can hear.
-      if (this.#news !== undefined && this.#child !== undefined && asked !== this.#child) {
+      if (this.#news !== undefined && asked !== this.#child) {
         asked = this.#child;
-        this.#ending = true;
         this.#order({ order: 'finish' });
       }
-      return this.#child === undefined && this.#ending;
-    }, deadlineMs - performance.now());
+      return this.#over;
+    }, withinMs);
     if (!done) await this.stop();
     return done;
   }
 
   async stop(): Promise<void> {
-    this.#ending = true;
+    this.#over = true;
     this.kill('SIGKILL');
     await this.until(() => this.#child === undefined, 10_000);
   }

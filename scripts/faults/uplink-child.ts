@@ -10,9 +10,9 @@ import { Uplink, type UplinkState } from '../../src/uplink/index.js';
 import { gateSettingsSchema, orderSchema, type Death, type GateNews, type KillPoint } from './uplink-messages.js';
 
 const settings = gateSettingsSchema.parse(JSON.parse(process.argv[2] ?? '{}'));
-/** The journal tidies up once a minute; here as often as its deletions are to be met. */
-const TIDY_MS = 60_000;
-const TIDY_HERE_MS = 60;
+/** The journal tidies up after ten seconds, then once a minute, and soon again where there is more; here as often as its deletions are to be met. */
+const TIDY_MS: readonly number[] = [10_000, 60_000, 20];
+const TIDY_HERE_MS = 40;
 const NEWS_MS = 25;
 /** The load waits for the platform beyond it, so that a segment ends some day. */
 const MOST_BACKLOG = 1_500;
@@ -42,7 +42,7 @@ const clock: Clock = {
   monoMs: () => systemClock.monoMs(),
   wallMs: () => Math.max(0, systemClock.wallMs() + offsetMs),
   after: (delayMs, run) => {
-    if (delayMs !== TIDY_MS) return systemClock.after(delayMs, run);
+    if (!TIDY_MS.includes(delayMs)) return systemClock.after(delayMs, run);
     return systemClock.after(TIDY_HERE_MS, () => {
       run();
       at('delete');
@@ -113,13 +113,13 @@ async function main(): Promise<void> {
     clock,
     log: silentLog,
     // Little enough that acknowledged events are deleted all the time.
-    retention: { eventsDays: 200, eventsMB: 0.3, photographsDays: 30, photographsMB: 50 },
+    retention: { eventsDays: 200, eventsMB: 0.12, photographsDays: 30, photographsMB: 50 },
     ballastMB: 0,
   });
   const { epoch } = await journal.start();
   tell(`started ${epoch}`);
   const uplink = new Uplink({
-    config: { brokers: [{ url: settings.url }], protocol: settings.protocol, keepAliveS: 1, batch: 5, window: 4, telemetryS: 1, platformAcknowledges: true },
+    config: { brokers: [{ url: settings.url }], protocol: settings.protocol, keepAliveS: 2, batch: 5, window: 4, telemetryS: 1, platformAcknowledges: true },
     site: settings.site,
     gate: settings.gate,
     journal,
@@ -130,7 +130,7 @@ async function main(): Promise<void> {
     status: () => ({}),
     telemetry: () => ({}),
     command: () => Promise.resolve({ outcome: 'done' }),
-    timing: { backoffMs: 10, backoffMostMs: 100, stableMs: 300, resendMs: 300, connectTimeoutMs: 800, answerMs: 1_000, ackPauseMs: 20, duplicateQuietMs: 3_000 },
+    timing: { backoffMs: 10, backoffMostMs: 100, stableMs: 300, resendMs: 300, connectTimeoutMs: 2_000, answerMs: 2_000, ackPauseMs: 15, duplicateQuietMs: 3_000 },
   });
   process.on('message', (message) => {
     const order = orderSchema.parse(message);

@@ -45,12 +45,12 @@ const NEXT_SEED = 1_000_003;
 const MEETS_ALL_ROUNDS = 100;
 const SITE = 'faults';
 const GATE = 'victim';
-const DRAIN_MS = 60_000;
+const DRAIN_MS = 120_000;
 /** Of so many lives one speaks MQTT 3.1.1. */
 const OLD_PROTOCOL_EVERY = 4;
 /** So many rounds also see the gate die. */
 const DIES_TOO = 0.2;
-const BOX_MS = 15_000;
+const BOX_MS = 40_000;
 
 /**
  * Maltreats gates that go on working: one fault of the line, the broker, the platform, the clock or the process itself per
@@ -261,8 +261,8 @@ class UplinkSegment {
     if (packet.cmd !== 'publish' || !packet.topic.endsWith('/event')) return;
     const bytes = Buffer.from(packet.payload);
     const text = bytes[0] === 0x1f ? gunzipSync(bytes) : bytes;
-    const { events } = eventMessageSchema.parse(JSON.parse(text.toString('utf8')));
-    this.#order.handedOver(connection, events.map(({ seq }) => seq));
+    const { events, historical } = eventMessageSchema.parse(JSON.parse(text.toString('utf8')));
+    this.#order.handedOver(connection, events.map(({ seq }) => seq), historical);
   }
 
   #read(path: string): Told {
@@ -294,7 +294,7 @@ class UplinkSegment {
     if (brokenAt > 0) this.#violations.push(`the gate's own chain is broken at ${brokenAt}`);
     if (refused.length > 0) this.#violations.push(`${refused.length} events were refused by the journal: ${[...new Set(refused)].join(', ')}`);
     if (lostNumbers.length > 0) this.#violations.push(`${lostNumbers.length} events that were told to be on record are lost, number ${lostNumbers[0]} first`);
-    if (blamed.length > 0) this.#violations.push(`events were sent out of order: ${blamed.slice(0, 5).join(', ')}`);
+    if (blamed.length > 0) this.#violations.push(`${blamed.length} events came out of order: ${blamed.slice(0, 2).map((seq) => this.#order.explain(seq)).join('; ')}`);
     if (ledger.missing.length > 0) this.#violations.push(`the platform misses ${JSON.stringify(ledger.missing.slice(0, 5))}, and nobody has said so`);
     if (ledger.conflicting.length > 0) this.#violations.push(`numbers were given twice: ${ledger.conflicting.slice(0, 5).join(', ')}`);
     if (ledger.chainBroken.length > 0) this.#violations.push(`the chain at the platform is broken at ${ledger.chainBroken.slice(0, 5).join(', ')}`);
