@@ -113,7 +113,7 @@ async function main(): Promise<void> {
     clock,
     log: silentLog,
     // Little enough that acknowledged events are deleted all the time.
-    retention: { eventsDays: 200, eventsMB: 0.12, photographsDays: 30, photographsMB: 50 },
+    retention: { eventsDays: 200, eventsMB: 0.06, photographsDays: 30, photographsMB: 50 },
     ballastMB: 0,
   });
   const { epoch } = await journal.start();
@@ -149,7 +149,7 @@ async function main(): Promise<void> {
   const { checked, brokenAt } = await journal.verify();
   const [oldest] = await journal.events({ limit: 1 });
   tell(`verified ${checked} ${brokenAt ?? 0}`);
-  tell(`oldest ${oldest?.seq ?? 0}`);
+  tell(`oldest ${oldest?.seq ?? (await journal.outbox()).head + 1}`);
   clearInterval(news);
   await uplink.stop();
   await journal.stop();

@@ -62,6 +62,11 @@ export class GateLedger {
     return 1;
   }
 
+  /** Hash of the event at `through`; undefined where that one is lost. */
+  get throughHash(): string | undefined {
+    return this.#entries.get(this.#through)?.hash;
+  }
+
   take(message: EventMessage): void {
     for (const range of message.lost) this.#declare(range);
     for (const event of message.events) {

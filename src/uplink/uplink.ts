@@ -72,7 +72,7 @@ export class Uplink {
   #lastError: UplinkState['lastError'] = null;
   #head = 0;
   #acknowledged = 0;
-  #ackTarget = 0;
+  #ackTarget: { readonly seq: number; readonly hash: string | undefined } = { seq: 0, hash: undefined };
   #acknowledging = false;
   #ackPause: Timer | undefined;
   #outbox: Outbox | undefined;
@@ -635,7 +635,7 @@ export class Uplink {
     if (at === this.#choice.at) this.#agree(ack.data.accepts);
     // A retained one may be of a journal that is no more; the journal refuses it below.
     if (ack.data.seq <= this.#head) this.#outbox?.ingested(ack.data.seq);
-    this.#acknowledge(ack.data.seq);
+    this.#acknowledge(ack.data.seq, ack.data.hash);
   }
 
   /** What the gate's own status topic says of it. */
@@ -661,13 +661,12 @@ export class Uplink {
   }
 
   /** Hands the highest acknowledgement to the journal; those that come meanwhile are taken together. */
-  #acknowledge(seq: number): void {
-    this.#ackTarget = Math.max(this.#ackTarget, seq);
-    if (this.#acknowledging || this.#ackTarget <= this.#acknowledged) return;
+  #acknowledge(seq: number, hash?: string): void {
+    if (seq > this.#ackTarget.seq) this.#ackTarget = { seq, hash };
+    if (this.#acknowledging || this.#ackTarget.seq <= this.#acknowledged) return;
     this.#acknowledging = true;
-    const target = this.#ackTarget;
-    this.#options.journal.acknowledge(target).then(
-      ({ acknowledged }) => {
+    this.#letGo(this.#ackTarget).then(
+      (acknowledged) => {
         this.#ackPause = this.#options.clock.after(this.#timing.ackPauseMs, () => {
           this.#acknowledging = false;
           if (this.#running) this.#acknowledge(0);
@@ -683,10 +682,27 @@ export class Uplink {
       (error: unknown) => {
         this.#acknowledging = false;
         // Refused or not written: forget it, the platform repeats itself with the next one.
-        this.#ackTarget = this.#acknowledged;
+        this.#ackTarget = { seq: this.#acknowledged, hash: undefined };
         this.#fault(error);
       },
     );
+  }
+
+  /**
+   * @returns what is acknowledged now
+   * @throws GateError of the journal; BROKER_CLIENT_ID_TAKEN where the platform's event with that number is not this gate's
+   */
+  async #letGo({ seq, hash }: { readonly seq: number; readonly hash: string | undefined }): Promise<number> {
+    const { journal } = this.#options;
+    if (hash !== undefined) {
+      const [event] = await journal.events({ after: seq - 1, limit: 1 });
+      if (event?.seq === seq && event.hash !== hash) {
+        const found = this.#watch.otherRecord(this.#broker(this.#choice.at).url, seq);
+        this.#suspect(found);
+        throw found.error;
+      }
+    }
+    return (await journal.acknowledge(seq)).acknowledged;
   }
 
   #armTelemetry(): void {
