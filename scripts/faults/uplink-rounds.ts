@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Packet } from 'mqtt-packet';
 import { silentLog } from '../../src/base/index.js';
-import { ReferencePlatform } from '../../src/uplink/index.js';
-import { eventMessageSchema } from '../../src/uplink/messages.js';
+import { ReferencePlatform, eventMessageSchema } from '../../src/uplink/index.js';
 import { ArrivalOrder } from './arrival-order.js';
 import { GateKeeper } from './gate-keeper.js';
 import { Mosquitto } from './mosquitto.js';
@@ -26,9 +25,15 @@ export interface UplinkRoundsOptions {
   readonly segmentRounds?: number;
   /** Only these, again and again; all where omitted. */
   readonly kinds?: readonly [UplinkFaultKind, ...UplinkFaultKind[]];
-  /** What a line that lies does to the packets between the rounds: to show that the judge sees it. */
-  readonly liar?: (platform: ReferencePlatform) => Rule;
+  /** A line that lies, one for each gate: to show that the judge sees it. Not with faults that play with packets themselves. */
+  readonly liar?: () => Liar;
   readonly onProgress?: (done: number, of: number) => void;
+}
+
+export interface Liar {
+  readonly rule: Rule;
+  /** Whether it has done what it is there for. */
+  readonly done: () => boolean;
 }
 
 export interface UplinkRoundsResult extends RecordVerdict {
@@ -98,7 +103,7 @@ interface SegmentOptions {
   readonly directory: string;
   readonly program: string;
   readonly kinds: readonly [UplinkFaultKind, ...UplinkFaultKind[]];
-  readonly liar: ((platform: ReferencePlatform) => Rule) | undefined;
+  readonly liar: (() => Liar) | undefined;
   readonly onRound: () => void;
 }
 
@@ -162,15 +167,16 @@ class UplinkSegment {
     });
     const world: UplinkWorld = { proxy, broker, platform, keeper, site: SITE, gate: GATE, random, secondBox: () => this.#secondBox(broker, platform) };
     const next = shuffledForEver(kinds, random);
+    const lie = liar?.();
     try {
       await platform.start();
+      proxy.rule = lie?.rule;
       keeper.start();
       for (let round = 1; round <= rounds; round += 1) {
-        if (liar !== undefined) proxy.rule = liar(platform);
         await this.#round(next.next().value, world, round);
         onRound();
       }
-      proxy.rule = undefined;
+      if (lie !== undefined && !(await keeper.until(lie.done, PATIENCE_MS))) this.#violations.push('the line did not get to lie');
       if (!(await keeper.finish(DRAIN_MS))) this.#violations.push(`the gate did not drain its backlog within ${DRAIN_MS / 1_000} s: ${JSON.stringify(keeper.news)}`);
       return this.#judge(platform, this.#read(told));
     } finally {
