@@ -223,17 +223,14 @@ function swallowing(which: (frame: Frame) => boolean, most: number, atSignIn: bo
       const { proxy, random, keeper } = world;
       if (atSignIn) proxy.cut(howOf(random));
       let swallowed: ProxyConnection | undefined;
+      const swallow = (frame: Frame): Struck | undefined => {
+        if (!which(frame)) return undefined;
+        swallowed = frame.connection;
+        return { forward: [] };
+      };
+      await strike(proxy, 1, swallow);
       // A full window lets no more out, so fewer may come than are waited for.
-      await strike(
-        proxy,
-        whole(random, 1, most),
-        (frame) => {
-          if (!which(frame)) return undefined;
-          swallowed = frame.connection;
-          return { forward: [] };
-        },
-        SWALLOW_MS,
-      );
+      await strike(proxy, whole(random, 1, most), swallow, SWALLOW_MS);
       return keeper.until(() => swallowed?.over === true, PATIENCE_MS);
     },
   };
@@ -347,8 +344,8 @@ export const uplinkFaults = {
   'puback-twice': {
     run: ({ proxy, random }) => strike(proxy, whole(random, 1, 8), (frame) => (isDown('puback')(frame) ? { forward: [frame.bytes, frame.bytes] } : undefined)),
   },
-  'puback-swallowed': swallowing(isDown('puback'), 8, false),
-  'suback-swallowed': swallowing(isSuback, 2, true),
+  'puback-swallowed': swallowing(isDown('puback'), 7, false),
+  'suback-swallowed': swallowing(isSuback, 1, true),
   'acknowledgement-swallowed': acknowledging(5, () => ({ forward: [] })),
   'acknowledgement-late': acknowledging(3, ({ bytes, connection }, random) => {
     setTimeout(() => connection.send('down', bytes), whole(random, 100, 900));

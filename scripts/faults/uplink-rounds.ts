@@ -197,7 +197,7 @@ class UplinkSegment {
     const point = killPoints[whole(random, 1, killPoints.length - 1)] ?? 'time';
     const fault = run(world);
     // What the line does may keep the gate from its point; then it dies as soon as it can.
-    const death = dies ? keeper.die({ point, countdown: whole(random, 1, 6), delayMs: whole(random, 0, 20) }, PATIENCE_MS) : Promise.resolve(true);
+    const death = dies ? keeper.die({ point, countdown: point === 'time' ? 1 : whole(random, 1, 6), delayMs: whole(random, 0, 20) }, PATIENCE_MS) : Promise.resolve(true);
     const [cameAbout, died] = await Promise.all([fault, death]);
     if (cameAbout) this.#count(kind);
     else this.#violations.push(`round ${round}, ${kind}${dies ? ` and death at ${point}` : ''}: did not come about, or the gate did not get over it: ${JSON.stringify(keeper.news)}`);
