@@ -3,8 +3,6 @@ import { appendFileSync, closeSync, copyFileSync, existsSync, mkdirSync, mkdtemp
 import { hash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { silentLog } from '../../src/base/index.js';
 import { ReferencePlatform } from '../../src/uplink/index.js';
 import { startBroker } from './broker.js';
@@ -12,6 +10,7 @@ import { DiskImage, cutKinds } from './disk-image.js';
 import { compileDiskShim, diskShimEnvironment, type DiskFault, type DiskShimOptions } from './disk-shim.js';
 import { seeded, shuffledForEver, whole } from './random.js';
 import { NumberBook, addVerdicts, judge, sideBySide, type RecordVerdict } from './verdict.js';
+import { buildVictim, root } from './victim.js';
 
 export interface JournalRoundsOptions {
   /** Kills. Power cuts come on top, one for every fourth kill, and disks that fail, one for every fifth. */
@@ -30,7 +29,6 @@ export interface JournalRoundsResult extends RecordVerdict {
   readonly leftOut: readonly string[];
 }
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const ROUND_MS = 30_000;
 /** A process whose power is to be cut at some operation, and does not come so far, is killed. */
 const CUT_MS = 3_000;
@@ -85,7 +83,7 @@ export async function runJournalRounds({ rounds, seed, liesAboutSync = false, si
   }));
   let done = 0;
   try {
-    const program = await buildVictim();
+    const program = await buildVictim('journal-child.ts');
     const verdicts = await sideBySide(segments, most, async (segment) =>
       new JournalSegment({
         ...segment,
@@ -414,26 +412,6 @@ function diskOf(kind: (typeof diskFaults)[number], random: () => number): Omit<D
     case 'write-cut-short':
       return { fail: { first, count: whole(random, 1, 4), error: 'ENOSPC', kinds: ['write', 'half'] } };
   }
-}
-
-/** One file each for the victim and its journal thread: a start from the sources would take most of a round. */
-async function buildVictim(): Promise<string> {
-  const outdir = join(root, '.cache', `faults-${process.pid}`);
-  mkdirSync(outdir, { recursive: true });
-  await build({
-    entryPoints: { victim: join(root, 'scripts/faults/journal-child.ts'), thread: join(root, 'src/journal/thread.ts') },
-    outdir,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    // The rest goes into the file too: looking for packages takes longer than a round should.
-    external: ['better-sqlite3'],
-    banner: { js: `import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);` },
-    logLevel: 'error',
-  });
-  process.once('exit', () => rmSync(outdir, { recursive: true, force: true }));
-  return join(outdir, 'victim.js');
 }
 
 function applyDamage(kind: (typeof damages)[number], path: string, older: string, random: () => number): boolean {

@@ -1,11 +1,11 @@
 /**
  * The fault campaign: random worlds against the laws of the lane, and kill -9 of the journal and of the whole daemon
- * against ledgers that live outside of them.
+ * against ledgers that live outside of them; every fault of line, broker, platform and clock against the platform's ledger.
  *
- *   npm run faults -- [--only lane,journal,daemon] [--rounds N] [--seed S] [--json]
+ *   npm run faults -- [--only lane,journal,uplink,daemon] [--rounds N] [--seed S] [--json]
  *   npm run faults -- --only deaths [--json]
  *
- * `rounds` counts passages for `lane` and kills for `journal` and `daemon`. `deaths` goes through every way to die in every
+ * `rounds` counts passages for `lane`, faults for `uplink`, and kills for `journal` and `daemon`. `deaths` goes through every way to die in every
  * state of the lane and prints what the relays and the boom did. Exit status 1 when anything was violated; a
  * violated world is printed on stderr as the smallest plan that still fails, with the seed and path of fast-check.
  */
@@ -16,14 +16,15 @@ import { deathsTable, runDeaths, type DeathReport } from './deaths.js';
 import { runDaemonRounds } from './daemon-rounds.js';
 import { runJournalRounds } from './journal-rounds.js';
 import { runLaneCampaign, type LaneFailure } from './lane/index.js';
+import { runUplinkRounds } from './uplink-rounds.js';
 
-const parts = ['lane', 'journal', 'daemon', 'deaths'] as const;
+const parts = ['lane', 'journal', 'uplink', 'daemon', 'deaths'] as const;
 /** What runs where nothing is named; the deaths take half an hour and are asked for by name. */
-const usualParts: readonly Part[] = ['lane', 'journal', 'daemon'];
+const usualParts: readonly Part[] = ['lane', 'journal', 'uplink', 'daemon'];
 type Part = (typeof parts)[number];
 const isPart = (text: string): text is Part => parts.some((part) => part === text);
 
-const usage = 'npm run faults -- [--only lane,journal,daemon,deaths] [--rounds N] [--seed S] [--json]';
+const usage = 'npm run faults -- [--only lane,journal,uplink,daemon,deaths] [--rounds N] [--seed S] [--json]';
 
 function readArguments(): { only: readonly Part[]; rounds: number; seed: number; json: boolean } {
   const { values } = parseArgs({
@@ -91,6 +92,16 @@ async function main(): Promise<void> {
     addFaults(journal.faults);
     violations.push(...journal.violations);
     if (journal.leftOut.length > 0) process.stderr.write(`left out, because there is no C compiler (cc) here: ${journal.leftOut.join(', ')}\n`);
+  }
+  if (only.includes('uplink')) {
+    const uplink = await runUplinkRounds({ rounds, seed, onProgress: (done) => progress('uplink', done, rounds) });
+    record.lost += uplink.lost;
+    record.doubled += uplink.doubled;
+    record.reordered += uplink.reordered;
+    record.chainBroken += uplink.chainBroken;
+    record.undeclaredLoss += uplink.undeclaredLoss;
+    addFaults(uplink.faults);
+    violations.push(...uplink.violations);
   }
   if (only.includes('daemon')) {
     const daemonRounds = only.length === 1 ? rounds : Math.min(mostDaemonRounds, Math.max(1, Math.round(rounds / daemonShare)));

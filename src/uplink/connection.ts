@@ -34,6 +34,8 @@ export interface ConnectionOptions {
   /** Subscribed to as well, and done without where the broker refuses. */
   readonly wished: string;
   readonly connectTimeoutMs: number;
+  /** It is given up when nothing it was sent is answered for so long. */
+  readonly answerMs: number;
   readonly onMessage: (message: Received) => void;
   /** Called once when an open connection is gone, with the reason where one is known: undefined where the broker just closed it. */
   readonly onClosed: (connection: BrokerConnection, error: GateError | undefined) => void;
@@ -118,10 +120,20 @@ export class BrokerConnection {
   /** Largest packet the broker takes. */
   packetBytes = Number.POSITIVE_INFINITY;
   #closed = false;
+  readonly #answerMs: number;
+  readonly #url: string;
+  #asked = 0;
+  /** Messages the broker owes an answer, oldest first; it answers in order (MQTT 5 §4.6). */
+  readonly #unanswered: number[] = [];
+  #overdue: ReturnType<typeof setTimeout> | undefined;
+  /** Ends the connection for this reason. */
+  #giveUp: (error: GateError) => void = () => undefined;
 
-  private constructor(client: MqttClient, version5: boolean) {
+  private constructor(client: MqttClient, { broker, config, answerMs }: ConnectionOptions) {
     this.#client = client;
-    this.#version5 = version5;
+    this.#version5 = config.protocol === '5';
+    this.#answerMs = answerMs;
+    this.#url = broker.url;
   }
 
   /**
@@ -137,9 +149,13 @@ export class BrokerConnection {
     } catch (error) {
       throw brokerFault(error, broker);
     }
-    const connection = new BrokerConnection(client, options.config.protocol === '5');
+    const connection = new BrokerConnection(client, options);
     let opened = false;
     let last: unknown;
+    connection.#giveUp = (error) => {
+      last ??= error;
+      client.end(true);
+    };
     const early = (): GateError => brokerFault(last ?? new GateError('BROKER_UNREACHABLE', `${url}: it closed the connection before it had answered; is this the port of an MQTT broker?`), broker);
     await new Promise<void>((resolve, reject) => {
       client.on('connect', (packet) => {
@@ -200,7 +216,8 @@ export class BrokerConnection {
         reject(new GateError('BROKER_UNREACHABLE', 'the connection is closed'));
         return;
       }
-      const settled = this.#pending.add(reject);
+      // QoS 0 is not answered, so it must not count as an answer either.
+      const settled = qos === 0 ? this.#pending.add(reject) : this.#await(reject);
       const properties = this.#version5 ? { properties: { contentType: CONTENT[as ?? 'json'], payloadFormatIndicator: as === undefined, ...(correlation === undefined ? {} : { correlationData: correlation }) } } : {};
       this.#client.publish(topic, payload, { qos, retain, ...properties }, (error, packet) => {
         settled();
@@ -243,7 +260,7 @@ export class BrokerConnection {
   /** Rejects with MQTT.js's error, which has the reason code, where the broker refuses one of them. */
   #subscribe(topics: readonly string[], retainAsPublished: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      const settled = this.#pending.add(reject);
+      const settled = this.#await(reject);
       this.#client.subscribe([...topics], this.#version5 ? { qos: 1, rap: retainAsPublished } : { qos: 1 }, (error) => {
         settled();
         if (error === null) resolve();
@@ -252,8 +269,36 @@ export class BrokerConnection {
     });
   }
 
+  /** Waits for an answer of the broker. One that owes an answer is left: pings alone would keep the line up for ever. */
+  #await(reject: (error: GateError) => void): () => void {
+    const settled = this.#pending.add(reject);
+    const order = (this.#asked += 1);
+    this.#unanswered.push(order);
+    if (this.#unanswered.length === 1) this.#watchAnswers();
+    return () => {
+      settled();
+      const at = this.#unanswered.indexOf(order);
+      if (at >= 0) this.#unanswered.splice(at, 1);
+      if (at === 0) this.#watchAnswers();
+    };
+  }
+
+  /** The time runs for the oldest message, from when it became that: over a slow line the last of a window waits long. */
+  #watchAnswers(): void {
+    if (this.#unanswered.length === 0 || this.#closed) {
+      clearTimeout(this.#overdue);
+      this.#overdue = undefined;
+      return;
+    }
+    this.#overdue?.refresh();
+    this.#overdue ??= setTimeout(() => {
+      this.#giveUp(new GateError('BROKER_UNREACHABLE', `${this.#url}: the broker is there, but has not answered a message for ${this.#answerMs / 1_000} s; the gate signs in anew. If it happens again, look into the broker's log`, { url: this.#url }));
+    }, this.#answerMs);
+  }
+
   #end(): void {
     this.#closed = true;
+    clearTimeout(this.#overdue);
     const error = new GateError('BROKER_UNREACHABLE', 'the connection ended before the broker had answered');
     for (const reject of this.#pending.takeAll()) reject(error);
   }

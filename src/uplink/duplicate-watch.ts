@@ -78,12 +78,23 @@ export class DuplicateWatch {
     );
   }
 
+  /** The platform acknowledges an event under a number of this gate, and it is not this gate's. */
+  otherRecord(url: string, seq: number): Duplicate {
+    const { gate, site } = this.#options;
+    return this.#found(
+      'record',
+      url,
+      `the platform holds another event under number ${seq} of gate ${gate} of site ${site} than this box: a second box has sent it. This one lets go of nothing the platform does not have; switch off the one that was replaced, or give one of them a gate.id of its own`,
+      { seq },
+    );
+  }
+
   /** The broker could not be reached: it went down, and that is why it closed connections. */
   unreachable(): void {
     this.#closed = [];
   }
 
-  #found(evidence: 'status' | 'taken-over' | 'closed', url: string, text: string, more: JsonObject): Duplicate {
+  #found(evidence: 'status' | 'taken-over' | 'closed' | 'record', url: string, text: string, more: JsonObject): Duplicate {
     const { clientId } = this.#options;
     return { error: new GateError('BROKER_CLIENT_ID_TAKEN', `${url}: ${text}`, { url, clientId, evidence, ...more }), facts: { clientId, broker: url, evidence, detail: text, ...more } };
   }

@@ -45,6 +45,7 @@ export const eventMessageSchema = z.object({
 export const ackMessageSchema = z.object({
   epoch: epoch.describe('epoch of the event with that seq'),
   seq: sequence.describe('everything up to here, without a hole, is ingested'),
+  hash: sha256.optional().describe('of the event with that seq, as the platform has it: the gate lets go of nothing where its own is another, as after two boxes were signed in under one id'),
   accepts: z
     .object({
       encodings: z.array(z.string()).optional().describe('gzip: event messages may come compressed (RFC 1952; they begin with 1f 8b)'),

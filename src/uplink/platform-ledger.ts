@@ -78,6 +78,11 @@ export class GateLedger {
     return offsetMs === undefined ? undefined : Math.round(event.monoMs + offsetMs);
   }
 
+  /** Hash of the event at `through`; undefined where that one is lost. */
+  get throughHash(): string | undefined {
+    return this.#entries.get(this.#through)?.hash;
+  }
+
   take(message: EventMessage): void {
     for (const range of message.lost) this.#declare(range);
     for (const event of message.events) {

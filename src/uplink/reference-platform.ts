@@ -266,7 +266,8 @@ export class ReferencePlatform {
     const { accepts } = this.#options;
     if (!this.#acknowledging || (ledger.through === 0 && accepts === undefined)) return;
     this.#traffic.acknowledgements += 1;
-    const ack: AckMessage = { epoch: ledger.throughEpoch, seq: ledger.through, ...(accepts === undefined ? {} : { accepts }) };
+    const hash = ledger.throughHash;
+    const ack: AckMessage = { epoch: ledger.throughEpoch, seq: ledger.through, ...(hash === undefined ? {} : { hash }), ...(accepts === undefined ? {} : { accepts }) };
     this.#client?.publish(topicOf(site, gate, 'ack'), JSON.stringify(ack), { qos: 1 });
   }
 }

@@ -69,6 +69,8 @@ export interface UplinkTiming {
   /** Without an acknowledgement for this long, what was sent since the last one is sent again. */
   readonly resendMs: number;
   readonly connectTimeoutMs: number;
+  /** A broker that owes the answer to its oldest message for this long is left, though it may still answer pings. */
+  readonly answerMs: number;
   /** Acknowledgements that come within this are written as one: each costs the card a synchronisation. */
   readonly ackPauseMs: number;
   /** On a lesser broker: a random time up to this, growing to `preferMostMs`, until a preferred one is tried again. */

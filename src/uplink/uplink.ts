@@ -18,7 +18,7 @@ import { FIRST_FAILURE, NO_MATCHING_SUBSCRIBERS, SESSION_TAKEN_OVER, reasonText 
 import { Turns } from './turns.js';
 import type { BrokerSettings, Desk, DeskReply, Received, UplinkOptions, UplinkState, UplinkTiming } from './types.js';
 
-const TIMING: UplinkTiming = { backoffMs: 500, backoffMostMs: 60_000, stableMs: 30_000, resendMs: 30_000, connectTimeoutMs: 20_000, ackPauseMs: 100, preferMs: 300_000, preferMostMs: 3_600_000, duplicateQuietMs: 600_000 };
+const TIMING: UplinkTiming = { backoffMs: 500, backoffMostMs: 60_000, stableMs: 30_000, resendMs: 30_000, connectTimeoutMs: 20_000, answerMs: 60_000, ackPauseMs: 100, preferMs: 300_000, preferMostMs: 3_600_000, duplicateQuietMs: 600_000 };
 /** Largest event message; brokers and platforms like them well below their limits. */
 const MOST_BYTES = 128 * 1024;
 /** Topic and properties of a message, beside its payload. */
@@ -92,7 +92,7 @@ export class Uplink {
   #lastError: UplinkState['lastError'] = null;
   #head = 0;
   #acknowledged = 0;
-  #ackTarget = 0;
+  #ackTarget: { readonly seq: number; readonly hash: string | undefined } = { seq: 0, hash: undefined };
   #acknowledging = false;
   #ackPause: Timer | undefined;
   #outbox: Outbox | undefined;
@@ -263,6 +263,7 @@ export class Uplink {
       subscriptions: ['ack' as const, ...this.#desks.map(({ topic }) => topic)].map((name) => this.#topic(name)),
       wished: this.#topic('status'),
       connectTimeoutMs: this.#timing.connectTimeoutMs,
+      answerMs: this.#timing.answerMs,
       onMessage: (message) => this.#receive(message, at),
       onClosed: (connection, error) => this.#lost(connection, error),
     });
@@ -707,7 +708,7 @@ export class Uplink {
     if (at === this.#choice.at) this.#agree(ack.data.accepts);
     // A retained one may be of a journal that is no more; the journal refuses it below.
     if (ack.data.seq <= this.#head) this.#outbox?.ingested(ack.data.seq);
-    this.#acknowledge(ack.data.seq);
+    this.#acknowledge(ack.data.seq, ack.data.hash);
   }
 
   /** What the gate's own status topic says of it. */
@@ -733,13 +734,12 @@ export class Uplink {
   }
 
   /** Hands the highest acknowledgement to the journal; those that come meanwhile are taken together. */
-  #acknowledge(seq: number): void {
-    this.#ackTarget = Math.max(this.#ackTarget, seq);
-    if (this.#acknowledging || this.#ackTarget <= this.#acknowledged) return;
+  #acknowledge(seq: number, hash?: string): void {
+    if (seq > this.#ackTarget.seq) this.#ackTarget = { seq, hash };
+    if (this.#acknowledging || this.#ackTarget.seq <= this.#acknowledged) return;
     this.#acknowledging = true;
-    const target = this.#ackTarget;
-    this.#options.journal.acknowledge(target).then(
-      ({ acknowledged }) => {
+    this.#letGo(this.#ackTarget).then(
+      (acknowledged) => {
         this.#ackPause = this.#options.clock.after(this.#timing.ackPauseMs, () => {
           this.#acknowledging = false;
           if (this.#running) this.#acknowledge(0);
@@ -756,10 +756,27 @@ export class Uplink {
       (error: unknown) => {
         this.#acknowledging = false;
         // Refused or not written: forget it, the platform repeats itself with the next one.
-        this.#ackTarget = this.#acknowledged;
+        this.#ackTarget = { seq: this.#acknowledged, hash: undefined };
         this.#fault(error);
       },
     );
+  }
+
+  /**
+   * @returns what is acknowledged now
+   * @throws GateError of the journal; BROKER_CLIENT_ID_TAKEN where the platform's event with that number is not this gate's
+   */
+  async #letGo({ seq, hash }: { readonly seq: number; readonly hash: string | undefined }): Promise<number> {
+    const { journal } = this.#options;
+    if (hash !== undefined) {
+      const [event] = await journal.events({ after: seq - 1, limit: 1 });
+      if (event?.seq === seq && event.hash !== hash) {
+        const found = this.#watch.otherRecord(this.#broker(this.#choice.at).url, seq);
+        this.#suspect(found);
+        throw found.error;
+      }
+    }
+    return (await journal.acknowledge(seq)).acknowledged;
   }
 
   #armTelemetry(): void {
