@@ -11,6 +11,7 @@ import { jsonOnly, optionsOf, wholeNumber } from './options.js';
 import { complain, print } from './output.js';
 import { showStatus } from './status.js';
 import { addListCommands } from './lists-program.js';
+import { addPlatformCommands } from './platform-program.js';
 import { addTechnicianCommands } from './technician-program.js';
 
 const examples = `
@@ -175,6 +176,7 @@ function buildProgram(end: (status: number) => void): Command {
 
   addListCommands(program, act);
   addTechnicianCommands(program, act);
+  addPlatformCommands(program, act);
 
   program
     .command('safe-state')

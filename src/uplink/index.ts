@@ -13,10 +13,12 @@ export {
   topicOf,
   type AckMessage,
   type CommandMessage,
+  type DownTopic,
   type EventMessage,
   type ReplyMessage,
   type StatusMessage,
   type TelemetryMessage,
+  type UpTopic,
 } from './messages.js';
 export { ListDesk, type ListDeskOptions, type Lists } from './list-desk.js';
 export { fullListPartSchema, listDeltaSchema, listEntrySchema, listMessageSchema, listReportSchema, type FullListPart, type ListDelta, type ListEntry, type ListReport } from './list-messages.js';
