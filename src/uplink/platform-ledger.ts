@@ -84,7 +84,7 @@ export class GateLedger {
   }
 
   take(message: EventMessage): Taken {
-    const entered: { journal: number; event: WireEvent }[] = [];
+    const entered: WireEvent[] = [];
     const notes: LedgerNote[] = [];
     const note = (one: LedgerNote): void => void notes.push(one);
     const firstEpoch = message.events[0]?.epoch ?? 0;
@@ -93,13 +93,13 @@ export class GateLedger {
       if (event.seq === 1 && event.previousHash === GENESIS_HASH) this.#perhapsAnew(event, note);
       const { book, number } = this.#of(event.epoch);
       this.#current = number;
-      if (book.enter(event, message.historical, note)) entered.push({ journal: number, event });
+      if (book.enter(event, message.historical, note)) entered.push(event);
       if (event.type !== 'journal.recovered' && event.type !== 'journal.lost') continue;
       const { gaps } = event.payload;
       if (Array.isArray(gaps)) for (const gap of gaps) book.declare(gap, note);
     }
     for (const book of this.#journals) book.advance(note);
-    return { entered, notes };
+    return { entered: entered.map((event) => ({ journal: this.#of(event.epoch).number, event })), notes };
   }
 
   /** The numbers up to `seq` are with another platform: this one begins after them. Only where nothing has come yet. */

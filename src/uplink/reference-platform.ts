@@ -115,12 +115,18 @@ export class ReferencePlatform {
     });
     client.on('message', (topic, payload) => this.#receive(topic, payload));
     client.on('error', (error) => this.#options.log.warn({ error: errorText(error) }, 'platform: connection trouble'));
-    await new Promise<void>((resolve, reject) => {
-      client.once('connect', () => {
-        client.subscribe([...topics], { qos: 1 }, (error) => (error === null ? resolve() : reject(new GateError('BROKER_UNREACHABLE', errorText(error)))));
+    try {
+      await new Promise<void>((resolve, reject) => {
+        client.once('connect', () => {
+          if (topics.length === 0) resolve();
+          else client.subscribe([...topics], { qos: 1 }, (error) => (error === null ? resolve() : reject(new GateError('BROKER_UNREACHABLE', errorText(error)))));
+        });
+        client.once('error', (error) => reject(new GateError('BROKER_UNREACHABLE', `${url}: ${errorText(error)}`)));
       });
-      client.once('error', (error) => reject(new GateError('BROKER_UNREACHABLE', `${url}: ${errorText(error)}`)));
-    });
+    } catch (error) {
+      client.end(true);
+      throw error;
+    }
     return client;
   }
 
