@@ -65,7 +65,7 @@ function wordsOf({ site, gate }: GateName, { held, refused, edits }: ListReport,
   if (held === null) return [`${site}/${gate} holds no list.`];
   const { version, counts, ignored } = held;
   return [
-    `${site}/${gate} holds version ${version} (${delta ? 'sent as a change' : 'sent whole'}): ${counts.entries} entries, ${counts.households} households with ${counts.plates} plates, ${counts.visitors} visitors, ${counts.blocked} blocked.`,
+    `${site}/${gate} holds version ${version} (${delta ? 'sent as a change' : 'sent whole'}): ${counts.entries} entries with ${counts.plates} plates: ${counts.households} households, ${counts.visitors} visitors, ${counts.blocked} blocked.`,
     ...(ignored.count === 0 ? [] : [`${ignored.count} entries cannot be used:`, ...ignored.first.map(({ key, why }) => `  ${key}: ${why}`)]),
     ...(edits.count === 0 ? [] : [`${edits.count} changes made at the gate stand over it until a list names them in merged.`]),
   ];
