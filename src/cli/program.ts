@@ -5,6 +5,7 @@ import { packageVersion } from '../daemon/version.js';
 import { addBackupCommands } from './backup-program.js';
 import { orderLane, type Target } from './command.js';
 import { checkConfigFile, explainConfigKeys } from './config.js';
+import { addConfigCommands } from './config-program.js';
 import { configPath, controlClient, dataDirectory, defaultConfigPath, exitStatus, globalOptions, statusOf, type GlobalOptions } from './context.js';
 import { showEvents } from './events.js';
 import { jsonOnly, optionsOf, wholeNumber } from './options.js';
@@ -105,7 +106,7 @@ function buildProgram(end: (status: number) => void): Command {
       );
   }
 
-  const config = program.command('config').description('check and explain configuration files');
+  const config = program.command('config').description('check and explain configuration files; what is in force, and changing it');
   config
     .command('check')
     .description('name every fault of a configuration file, with its place and an example')
@@ -123,6 +124,8 @@ function buildProgram(end: (status: number) => void): Command {
         return undefined;
       }),
     );
+
+  addConfigCommands(config, act);
 
   program
     .command('recognize')
