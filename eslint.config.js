@@ -18,6 +18,7 @@ const arrows = {
   lists: ['base', 'plate', 'access', 'journal'],
   supervisor: ['base', 'config', 'device', 'ops'],
   uplink: ['base', 'config', 'journal', 'lists'],
+  platform: ['base', 'config', 'journal', 'lists', 'uplink'],
   ops: ['base'],
   sim: ['base', 'plate', 'device', 'config'],
   web: ['base', 'plate', 'config'],

@@ -7,7 +7,7 @@ import { errorSchema } from '../web/view.js';
 const answerTimeoutMs = 30_000;
 
 /** Codes the gate may answer with that the command line tells apart; any other counts as a refusal. */
-const knownCodes: readonly GateErrorCode[] = ['BACKUP_FAILED', 'COMMAND_DUPLICATE', 'COMMAND_EXPIRED', 'COMMAND_INVALID', 'COMMAND_REFUSED', 'DEVICE_LINE_INVALID', 'DEVICE_LOST', 'DEVICE_TIMEOUT', 'HTTP_BAD_REQUEST', 'HTTP_NOT_FOUND', 'JOURNAL_CLOSED', 'LANE_UNKNOWN', 'LIST_EDIT_REFUSED', 'LIST_UNAVAILABLE', 'PLATE_INVALID'];
+const knownCodes: readonly GateErrorCode[] = ['BACKUP_FAILED', 'COMMAND_DUPLICATE', 'COMMAND_EXPIRED', 'COMMAND_INVALID', 'COMMAND_REFUSED', 'CONFIG_BUSY', 'CONFIG_INVALID', 'CONFIG_NOT_ALLOWED', 'CONFIG_UNREADABLE', 'DEVICE_LINE_INVALID', 'DEVICE_LOST', 'DEVICE_TIMEOUT', 'HTTP_BAD_REQUEST', 'HTTP_NOT_FOUND', 'JOURNAL_CLOSED', 'LANE_UNKNOWN', 'LIST_EDIT_REFUSED', 'LIST_UNAVAILABLE', 'PLATE_INVALID', 'SECRET_UNREADABLE'];
 
 /** Who sits at the console, for the record; the person behind sudo rather than root. */
 function consoleUser(): string {

@@ -5,12 +5,14 @@ import { packageVersion } from '../daemon/version.js';
 import { addBackupCommands } from './backup-program.js';
 import { orderLane, type Target } from './command.js';
 import { checkConfigFile, explainConfigKeys } from './config.js';
+import { addConfigCommands } from './config-program.js';
 import { configPath, controlClient, dataDirectory, defaultConfigPath, exitStatus, globalOptions, statusOf, type GlobalOptions } from './context.js';
 import { showEvents } from './events.js';
 import { jsonOnly, optionsOf, wholeNumber } from './options.js';
 import { complain, print } from './output.js';
 import { showStatus } from './status.js';
 import { addListCommands } from './lists-program.js';
+import { addPlatformCommands } from './platform-program.js';
 import { addTechnicianCommands } from './technician-program.js';
 
 const examples = `
@@ -104,7 +106,7 @@ function buildProgram(end: (status: number) => void): Command {
       );
   }
 
-  const config = program.command('config').description('check and explain configuration files');
+  const config = program.command('config').description('check and explain configuration files; what is in force, and changing it');
   config
     .command('check')
     .description('name every fault of a configuration file, with its place and an example')
@@ -122,6 +124,8 @@ function buildProgram(end: (status: number) => void): Command {
         return undefined;
       }),
     );
+
+  addConfigCommands(config, act);
 
   program
     .command('recognize')
@@ -175,6 +179,7 @@ function buildProgram(end: (status: number) => void): Command {
 
   addListCommands(program, act);
   addTechnicianCommands(program, act);
+  addPlatformCommands(program, act);
 
   program
     .command('safe-state')

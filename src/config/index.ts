@@ -13,4 +13,5 @@ export { configShape } from './shape.js';
 export { beginEffective, loadEffective, type EffectiveConfig } from './effective.js';
 export { checkManaged, type ManagedConfig } from './managed.js';
 export { ManagedStore, type ManagedOutcome, type ManagedRef, type ManagedState, type ManagedTrial } from './managed-store.js';
+export { changesOver, type ChangedValue } from './origins.js';
 export { type RemoteFault, type RemoteRights } from './rights.js';

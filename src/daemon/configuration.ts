@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { GateError, errorText, isGateError, toJsonObject, type Clock, type JsonObject, type Log, type Timer } from '../base/index.js';
-import { checkManaged, redact, resolvePaths, type EffectiveConfig, type GateConfig, type ManagedConfig, type ManagedOutcome, type ManagedRef, type RemoteFault } from '../config/index.js';
+import { changesOver, checkManaged, redact, resolvePaths, type EffectiveConfig, type GateConfig, type ManagedConfig, type ManagedOutcome, type ManagedRef, type RemoteFault } from '../config/index.js';
 import { canonicalJson, type NewEvent } from '../journal/index.js';
 import type { ConfigReport, ConfigurationPort, ConfigurationState } from '../uplink/index.js';
 import { readSecrets } from './secrets.js';
@@ -162,10 +162,10 @@ export class Configuration implements ConfigurationPort {
     return this.applyHere(previous === null ? { whole: false, config: {} } : await store.read(previous), issuer);
   }
 
-  /** For the page and the command line. */
+  /** For the command line: as reported, with `file`, `outcomes` (newest last) and `changes`, the values that are not the file's. */
   state(): JsonObject {
-    const { outcomes } = this.#options.effective.store.state;
-    return toJsonObject({ ...this.report(), file: this.#options.effective.path, outcomes });
+    const { store, path, baseText, plain } = this.#options.effective;
+    return toJsonObject({ ...this.report(), file: path, outcomes: store.state.outcomes, changes: changesOver(baseText, plain) });
   }
 
   /** Its rights and its trial are the technician's: no managed configuration can set them. */

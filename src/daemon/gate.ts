@@ -229,6 +229,10 @@ export class Gate implements GatePort {
     return this.#webUrl;
   }
 
+  get configuration(): Configuration | undefined {
+    return this.#options.configuration;
+  }
+
   /** Starts everything; resolves when lanes work and the other rooms have been started or reported. */
   async start(): Promise<void> {
     const { config, clock, version } = this.#options;

@@ -13,15 +13,19 @@ export {
   topicOf,
   type AckMessage,
   type CommandMessage,
+  type DownTopic,
   type EventMessage,
   type ReplyMessage,
   type StatusMessage,
   type TelemetryMessage,
+  type PhotographTopic,
+  type UpTopic,
 } from './messages.js';
 export { ListDesk, type ListDeskOptions, type Lists } from './list-desk.js';
 export { fullListPartSchema, listDeltaSchema, listEntrySchema, listMessageSchema, listReportSchema, type FullListPart, type ListDelta, type ListEntry, type ListReport } from './list-messages.js';
 export { PlatformLists, type PlatformListsOptions } from './platform-lists.js';
-export type { LedgerReport } from './platform-ledger.js';
-export { ReferencePlatform, type ReferencePlatformOptions } from './reference-platform.js';
+export type { JournalState, LedgerEntry, LedgerNote, WireEvent } from './platform-journal.js';
+export { GateLedger, type GateLedgerOptions, type LedgerReport, type Taken } from './platform-ledger.js';
+export { ReferencePlatform, type GateName, type LedgerBooks, type ReferencePlatformOptions } from './reference-platform.js';
 export type { CommandOutcome, Desk, DeskReply, GateCommand, Received, UplinkOptions, UplinkSettings, UplinkState, UplinkTiming } from './types.js';
 export { Uplink } from './uplink.js';

@@ -7,7 +7,7 @@ import { CHALLENGE_MS } from './challenges.js';
  */
 
 const sequence = z.number().int().min(0);
-const epoch = z.number().int().min(1);
+const epoch = z.number().int().min(1).describe('boot epoch: grows at every start of the gate');
 const wallMs = z.number().int().describe('ms since 1970 UTC, as the gate believes');
 const json = z.json();
 export const jsonObjectSchema = z.record(z.string(), json);
@@ -17,18 +17,18 @@ export const eventSchema = z.object({
   id: z.string().min(1).describe("{gate}-{epoch}-{seq}; the platform's key against doubles"),
   epoch,
   seq: z.number().int().min(1).describe('contiguous per gate over all epochs, from 1, never reused'),
-  type: z.string().min(1),
+  type: z.string().min(1).describe('what happened; a receiver keeps types it does not know'),
   lane: z.string().nullable(),
-  passage: z.string().nullable(),
+  passage: z.string().nullable().describe('one vehicle in the lane, from its coming to its going'),
   wallMs,
   monoMs: z.number().describe("ms of the boot epoch's monotonic clock"),
   clockTrusted: z.boolean().describe('false: the wall time is not to be relied on. A later clock.trusted event of the same epoch, or one that names the epoch in its payload, gives the true time: monoMs + offsetMs'),
   correctedWallMs: wallMs.optional().describe('where clockTrusted is false: the true wall time, reckoned from monoMs once it was known; a repetition of the event may bring it where the first arrival did not'),
   wallNotBeforeMs: wallMs.optional().describe('where the true wall time never became known: it is not before this'),
   wallNotAfterMs: wallMs.optional().describe('as above: it is not after this'),
-  payload: jsonObjectSchema,
+  payload: jsonObjectSchema.describe('by type'),
   reduced: z.literal(true).optional().describe('the event was too large for the broker: payload is {tooLarge: bytes}, all else, hash too, is that of the whole event, which the gate keeps'),
-  previousHash: sha256,
+  previousHash: sha256.describe('hash of the event before; 64 zeros before the first'),
   hash: sha256.describe('SHA-256 of the RFC 8785 form of all other fields but correctedWallMs, wallNotBeforeMs, wallNotAfterMs and reduced'),
 });
 
@@ -81,7 +81,7 @@ export const telemetryMessageSchema = z.object({
   epoch,
   atMs: wallMs,
   backlog: sequence.describe('events the platform has not acknowledged'),
-  health: jsonObjectSchema,
+  health: jsonObjectSchema.describe('for people and graphs: what is in it may change with every release'),
 });
 
 const plainName = z.string().min(1).max(64);
@@ -93,9 +93,11 @@ export const commandMessageSchema = z.object({
   expires: z
     .union([z.iso.datetime({ offset: true }), z.number().int().positive()])
     .describe('not carried out after this: ISO 8601 with offset, or ms since 1970; at most 24 hours ahead'),
-  lane: plainName,
-  target: z.enum(['open', 'close', 'hold', 'release', 'stop', 'fire', 'fire-over']),
-  reason: z.string().max(200),
+  lane: plainName.describe("id of the lane, as in the gate's configuration and its status"),
+  target: z
+    .enum(['open', 'close', 'hold', 'release', 'stop', 'fire', 'fire-over'])
+    .describe('open: closes again by its own rules; hold: stays open until release; stop: stays where it is; fire: open over everything but STOP, until fire-over'),
+  reason: z.string().max(200).describe('why; goes on record'),
   challenge: z
     .object({
       nonce: z.string().min(1).max(64).describe('from the reply of this gate that handed it out'),
@@ -117,10 +119,10 @@ export const commandMessageSchema = z.object({
 
 /** `reply`, up, QoS 1: `accepted` first, then exactly one of the others; `refused` may come at once. */
 export const replyMessageSchema = z.object({
-  id: z.string(),
+  id: z.string().describe('of the command'),
   state: z.enum(['accepted', 'done', 'failed', 'refused']),
-  code: z.string().optional().describe('why, e.g. COMMAND_EXPIRED'),
-  reason: z.string().optional(),
+  code: z.string().optional().describe('why, e.g. COMMAND_EXPIRED; with failed and refused'),
+  reason: z.string().optional().describe('the same in words, or a word of the lane, e.g. obstructed'),
   lane: z.string().optional(),
   challenge: z
     .object({ nonce: z.string(), validMs: z.number().int().min(1) })

@@ -1,17 +1,9 @@
 import { z } from 'zod';
-import { GENESIS_HASH, hashOfEvent } from '../journal/index.js';
+import { GENESIS_HASH } from '../journal/index.js';
 import type { EventMessage } from './messages.js';
-
-type WireEvent = EventMessage['events'][number];
+import { JournalBook, type JournalState, type LedgerEntry, type LedgerNote, type Range, type WireEvent } from './platform-journal.js';
 
 const clockPayloadSchema = z.object({ offsetMs: z.number(), epochs: z.array(z.object({ epoch: z.number(), offsetMs: z.number() })).default([]) });
-
-interface Entry {
-  readonly id: string;
-  readonly epoch: number;
-  readonly hash: string;
-  readonly previousHash: string;
-}
 
 export interface LedgerReport {
   /** Different events received. */
@@ -27,44 +19,68 @@ export interface LedgerReport {
   /** Events that came without their payload: their own hash cannot be checked here, their link can. */
   readonly reduced: readonly number[];
   /** Sequences below the highest one that never came and were not declared lost. */
-  readonly missing: readonly { readonly first: number; readonly last: number }[];
+  readonly missing: readonly Range[];
   /** Sequences the gate declared lost. */
-  readonly declared: readonly { readonly first: number; readonly last: number }[];
+  readonly declared: readonly Range[];
   /** Everything up to here is here or declared lost. */
   readonly through: number;
   readonly highest: number;
+  /** Journals of the gate before this one, the oldest first; the rest of the report is of the newest. */
+  readonly earlier: readonly Omit<LedgerReport, 'earlier'>[];
 }
 
-/** One gate's events as a platform has them: kept apart from the gate's own book, so that one can be held against the other. */
+/** What a message brought. */
+export interface Taken {
+  /** First arrivals, with the number of their journal, from 0. */
+  readonly entered: readonly { readonly journal: number; readonly event: WireEvent }[];
+  readonly notes: readonly LedgerNote[];
+}
+
+export interface GateLedgerOptions {
+  /**
+   * True (where omitted): every event is remembered, and everything that comes again is compared. False, for a platform of
+   * many gates: the last `WINDOW` numbers, and those above the first hole. What comes again from below that is counted as
+   * repeated without a look, unless `recall` finds it; of findings the newest thousand of a kind are kept.
+   */
+  readonly exact?: boolean;
+  /** Finds an event of a journal, for a ledger that is not exact by itself. */
+  readonly recall?: (journal: number, seq: number) => LedgerEntry | undefined;
+  /** Goes on where another ledger of this gate ended. */
+  readonly from?: readonly { readonly state: JournalState; readonly kept: Iterable<LedgerEntry> }[];
+}
+
+/**
+ * One gate's events as a platform has them: kept apart from the gate's own book, so that one can be held against the other.
+ *
+ * Events belong together by epoch and sequence. A gate whose memory card was changed begins a new journal: sequence 1
+ * again, with no hash before it, under a higher epoch. That is a journal begun anew. Any other event that comes under a
+ * sequence that is taken is a conflict. An acknowledgement is about the journal that the last message was of.
+ */
 export class GateLedger {
-  readonly #entries = new Map<number, Entry>();
-  readonly #conflicting: number[] = [];
-  readonly #reordered: number[] = [];
-  readonly #badHash: number[] = [];
-  readonly #reduced: number[] = [];
-  #declared: { first: number; last: number }[] = [];
-  #repeated = 0;
-  #through = 0;
-  #highest = 0;
-  #lastLive = 0;
-  #lastHistorical = 0;
   /** By epoch: wall time minus monotonic time, as `clock.trusted` events told. */
   readonly #clocks = new Map<number, number>();
-  /** Called for each event at its first arrival. */
-  onEvent: (event: WireEvent) => void = () => undefined;
+  readonly #options: GateLedgerOptions;
+  readonly #journals: JournalBook[];
+  /** That of the last message. */
+  #current: number;
+
+  constructor(options: GateLedgerOptions = {}) {
+    this.#options = options;
+    this.#journals = (options.from ?? []).map(({ state, kept }, number) => new JournalBook(this.#optionsOf(number), state, kept));
+    if (this.#journals.length === 0) this.#journals.push(new JournalBook(this.#optionsOf(0)));
+    this.#current = this.#journals.length - 1;
+  }
 
   /** Everything up to here is here or declared lost: what may be acknowledged. */
   get through(): number {
-    return this.#through;
+    return this.#acknowledged.through;
   }
 
   /** Boot epoch of the event at `through`; the highest known below it where that one is lost. */
   get throughEpoch(): number {
-    for (let seq = this.#through; seq > 0 && seq > this.#through - 100_000; seq -= 1) {
-      const entry = this.#entries.get(seq);
-      if (entry !== undefined) return entry.epoch;
-    }
-    return 1;
+    const { throughEpoch, lowestEpoch } = this.#acknowledged;
+    if (throughEpoch > 0) return throughEpoch;
+    return lowestEpoch === Number.MAX_SAFE_INTEGER ? 1 : lowestEpoch;
   }
 
   /**
@@ -78,66 +94,50 @@ export class GateLedger {
     return offsetMs === undefined ? undefined : Math.round(event.monoMs + offsetMs);
   }
 
-  /** Hash of the event at `through`; undefined where that one is lost. */
+  /** Hash of the event at `through`; undefined where that one is lost, or is not here. */
   get throughHash(): string | undefined {
-    return this.#entries.get(this.#through)?.hash;
+    const { through, throughHash } = this.#acknowledged;
+    return through === 0 ? undefined : (throughHash ?? undefined);
   }
 
-  take(message: EventMessage): void {
-    for (const range of message.lost) this.#declare(range);
+  /** For a store, see `from`. */
+  get states(): readonly JournalState[] {
+    return this.#journals.map(({ state }) => state);
+  }
+
+  take(message: EventMessage): Taken {
+    const entered: WireEvent[] = [];
+    const notes: LedgerNote[] = [];
+    const note = (one: LedgerNote): void => void notes.push(one);
+    const firstEpoch = message.events[0]?.epoch ?? 0;
+    for (const range of message.lost) this.#of(firstEpoch).book.declare(range, note);
     for (const event of message.events) {
-      this.#enter(event, message.historical);
+      if (event.seq === 1 && event.previousHash === GENESIS_HASH) this.#perhapsAnew(event, note);
+      const { book, number } = this.#of(event.epoch);
+      this.#current = number;
+      if (book.enter(event, message.historical, note)) entered.push(event);
       if (event.type === 'clock.trusted') this.#learnClocks(event);
       if (event.type !== 'journal.recovered' && event.type !== 'journal.lost') continue;
       const { gaps } = event.payload;
-      if (Array.isArray(gaps)) for (const gap of gaps) this.#declare(gap);
+      if (Array.isArray(gaps)) for (const gap of gaps) book.declare(gap, note);
     }
-    this.#advance();
+    for (const book of this.#journals) book.advance(note);
+    return { entered: entered.map((event) => ({ journal: this.#of(event.epoch).number, event })), notes };
+  }
+
+  /** The numbers up to `seq` are with another platform: this one begins after them. Only where nothing has come yet. */
+  beginAfter(seq: number): void {
+    this.#newest.beginAfter(seq);
   }
 
   report(): LedgerReport {
-    const missing: { first: number; last: number }[] = [];
-    const chainBroken = [...this.#badHash];
-    let before = { seq: 0, hash: GENESIS_HASH };
-    for (const [seq, entry] of [...this.#entries].sort(([one], [other]) => one - other)) {
-      const next = before.seq + 1;
-      if (seq !== next) {
-        let first = next;
-        for (const gap of [...this.#declared].sort((one, other) => one.first - other.first)) if (gap.first <= first) first = Math.max(first, gap.last + 1);
-        if (first < seq) missing.push({ first, last: seq - 1 });
-      } else if (entry.previousHash !== before.hash) chainBroken.push(seq);
-      before = { seq, hash: entry.hash };
-    }
-    return {
-      events: this.#entries.size,
-      repeated: this.#repeated,
-      conflicting: this.#conflicting,
-      reordered: this.#reordered,
-      chainBroken,
-      reduced: this.#reduced,
-      missing,
-      declared: this.#declared,
-      through: this.#through,
-      highest: this.#highest,
-    };
+    const reports = this.#journals.map((book) => reportOf(book));
+    const newest = reports.pop() ?? reportOf(this.#newest);
+    return { ...newest, earlier: reports };
   }
 
-  #enter(event: WireEvent, historical: boolean): void {
-    const known = this.#entries.get(event.seq);
-    if (known !== undefined) {
-      if (known.id === event.id && known.hash === event.hash) this.#repeated += 1;
-      else this.#conflicting.push(event.seq);
-      return;
-    }
-    const last = historical ? this.#lastHistorical : this.#lastLive;
-    if (event.seq < last) this.#reordered.push(event.seq);
-    if (historical) this.#lastHistorical = event.seq;
-    else this.#lastLive = event.seq;
-    if (event.reduced === true) this.#reduced.push(event.seq);
-    else if (hashOfEvent(event) !== event.hash) this.#badHash.push(event.seq);
-    this.#entries.set(event.seq, { id: event.id, epoch: event.epoch, hash: event.hash, previousHash: event.previousHash });
-    this.#highest = Math.max(this.#highest, event.seq);
-    this.onEvent(event);
+  get #acknowledged(): JournalState {
+    return (this.#journals[this.#current] ?? this.#newest).state;
   }
 
   #learnClocks({ epoch, payload }: WireEvent): void {
@@ -146,23 +146,49 @@ export class GateLedger {
     for (const one of [...told.data.epochs, { epoch, offsetMs: told.data.offsetMs }]) this.#clocks.set(one.epoch, one.offsetMs);
   }
 
-  #declare(value: unknown): void {
-    if (typeof value !== 'object' || value === null || !('first' in value) || !('last' in value)) return;
-    const { first, last } = value;
-    if (typeof first !== 'number' || typeof last !== 'number' || last < first) return;
-    if (this.#declared.some((range) => range.first === first && range.last === last)) return;
-    this.#declared = [...this.#declared, { first, last }];
+  get #newest(): JournalBook {
+    return this.#of(Number.MAX_SAFE_INTEGER).book;
   }
 
-  #advance(): void {
-    for (;;) {
-      const next = this.#through + 1;
-      if (this.#entries.has(next)) this.#through = next;
-      else {
-        const gap = this.#declared.find((range) => range.first <= next && range.last >= next);
-        if (gap === undefined) return;
-        this.#through = gap.last;
-      }
-    }
+  #optionsOf(number: number): ConstructorParameters<typeof JournalBook>[0] {
+    const { exact = true, recall } = this.#options;
+    return { exact, recall: recall === undefined ? undefined : (seq) => recall(number, seq) };
   }
+
+  /** The journal that an epoch belongs to. */
+  #of(epoch: number): { readonly book: JournalBook; readonly number: number } {
+    const at = this.#journals.findLastIndex(({ state }) => state.began <= epoch);
+    const number = Math.max(0, at);
+    const book = this.#journals[number] ?? new JournalBook(this.#optionsOf(number));
+    return { book, number };
+  }
+
+  /** The first event of a journal: of one begun anew where events under lower epochs are here. */
+  #perhapsAnew({ epoch }: WireEvent, note: (note: LedgerNote) => void): void {
+    const { book } = this.#of(epoch);
+    const { lowestEpoch, highest } = book.state;
+    if (book !== this.#newest || lowestEpoch >= epoch) return;
+    const fresh = new JournalBook(this.#optionsOf(this.#journals.length), { began: epoch });
+    fresh.adopt(book.split(epoch));
+    this.#journals.push(fresh);
+    note({ kind: 'anew', epoch, after: highest });
+  }
+}
+
+function reportOf(book: JournalBook): Omit<LedgerReport, 'earlier'> {
+  const { events, repeated, conflicting, reordered, badHash, badLink, reduced, declared, through, highest } = book.state;
+  const above = book.above();
+  const numbers = (found: readonly { readonly seq: number }[]): readonly number[] => found.map(({ seq }) => seq);
+  return {
+    events,
+    repeated,
+    conflicting: numbers(conflicting),
+    reordered: numbers(reordered),
+    chainBroken: [...numbers(badHash), ...numbers(badLink), ...above.badLink],
+    reduced: numbers(reduced),
+    missing: above.missing,
+    declared,
+    through,
+    highest,
+  };
 }

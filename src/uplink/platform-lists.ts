@@ -78,6 +78,13 @@ export class PlatformLists {
     return { version: made.version, digest: made.digest };
   }
 
+  /** A list that the gate holds, from an earlier run: the next one goes as a change from it. */
+  know(site: string, gate: string, { version, entries }: { readonly version: number; readonly entries: readonly ListEntry[] }): void {
+    const of = this.#of({ site, gate });
+    this.#next(of, entries, version);
+    of.sent = version;
+  }
+
   /** What the gate said last. */
   report(site: string, gate: string): ListReport | undefined {
     return this.#gates.get(`${site}/${gate}`)?.report;

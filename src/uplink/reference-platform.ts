@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { GateError, errorText, type Log } from '../base/index.js';
 import { configReportSchema, desiredConfigSchema, type ConfigReport } from './config-messages.js';
 import { eventMessageSchema, replyMessageSchema, statusMessageSchema, telemetryMessageSchema, topicOf, type AckMessage, type CommandMessage, type DownTopic, type EventMessage, type ReplyMessage, type StatusMessage, type TelemetryMessage, type UpTopic } from './messages.js';
-import { GateLedger, type LedgerReport } from './platform-ledger.js';
+import { GateLedger, type LedgerReport, type Taken } from './platform-ledger.js';
 
 export interface ReferencePlatformOptions {
   readonly url: string;
@@ -14,6 +14,9 @@ export interface ReferencePlatformOptions {
   readonly password?: string;
   /** PEM of the CA, for mqtts. */
   readonly ca?: Buffer;
+  /** PEM of a client certificate and its key. */
+  readonly certificate?: Buffer;
+  readonly key?: Buffer;
   /** False: take events in but acknowledge nothing. */
   readonly acknowledge?: boolean;
   readonly reconnectMs?: number;
@@ -21,6 +24,10 @@ export interface ReferencePlatformOptions {
   readonly accepts?: NonNullable<AckMessage['accepts']>;
   /** Sites it takes care of; all where omitted. A platform of several processes gives each gate to one of them. */
   readonly sites?: readonly string[];
+  /** Messages it takes; all where omitted. */
+  readonly takes?: readonly UpTopic[];
+  /** Where ledgers are kept; in memory, exact and for this run alone where omitted. */
+  readonly books?: LedgerBooks;
   /**
    * Events come over so many connections, shared out by the broker (MQTT 5 §4.8.2). A broker that does not share out by
    * client id or topic brings a gate's events out of order: the ledger is one for all connections, and `seq` orders it.
@@ -29,6 +36,17 @@ export interface ReferencePlatformOptions {
   /** A photograph, checked against its name. */
   readonly onPhotograph?: (gate: GateName, id: string, jpeg: Buffer) => void;
   readonly onEvent?: (gate: { readonly site: string; readonly gate: string }, event: EventMessage['events'][number], historical: boolean) => void;
+}
+
+/** Keeps ledgers for a platform that is to go on where it was. */
+export interface LedgerBooks {
+  /** The ledger of a gate as it was left. */
+  open(gate: GateName): GateLedger;
+  /**
+   * What a message brought, durable when it returns: nothing of it is acknowledged before. Where it throws, the ledger is
+   * opened anew for the next message.
+   */
+  keep(gate: GateName, ledger: GateLedger, taken: Taken, historical: boolean): void;
 }
 
 /** Which gate a message is from, or for. */
@@ -67,11 +85,11 @@ export class ReferencePlatform {
 
   /** Connects and subscribes; reconnects by itself afterwards. @throws GateError BROKER_UNREACHABLE */
   async start(): Promise<void> {
-    const { sites, share } = this.#options;
+    const { sites, share, takes } = this.#options;
     const topics = (name: UpTopic): readonly string[] => (sites ?? ['+']).map((site) => topicOf(site, '+', name));
-    const others = [...topics('status'), ...topics('reply'), ...topics('telemetry'), ...topics('config/report'), ...topics('evidence/+')];
-    if (share === undefined) {
-      this.#client = await this.#open([...topics('event'), ...others]);
+    const others = (['status', 'reply', 'telemetry', 'config/report', 'evidence/+'] as const).filter((name) => takes?.includes(name) ?? true).flatMap(topics);
+    if (share === undefined || takes?.includes('event') === false) {
+      this.#client = await this.#open([...(takes?.includes('event') === false ? [] : topics('event')), ...others]);
       return;
     }
     const shared = topics('event').map((topic) => `$share/${share.group}/${topic}`);
@@ -86,7 +104,7 @@ export class ReferencePlatform {
   }
 
   async #open(topics: readonly string[]): Promise<MqttClient> {
-    const { url, protocol, username, password, ca, reconnectMs } = this.#options;
+    const { url, protocol, username, password, ca, certificate, key, reconnectMs } = this.#options;
     const client = connect(url, {
       protocolVersion: protocol === '3.1.1' ? 4 : 5,
       clean: true,
@@ -95,15 +113,23 @@ export class ReferencePlatform {
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
       ...(ca === undefined ? {} : { ca }),
+      ...(certificate === undefined ? {} : { cert: certificate }),
+      ...(key === undefined ? {} : { key }),
     });
     client.on('message', (topic, payload) => this.#receive(topic, payload));
     client.on('error', (error) => this.#options.log.warn({ error: errorText(error) }, 'platform: connection trouble'));
-    await new Promise<void>((resolve, reject) => {
-      client.once('connect', () => {
-        client.subscribe([...topics], { qos: 1 }, (error) => (error === null ? resolve() : reject(new GateError('BROKER_UNREACHABLE', errorText(error)))));
+    try {
+      await new Promise<void>((resolve, reject) => {
+        client.once('connect', () => {
+          if (topics.length === 0) resolve();
+          else client.subscribe([...topics], { qos: 1 }, (error) => (error === null ? resolve() : reject(new GateError('BROKER_UNREACHABLE', errorText(error)))));
+        });
+        client.once('error', (error) => reject(new GateError('BROKER_UNREACHABLE', `${url}: ${errorText(error)}`)));
       });
-      client.once('error', (error) => reject(new GateError('BROKER_UNREACHABLE', `${url}: ${errorText(error)}`)));
-    });
+    } catch (error) {
+      client.end(true);
+      throw error;
+    }
     return client;
   }
 
@@ -200,7 +226,7 @@ export class ReferencePlatform {
     const key = `${site}/${gate}`;
     const known = this.#ledgers.get(key);
     if (known !== undefined) return known;
-    const ledger = new GateLedger();
+    const ledger = this.#options.books?.open({ site, gate }) ?? new GateLedger();
     this.#ledgers.set(key, ledger);
     return ledger;
   }
@@ -256,8 +282,16 @@ export class ReferencePlatform {
 
   #events(site: string, gate: string, message: EventMessage): void {
     const ledger = this.#ledgerOf(site, gate);
-    ledger.onEvent = (event) => this.#options.onEvent?.({ site, gate }, event, message.historical);
-    ledger.take(message);
+    const taken = ledger.take(message);
+    try {
+      this.#options.books?.keep({ site, gate }, ledger, taken, message.historical);
+    } catch (error) {
+      // The gate sends it again; this ledger would take it for known.
+      this.#ledgers.delete(`${site}/${gate}`);
+      this.#options.log.error({ site, gate, error: errorText(error) }, 'platform: events could not be kept, and are not acknowledged');
+      return;
+    }
+    for (const { event } of taken.entered) this.#options.onEvent?.({ site, gate }, event, message.historical);
     this.#sendAck(site, gate);
   }
 

@@ -93,6 +93,8 @@ export class Uplink {
   #head = 0;
   #acknowledged = 0;
   #ackTarget: { readonly seq: number; readonly hash: string | undefined } = { seq: 0, hash: undefined };
+  /** No event of this journal is of an epoch below. */
+  #lowestEpoch = 1;
   #acknowledging = false;
   #ackPause: Timer | undefined;
   #outbox: Outbox | undefined;
@@ -165,6 +167,8 @@ export class Uplink {
     const { head, acknowledged } = await journal.outbox();
     this.#head = Math.max(this.#head, head);
     this.#acknowledged = acknowledged;
+    const [oldest] = await journal.events({ limit: 1 });
+    this.#lowestEpoch = oldest?.epoch ?? this.#options.epoch;
     for (const desk of this.#desks) await desk.start();
     await this.#photographs?.start(acknowledged);
     this.#connect();
@@ -706,9 +710,16 @@ export class Uplink {
       return;
     }
     if (at === this.#choice.at) this.#agree(ack.data.accepts);
-    // A retained one may be of a journal that is no more; the journal refuses it below.
-    if (ack.data.seq <= this.#head) this.#outbox?.ingested(ack.data.seq);
-    this.#acknowledge(ack.data.seq, ack.data.hash);
+    const { epoch, seq, hash } = ack.data;
+    if (seq <= this.#acknowledged) return;
+    // Retained, or of a platform that knows another card of this gate: its numbers say nothing about this journal's events.
+    if (epoch < this.#lowestEpoch || epoch > this.#options.epoch) {
+      this.#fault(new GateError('MESSAGE_INVALID', `an acknowledgement of event ${seq} names epoch ${epoch}, and this journal has ${this.#lowestEpoch} to ${this.#options.epoch}: it is about another journal of this gate, and is not taken; nothing is lost, the platform has to take the events of this one in`, { epoch, seq }));
+      return;
+    }
+    // One beyond the head the journal refuses below.
+    if (seq <= this.#head) this.#outbox?.ingested(seq);
+    this.#acknowledge(seq, hash);
   }
 
   /** What the gate's own status topic says of it. */

@@ -1,4 +1,5 @@
 import type { JsonObject, LaneId } from '../base/index.js';
+import type { ConfigurationView } from './configuration.js';
 import type { ListsPort } from './lists.js';
 import type { TechnicianPort } from './technician.js';
 
@@ -30,6 +31,8 @@ export interface GatePort {
    * `BACKUP_FAILED`, `JOURNAL_CLOSED`. Asked on the console only.
    */
   backup?(evidence: boolean, onProgress: (progress: JsonObject) => void): Promise<JsonObject>;
+  /** The configuration in force, and new ones for it; asked on the console only. Absent where none is taken. */
+  readonly configuration?: ConfigurationView | undefined;
   /** Lines, tests and traffic for a technician; absent where there is no hardware to look at. */
   readonly technician?: TechnicianPort;
 }

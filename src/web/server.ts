@@ -14,6 +14,7 @@ import { GateError, errorText, type Clock, type Log, type Timer } from '../base/
 import { AccountStore, leastPasswordLength, type Account } from './accounts.js';
 import { registerApi } from './api.js';
 import { registerBackupApi } from './backup.js';
+import { registerConfigurationApi } from './configuration.js';
 import { openControlSocket } from './control-socket.js';
 import { replyOf } from './errors.js';
 import { LiveHub, type LiveSink } from './live.js';
@@ -167,6 +168,7 @@ export class WebServer {
     });
     registerTechnicianFeeds(app, this.#options.gate);
     registerBackupApi(app, this.#options.gate);
+    registerConfigurationApi(app, this.#options.gate, consoleCaller);
     await app.ready();
     return app;
   }

@@ -125,6 +125,16 @@ export function describeEvent(event: EventData, words: Words): EventLine {
     }
     case 'clock.trusted':
       return plain(join(textAt(payload, 'source')));
+    case 'config.staged':
+    case 'config.applied':
+    case 'config.refused':
+    case 'config.returned': {
+      const { version, reasons, faults } = payload;
+      const listed = z.array(z.string()).safeParse(reasons).data ?? [];
+      const wrong = z.array(z.object({ path: z.string(), text: z.string() })).safeParse(faults).data ?? [];
+      const said = [...listed, ...wrong.slice(0, 3).map(({ path, text }) => `${path}: ${text}`)];
+      return plain(join(typeof version === 'number' ? `v${version}` : undefined, textAt(payload, 'issuer'), textAt(payload, 'code'), textAt(payload, 'reason'), ...said), type === 'config.applied' ? 'good' : type === 'config.staged' ? 'plain' : 'bad');
+    }
     case 'device.lost':
     case 'camera.lost':
     case 'vision.lost':
