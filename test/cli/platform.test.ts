@@ -2,33 +2,15 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'mqtt';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { silentLog } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
 import { ConfigDesk, ListDesk, type ConfigReport, type ConfigurationPort } from '../../src/uplink/index.js';
 import { openBox } from '../lists/support.js';
 import { atEnd, drained, freshDirectory, online, passage, settings, startGate, startMosquitto, until, type Gate } from '../uplink/support.js';
-import { runCli as runHere } from '../../src/cli/program.js';
 import { CliProcess, type Finished } from './run-cli.js';
-
-/** One command line in this process: a process of its own takes seconds to start. */
-async function runCli(args: readonly string[]): Promise<Finished> {
-  const said = { out: '', err: '' };
-  process.stdout.setMaxListeners(100);
-  const spies = (['out', 'err'] as const).map((name) =>
-    vi.spyOn(name === 'out' ? process.stdout : process.stderr, 'write').mockImplementation((text) => {
-      said[name] += String(text);
-      return true;
-    }),
-  );
-  try {
-    const status = await runHere(args);
-    return { status, ...said };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
+import { runHere } from './run-here.js';
 
 const shownSchema = z.array(z.looseObject({ site: z.string(), gate: z.string(), seenMs: z.number().nullable(), status: z.looseObject({ state: z.string() }).nullable(), ledger: z.looseObject({ events: z.number(), through: z.number() }) }));
 
@@ -47,7 +29,7 @@ describe('gatectl platform run and show', () => {
   it('takes a gate in, and after a kill goes on where it was: what it acknowledged it has', { timeout: 90_000 }, async () => {
     const broker = await startMosquitto();
     const ledger = join(freshDirectory(), 'ledger.db');
-    const show = async (): Promise<z.output<typeof shownSchema>> => shownSchema.parse(JSON.parse((await runCli(['platform', 'show', '--ledger', ledger, '--json'])).out));
+    const show = async (): Promise<z.output<typeof shownSchema>> => shownSchema.parse(JSON.parse((await runHere(['platform', 'show', '--ledger', ledger, '--json'])).out));
     const first = platformProcess('--broker', broker.url, '--ledger', ledger, '--json');
     const gate = await startGate(settings(broker.url), { timing: { backoffMs: 30, backoffMostMs: 200, stableMs: 500, resendMs: 300, connectTimeoutMs: 2_000 } });
     await online(gate);
@@ -70,7 +52,7 @@ describe('gatectl platform run and show', () => {
     const [shown] = await show();
     expect(shown).toMatchObject({ site: 'laurel', gate: 'east', status: { state: 'offline', reason: 'stopped' }, ledger: { events: 150, through: 150, missing: [], conflicting: [], reordered: [], chainBroken: [], earlier: [] } });
     expect(shown?.seenMs).toBeGreaterThan(0);
-    const one = await runCli(['platform', 'show', '--ledger', ledger, '--gate', 'laurel/east']);
+    const one = await runHere(['platform', 'show', '--ledger', ledger, '--gate', 'laurel/east']);
     expect(one.out).toMatch(/laurel\/east +offline \(stopped\) .* 150 +150/u);
   });
 
@@ -94,7 +76,7 @@ describe('gatectl platform run and show', () => {
     expect(platform.out).toMatch(/#2 to #3 {2}not here yet/u);
     platform.child.kill('SIGINT');
     expect((await platform.ended).status).toBe(0);
-    const one = await runCli(['platform', 'show', '--ledger', ledger, '--gate', 'laurel/b']);
+    const one = await runHere(['platform', 'show', '--ledger', ledger, '--gate', 'laurel/b']);
     expect(one.out).toContain('Missing, not declared lost: 2 to 3');
     expect(one.out).toContain('Two events under one number: 1');
   });
@@ -114,16 +96,16 @@ describe('gatectl platform run and show', () => {
     await naive.ended;
     platformProcess('--broker', broker.url, '--ledger', join(directory, 'told.db'), '--after', 'laurel/east=30');
     await drained(again);
-    const late = await runCli(['platform', 'run', '--broker', broker.url, '--ledger', join(directory, 'told.db'), '--after', 'laurel/east=99']);
+    const late = await runHere(['platform', 'run', '--broker', broker.url, '--ledger', join(directory, 'told.db'), '--after', 'laurel/east=99']);
     expect([late.status, late.err]).toEqual([1, expect.stringContaining('[LEDGER_UNREADABLE]')]);
   });
 
   it('says what to do where there is no ledger, no broker, or no gate', async () => {
-    const none = await runCli(['platform', 'show', '--ledger', join(freshDirectory(), 'none.db')]);
+    const none = await runHere(['platform', 'show', '--ledger', join(freshDirectory(), 'none.db')]);
     expect([none.status, none.err]).toEqual([1, expect.stringContaining('[LEDGER_UNREADABLE]')]);
-    const away = await runCli(['platform', 'send', 'laurel/east', 'open', 'entry', '--broker', 'mqtt://127.0.0.1:1']);
+    const away = await runHere(['platform', 'send', 'laurel/east', 'open', 'entry', '--broker', 'mqtt://127.0.0.1:1']);
     expect([away.status, away.err]).toEqual([1, expect.stringContaining('[BROKER_UNREACHABLE]')]);
-    expect((await runCli(['platform', 'send', 'laurel', 'open', 'entry', '--broker', 'mqtt://127.0.0.1:1'])).status).toBe(2);
+    expect((await runHere(['platform', 'send', 'laurel', 'open', 'entry', '--broker', 'mqtt://127.0.0.1:1'])).status).toBe(2);
   });
 });
 
@@ -136,7 +118,7 @@ describe('gatectl platform send', () => {
     writeFileSync(key, privateKey.export({ format: 'pem', type: 'pkcs8' }));
     const gate = await startGate(settings(broker.url, { commandKeys: [{ id: 'desk', publicKey: publicKey.export({ format: 'pem', type: 'spki' }).toString() }] }), { lanes: ['entry'] });
     await online(gate);
-    const send = (...args: string[]): Promise<Finished> => runCli(['platform', 'send', 'laurel/east', ...args, '--broker', broker.url]);
+    const send = (...args: string[]): Promise<Finished> => runHere(['platform', 'send', 'laurel/east', ...args, '--broker', broker.url]);
     const done = await send('open', 'entry', '--sign', key, '--sign-as', 'desk', '--reason', 'delivery', '--json');
     expect(done.out.trim().split('\n').map((line) => z.looseObject({ state: z.string() }).parse(JSON.parse(line)).state)).toEqual(['accepted', 'done']);
     expect(done.status).toBe(0);
@@ -151,7 +133,7 @@ describe('gatectl platform send', () => {
     const broker = await startMosquitto();
     const gate = await startGate(settings(broker.url), { clockTrusted: () => false });
     await online(gate);
-    const sent = await runCli(['platform', 'send', 'laurel/east', 'hold', 'entry', '--broker', broker.url]);
+    const sent = await runHere(['platform', 'send', 'laurel/east', 'hold', 'entry', '--broker', broker.url]);
     expect([sent.status, sent.out]).toEqual([0, expect.stringMatching(/COMMAND_CLOCK_UNSET[^]*done/u)]);
     expect(gate.commands).toMatchObject([{ target: 'hold' }]);
   });
@@ -167,7 +149,7 @@ describe('gatectl platform list', () => {
     const table = join(directory, 'list.csv');
     const rows = ['kind,id,plates,name,spaces,from,until,note,reason', 'household,b3-1201,京QM86H8 京A12345,"Wang, ""Li""",2,,,,', 'blocked,,皖F99999,,,,,,damaged the boom', ...Array.from({ length: 40 }, (_, at) => `household,h${at},,house ${at},1,,,,`)];
     writeFileSync(table, `\uFEFF${rows.join('\r\n')}\r\n`);
-    const send = (...args: string[]): Promise<Finished> => runCli(['platform', 'list', 'laurel/east', table, '--ledger', join(directory, 'ledger.db'), '--broker', broker.url, ...args]);
+    const send = (...args: string[]): Promise<Finished> => runHere(['platform', 'list', 'laurel/east', table, '--ledger', join(directory, 'ledger.db'), '--broker', broker.url, ...args]);
     const whole = await send();
     expect([whole.status, whole.err, whole.out]).toEqual([0, '', expect.stringMatching(/holds version 1 \(sent whole\): 42 entries with 3 plates: 41 households, 0 visitors, 1 blocked/u)]);
     expect(box.decide('京QM86H8')).toMatchObject({ rule: 'resident', note: 'Wang, "Li"' });
@@ -213,7 +195,7 @@ describe('gatectl platform configure', () => {
     const file = join(directory, 'spaces.yaml');
     const configure = (text: string): Promise<Finished> => {
       writeFileSync(file, text);
-      return runCli(['platform', 'configure', 'laurel/east', file, '--broker', broker.url]);
+      return runHere(['platform', 'configure', 'laurel/east', file, '--broker', broker.url]);
     };
     const applied = await configure('access:\n  spaces: 7\n');
     expect([applied.status, applied.err]).toEqual([0, '']);

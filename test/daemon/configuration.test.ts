@@ -1,0 +1,272 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { ManualClock, silentLog, type JsonObject } from '../../src/base/index.js';
+import { beginEffective } from '../../src/config/index.js';
+import { Configuration, type ConfigurationHost } from '../../src/daemon/configuration.js';
+import type { NewEvent } from '../../src/journal/index.js';
+import type { DesiredConfig } from '../../src/uplink/index.js';
+import { until } from '../support/until.js';
+
+const directories: string[] = [];
+
+afterEach(() => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
+
+/** One box: its files, and what stays of it over restarts. */
+class Box {
+  readonly clock = new ManualClock();
+  readonly events: NewEvent[] = [];
+  readonly restarts: string[] = [];
+  readonly busy: string[] = [];
+  readonly parts = new Map([['lane entry', true], ['uplink', true]]);
+  journalAnswers = true;
+  readonly path: string;
+  readonly #facts = new Map<string, JsonObject>();
+
+  constructor() {
+    const directory = mkdtempSync(join(tmpdir(), 'laurel-configuration-'));
+    directories.push(directory);
+    this.path = join(directory, 'gate.yaml');
+    const line = (name: string): object => ({ device: 'world', line: `entry.${name}` });
+    writeFileSync(
+      this.path,
+      JSON.stringify({
+        site: { id: 'laurel', name: 'laurel' },
+        gate: { id: 'east', name: 'east', dataDirectory: join(directory, 'data') },
+        devices: [{ id: 'world', driver: 'sim' }],
+        lanes: [{ id: 'entry', name: 'entry', direction: 'entry', barrier: { closing: 'gateway-closes', open: line('open'), close: line('close') }, inputs: Object.fromEntries(['approach', 'closing', 'openLimit', 'closedLimit'].map((name) => [name, line(name)])) }],
+        access: { outside: { policy: 'ask' }, spaces: 100 },
+        uplink: { remoteConfiguration: 'settings', configurationTrialS: 30 },
+      }),
+    );
+  }
+
+  /** What the daemon does when it starts. */
+  async begin(): Promise<Configuration> {
+    const configuration = new Configuration({ effective: await beginEffective(this.path, this.clock.wallMs()), clock: this.clock, log: silentLog });
+    const host: ConfigurationHost = {
+      busyLanes: () => this.busy,
+      parts: () => this.parts,
+      journalAnswers: () => (this.journalAnswers ? Promise.resolve() : new Promise<void>(() => undefined)),
+      append: (event) => Promise.resolve(this.events.push(event)),
+      remember: (key, value) => Promise.resolve(void this.#facts.set(key, value)),
+      recall: (key) => Promise.resolve(this.#facts.get(key)),
+      restart: (reason) => void this.restarts.push(reason),
+    };
+    await configuration.start(host);
+    return configuration;
+  }
+
+  /** Lets time pass in steps, with what is asked of the disk in between. */
+  async pass(seconds: number): Promise<void> {
+    for (let step = 0; step < seconds * 2; step += 1) {
+      this.clock.advance(500);
+      await Promise.resolve();
+    }
+  }
+
+  get types(): readonly string[] {
+    return this.events.map(({ type }) => type);
+  }
+}
+
+const desired = (version: number, config: DesiredConfig['config'], more: Partial<DesiredConfig> = {}): DesiredConfig => ({ version, id: `c${version}`, issuer: 'platform:alice', whole: false, config, ...more });
+const spaces = (count: number): DesiredConfig['config'] => ({ access: { spaces: count } });
+const spacesIn = (configuration: Configuration): number => z.object({ access: z.object({ spaces: z.number() }) }).parse(configuration.report().reported).access.spaces;
+const outcomeIs = (configuration: Configuration, outcome: string): Promise<boolean> => until(() => configuration.report().outcome?.outcome === outcome, { timeoutMs: 10_000, what: outcome });
+
+/** Staged, restarted, and on trial. */
+async function onTrial(box: Box, configuration: Configuration, wanted: DesiredConfig): Promise<Configuration> {
+  expect(await configuration.propose(wanted)).toBeNull();
+  await box.pass(4);
+  expect(box.restarts.at(-1)).toBe('new configuration');
+  await configuration.stop(true);
+  const next = await box.begin();
+  expect(next.report().trial).toMatchObject({ version: wanted.version, state: 'trying' });
+  return next;
+}
+
+async function applied(box: Box, configuration: Configuration, wanted: DesiredConfig): Promise<Configuration> {
+  const next = await onTrial(box, configuration, wanted);
+  await box.pass(31);
+  await outcomeIs(next, 'applied');
+  return next;
+}
+
+describe('a new configuration', () => {
+  it('waits for quiet lanes, says when it takes long, and goes on waiting', async () => {
+    const box = new Box();
+    const configuration = await box.begin();
+    const told: unknown[] = [];
+    configuration.onChange(() => told.push(configuration.report().trial?.state));
+    box.busy.push('entry');
+    expect(await configuration.propose(desired(1, spaces(7)))).toBeNull();
+    await box.pass(599);
+    expect([configuration.report().trial, box.restarts]).toMatchObject([{ version: 1, state: 'staged' }, []]);
+    await box.pass(2);
+    expect([configuration.report().trial, box.restarts]).toMatchObject([{ version: 1, state: 'deferred' }, []]);
+    await box.pass(600);
+    box.busy.pop();
+    await box.pass(1);
+    // A lane that was busy a moment ago is not quiet yet.
+    box.busy.push('entry');
+    await box.pass(1);
+    box.busy.pop();
+    await box.pass(1);
+    expect(box.restarts).toEqual([]);
+    await box.pass(2);
+    expect([box.restarts, told]).toEqual([['new configuration'], ['staged', 'deferred']]);
+    expect(box.types).toEqual(['config.staged']);
+  });
+
+  it('is applied when everything was well at the end of its trial, and is in force from its start on', async () => {
+    const box = new Box();
+    const configuration = await onTrial(box, await box.begin(), desired(1, spaces(7)));
+    expect(spacesIn(configuration)).toBe(7);
+    box.parts.set('uplink', false);
+    await box.pass(10);
+    box.parts.set('uplink', true);
+    await box.pass(21);
+    await outcomeIs(configuration, 'applied');
+    expect(configuration.report()).toMatchObject({ active: { source: 'managed', version: 1 }, trial: null });
+    await until(() => box.types.length === 2, { timeoutMs: 10_000, what: 'the event' });
+    expect(box.types).toEqual(['config.staged', 'config.applied']);
+    const again = await box.begin();
+    expect([spacesIn(again), again.report().trial, box.types.length]).toEqual([7, null, 2]);
+  });
+
+  it('is given back when a part that was well is not, by name; the one before is in force after a restart', async () => {
+    const box = new Box();
+    const configuration = await onTrial(box, await box.begin(), desired(1, spaces(7)));
+    box.parts.set('uplink', false);
+    box.busy.push('entry');
+    await box.pass(31);
+    await until(() => configuration.report().trial?.state === 'returning', { timeoutMs: 10_000, what: 'the return' });
+    expect(configuration.report()).toMatchObject({ outcome: { version: 1, outcome: 'returned', code: 'CONFIG_UNHEALTHY', reasons: ['uplink is not well'] } });
+    // It waits for quiet lanes, but not for ever.
+    await box.pass(50);
+    expect(box.restarts).toHaveLength(1);
+    await box.pass(15);
+    expect(box.restarts).toEqual(['new configuration', 'configuration returned']);
+    const after = await box.begin();
+    expect([spacesIn(after), after.report().active.source]).toEqual([100, 'file']);
+  });
+
+  it('is given back when the journal does not answer', async () => {
+    const box = new Box();
+    const configuration = await onTrial(box, await box.begin(), desired(1, spaces(7)));
+    box.journalAnswers = false;
+    await box.pass(31);
+    await outcomeIs(configuration, 'returned');
+    expect(configuration.report().outcome?.reasons).toEqual(['the journal does not answer']);
+  });
+
+  it('is given back at the next start after a crash, and after three starts without an end', async () => {
+    const crashed = new Box();
+    await onTrial(crashed, await crashed.begin(), desired(1, spaces(7)));
+    const after = await crashed.begin();
+    expect(after.report()).toMatchObject({ active: { source: 'file' }, trial: null, outcome: { outcome: 'returned', code: 'CONFIG_CRASHED' } });
+
+    const stopped = new Box();
+    let configuration = await onTrial(stopped, await stopped.begin(), desired(1, spaces(7)));
+    for (let start = 2; start <= 3; start += 1) {
+      await configuration.stop(true);
+      configuration = await stopped.begin();
+      expect(configuration.report().trial?.state).toBe('trying');
+    }
+    await configuration.stop(true);
+    configuration = await stopped.begin();
+    expect(configuration.report()).toMatchObject({ active: { source: 'file' }, trial: null, outcome: { code: 'CONFIG_CRASHED', reasons: [expect.stringContaining('begun 3 times')] } });
+  });
+});
+
+describe('a configuration that is not taken', () => {
+  it('came before: the same gets the same answer, another under its number is a conflict, a lower one is outdated', async () => {
+    const box = new Box();
+    let configuration = await box.begin();
+    await configuration.propose(desired(5, spaces(7)));
+    expect(await configuration.propose(desired(5, spaces(7)))).toBeNull();
+    expect(await configuration.propose(desired(5, spaces(8)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_CONFLICT' });
+    configuration = await applied(box, configuration, desired(6, spaces(9)));
+    expect(await configuration.propose(desired(6, spaces(9)))).toMatchObject({ outcome: 'applied', version: 6 });
+    expect(await configuration.propose(desired(6, spaces(10)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_CONFLICT' });
+    expect(await configuration.propose(desired(5, spaces(7)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_OUTDATED' });
+    expect(spacesIn(configuration)).toBe(9);
+    expect(box.restarts).toHaveLength(1);
+  });
+
+  it('came while another was on trial: it is refused for now, and looked at when that one is applied', async () => {
+    const box = new Box();
+    const configuration = await onTrial(box, await box.begin(), desired(1, spaces(7)));
+    expect(await configuration.propose(desired(2, spaces(8)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_BUSY' });
+    await box.pass(31);
+    await until(() => configuration.report().trial?.version === 2, { timeoutMs: 10_000, what: 'version 2 to be staged' });
+    expect(configuration.report()).toMatchObject({ active: { version: 1 }, trial: { version: 2, state: 'staged' }, outcome: { version: 1, outcome: 'applied' } });
+  });
+
+  it('is wrong, is not allowed from afar, or names a secret that is not there: told by place, never tried', async () => {
+    const box = new Box();
+    const configuration = await box.begin();
+    expect(await configuration.propose(desired(1, spaces(-1)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_INVALID', faults: [{ path: 'access.spaces' }] });
+    expect(await configuration.propose(desired(2, { lanes: [{ id: 'entry', barrier: { pulseMs: 300 } }] }))).toMatchObject({ code: 'CONFIG_NOT_ALLOWED', faults: [{ path: 'lanes.entry.barrier.pulseMs' }] });
+    expect(await configuration.propose(desired(3, { uplink: { broker: { url: 'mqtt://127.0.0.1', username: 'gate', password: { file: 'secrets/none' } } } }))).toMatchObject({ code: 'SECRET_UNREADABLE' });
+    expect(await configuration.propose(desired(1, spaces(-1)))).toMatchObject({ code: 'CONFIG_INVALID' });
+    await box.pass(10);
+    expect([box.restarts, box.types]).toEqual([[], ['config.refused', 'config.refused', 'config.refused']]);
+    expect(configuration.report()).toMatchObject({ active: { source: 'file' }, trial: null });
+  });
+
+  it('cannot be read: five a minute are on record, a flood fills no disk', async () => {
+    const box = new Box();
+    const configuration = await box.begin();
+    for (let time = 0; time < 20; time += 1) configuration.unreadable({ code: 'MESSAGE_INVALID' });
+    expect(box.events).toHaveLength(5);
+    await box.pass(61);
+    configuration.unreadable({ code: 'MESSAGE_INVALID' });
+    expect(box.events).toHaveLength(6);
+  });
+});
+
+describe('a technician on the box', () => {
+  it('may set what nobody may from afar, is told every fault, and sees which values are not of the file', async () => {
+    const box = new Box();
+    const configuration = await box.begin();
+    const pulse = { lanes: [{ id: 'entry', barrier: { pulseMs: 300 } }] };
+    await expect(configuration.applyHere({ whole: false, config: { ...pulse, access: { spaces: -1 } } }, 'console:pi')).rejects.toThrow(/CONFIG_INVALID: .*access\.spaces/su);
+    expect(await configuration.applyHere({ whole: false, config: pulse }, 'console:pi')).toMatchObject({ trial: { version: null, state: 'staged' } });
+    await box.pass(4);
+    await configuration.stop(true);
+    const next = await box.begin();
+    expect(next.state()).toMatchObject({ file: box.path, changes: [{ path: 'lanes.entry.barrier.pulseMs', value: 300, file: 400 }] });
+    await expect(next.applyHere({ whole: false, config: spaces(9) }, 'console:pi')).rejects.toMatchObject({ code: 'CONFIG_BUSY' });
+  });
+
+  it('goes back: a trial is ended, what was in force before is tried again, and beyond the file there is nothing', async () => {
+    const box = new Box();
+    let configuration = await box.begin();
+    await expect(configuration.returnHere('console:pi')).rejects.toMatchObject({ code: 'CONFIG_BUSY' });
+    configuration = await applied(box, configuration, desired(1, spaces(7)));
+    configuration = await applied(box, configuration, desired(2, spaces(8)));
+
+    const trying = await onTrial(box, configuration, desired(3, spaces(9)));
+    await trying.returnHere('console:pi');
+    expect(trying.report()).toMatchObject({ trial: { state: 'returning' }, outcome: { version: 3, outcome: 'returned', reasons: ['returned by console:pi'] } });
+    await box.pass(4);
+    await trying.stop(true);
+    configuration = await box.begin();
+    expect(spacesIn(configuration)).toBe(8);
+
+    await configuration.returnHere('console:pi');
+    await box.pass(4);
+    await configuration.stop(true);
+    configuration = await box.begin();
+    await box.pass(31);
+    await outcomeIs(configuration, 'applied');
+    expect([spacesIn(configuration), configuration.report().active]).toMatchObject([7, { version: null }]);
+    expect(box.events.at(-1)).toMatchObject({ type: 'config.applied', payload: { issuer: 'console:pi', version: null } });
+  });
+});
