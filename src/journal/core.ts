@@ -1,12 +1,12 @@
 import type { Database } from 'better-sqlite3';
-import { existsSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { GateError, errorText, isGateError, type JsonObject } from '../base/index.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson, parseJsonObject } from './canonical.js';
 import { assertFullSync, failureKind, lockJournal, openDatabase } from './database.js';
 import { EvidenceStore } from './evidence-store.js';
-import { makeDirectory, syncDirectory } from './files.js';
+import { FILE_MODE, makeDirectory, syncDirectory, syncFile } from './files.js';
 import { UNKNOWN_SEQUENCES, hasServed, unusedEpoch, unusedSequence } from './numbering.js';
 import type { Answers, Ask, Batch, Committed, EventRow, Moment, ThreadOptions } from './protocol.js';
 import { Retirement, room } from './retention.js';
@@ -57,6 +57,7 @@ export class JournalCore {
   #origin: JournalOrigin = 'continued';
   #unstored = 0;
   #syncChecked = false;
+  #hintFailed = false;
   #sweepFolder = 0;
   /** The disk is full and the ballast given up. */
   #tight = false;
@@ -276,9 +277,16 @@ export class JournalCore {
     this.#own.push(row);
   }
 
+  /** Says in the guard how far it is. Where that fails, what is on disk already is no less so. */
   #hint(): void {
     const { epoch, head, acknowledged, reserved } = this.#store.state;
-    this.#guard.hint({ epoch, reserved, used: head, acknowledged });
+    try {
+      this.#guard.hint({ epoch, reserved, used: head, acknowledged });
+      this.#hintFailed = false;
+    } catch (error) {
+      if (!this.#hintFailed) this.#log('error', { error: errorText(error) }, 'journal: the guard file cannot be written; a database that goes back would show only at its next bound');
+      this.#hintFailed = true;
+    }
   }
 
   #reserve(epoch: number, head: number): number {
@@ -341,14 +349,30 @@ export class JournalCore {
     }
   }
 
-  /** A copy beside, before the tables change; `VACUUM INTO` gives one whole, checked file. */
+  /** A copy beside, before the tables change: one whole, checked file; of each version the newest one. */
   #backup(db: Database, version: number): void {
     const directory = join(this.#options.directory, 'backup');
     makeDirectory(directory);
-    const target = join(directory, `journal-version-${version}-${Math.round(this.#options.moment.wallMs)}.db`);
-    db.prepare('VACUUM INTO ?').run(target);
-    syncDirectory(directory);
-    this.#log('info', { file: shortName(target) }, 'journal: backed up before its tables change');
+    syncDirectory(this.#options.directory);
+    const prefix = `journal-version-${version}-`;
+    const name = `${prefix}${Math.round(this.#options.moment.wallMs)}.db`;
+    const temporary = join(directory, '.copy.tmp');
+    rmSync(temporary, { force: true });
+    try {
+      closeSync(openSync(temporary, 'wx', FILE_MODE));
+      db.prepare('VACUUM INTO ?').run(temporary);
+      syncFile(temporary);
+      renameSync(temporary, join(directory, name));
+      syncDirectory(directory);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      if (failureKind(error) !== 'full') throw error;
+      // Each step is one transaction. A gate that keeps no record until somebody makes room loses more than the copy is worth.
+      this.#log('error', { version }, 'journal: the disk has no room for a copy before the tables change; they are changed without');
+      return;
+    }
+    for (const other of readdirSync(directory)) if (other.startsWith(prefix) && other !== name) rmSync(join(directory, other), { force: true });
+    this.#log('info', { file: name }, 'journal: backed up before its tables change');
   }
 
   /**
@@ -423,7 +447,9 @@ export class JournalCore {
     this.#guard.bound({ epoch, reserved, used, acknowledged: Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0) });
     const head = whole ? last : reserved;
     const acknowledged = Math.min(head, Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0));
-    store.beginEpoch(epoch, this.#options.gateId, moment, {
+    const kept = { events: saved?.events ?? 0, facts: saved?.facts ?? 0, photographs: saved?.evidence ?? 0 };
+    const file = aside === undefined ? null : shortName(aside);
+    const base = {
       head,
       headHash: saved?.lastHash ?? GENESIS_STATE.headHash,
       reserved,
@@ -435,12 +461,14 @@ export class JournalCore {
       batch: old?.batch ?? 0,
       batchFirst: old?.batchFirst ?? 0,
       batchCount: old?.batchCount ?? 0,
-    });
+    };
+    const about = { reason: damage, gaps, kept, damagedFile: file, lastKnown: used === 0 ? null : used };
+    // In the transaction that puts it in force: cut between the two, what is missing would never be declared.
+    store.beginEpoch(epoch, this.#options.gateId, moment, base, { type: 'journal.recovered', payloadText: canonicalJson(about), gaps });
     this.#db = db;
     this.#store = store;
-    const kept = { events: saved?.events ?? 0, facts: saved?.facts ?? 0, photographs: saved?.evidence ?? 0 };
-    const file = aside === undefined ? null : shortName(aside);
-    this.#record('journal.recovered', { reason: damage, gaps, kept, damagedFile: file, lastKnown: used === 0 ? null : used }, moment);
+    this.#own.push(...store.events({ after: head, limit: 1 }));
+    this.#hint();
     this.#origin = mark === undefined && used === 0 ? 'record-lost' : 'recovered';
     this.#log('error', { damage, kept, gaps, file }, 'journal: rebuilt from what could be read');
     return { db, store };

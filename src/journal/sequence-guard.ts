@@ -32,12 +32,16 @@ interface Slot extends GuardMark {
 export class SequenceGuard {
   readonly #handle: number;
   #generation: number;
+  /** Slot of the last synced mark: the next one goes into the other, however many hints lie between. */
+  #slot: number;
   #mark: GuardMark | undefined;
 
-  private constructor(handle: number, slots: readonly Slot[]) {
+  private constructor(handle: number, slots: readonly (Slot | undefined)[]) {
     this.#handle = handle;
-    this.#generation = Math.max(0, ...slots.map((slot) => slot.generation));
-    this.#mark = highest(slots);
+    const present = slots.filter((slot) => slot !== undefined);
+    this.#generation = Math.max(0, ...present.map((slot) => slot.generation));
+    this.#slot = (slots[1]?.generation ?? 0) > (slots[0]?.generation ?? 0) ? 1 : 0;
+    this.#mark = highest(present);
   }
 
   static open(path: string): SequenceGuard {
@@ -62,7 +66,7 @@ export class SequenceGuard {
       return undefined;
     }
     try {
-      return highest(readSlots(handle));
+      return highest(readSlots(handle).filter((slot) => slot !== undefined));
     } finally {
       closeSync(handle);
     }
@@ -76,7 +80,8 @@ export class SequenceGuard {
   /** Written and synced: from now on numbers below these bounds may be used. */
   bound(mark: GuardMark): void {
     this.#generation += 1;
-    this.#write(this.#generation % 2, mark);
+    this.#slot = 1 - this.#slot;
+    this.#write(this.#slot, mark);
     fsyncSync(this.#handle);
   }
 
@@ -98,8 +103,9 @@ export class SequenceGuard {
   }
 }
 
-function readSlots(handle: number): Slot[] {
-  return [0, 1, HINT_SLOT].map((index) => readSlot(handle, index)).filter((slot) => slot !== undefined);
+/** By their place; undefined where one was never written, or torn. */
+function readSlots(handle: number): (Slot | undefined)[] {
+  return [0, 1, HINT_SLOT].map((index) => readSlot(handle, index));
 }
 
 function highest(slots: readonly Slot[]): GuardMark | undefined {

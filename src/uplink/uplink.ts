@@ -42,6 +42,8 @@ interface ControlMessage {
   readonly text: string;
   readonly retain: boolean;
   readonly correlation?: Buffer | undefined;
+  /** In which they were given, which they keep over reconnects; 0 for the birth, which goes first. */
+  readonly order: number;
 }
 
 /** A message that the broker has not answered. */
@@ -72,7 +74,7 @@ export class Uplink {
   #lastError: UplinkState['lastError'] = null;
   #head = 0;
   #acknowledged = 0;
-  #ackTarget = 0;
+  #ackTarget: { readonly seq: number; readonly epoch?: number } = { seq: 0 };
   #acknowledging = false;
   #ackPause: Timer | undefined;
   #outbox: Outbox | undefined;
@@ -95,6 +97,7 @@ export class Uplink {
   #duplicateQuiet: Timer | undefined;
   #liveStreak = 0;
   #control: ControlMessage[] = [];
+  #given = 0;
   #paused: Timer | undefined;
   #pauses: Backoff;
   #resend: Timer | undefined;
@@ -482,13 +485,14 @@ export class Uplink {
     const birth: StatusMessage = { state: 'online', epoch, instance: this.#instance, atMs: Math.round(clock.wallMs()), promise: config.platformAcknowledges ? 'platform' : 'broker', gate: jsonObjectSchema.parse(status()) };
     const bytes = Buffer.byteLength(JSON.stringify(birth));
     if (bytes > this.#most()) birth.gate = { tooLarge: bytes };
-    this.#control = [{ topic: 'status', text: JSON.stringify(birth), retain: true }, ...this.#control.filter((message) => message.topic !== 'status')];
+    this.#control = [{ topic: 'status', text: JSON.stringify(birth), retain: true, order: 0 }, ...this.#control.filter((message) => message.topic !== 'status')];
     this.#pump();
   }
 
   #reply(topic: Parameters<DeskReply>[0], message: object, { retain = false, correlation }: Parameters<DeskReply>[2] = {}): void {
-    this.#control.push({ topic, text: JSON.stringify(message), retain, correlation });
-    if (this.#control.length > MOST_REPLIES) this.#control.shift();
+    this.#given += 1;
+    this.#control.push({ topic, text: JSON.stringify(message), retain, correlation, order: this.#given });
+    if (this.#control.length > MOST_REPLIES) this.#control.splice(this.#control.findIndex((waiting) => waiting.topic !== 'status'), 1);
     this.#pump();
   }
 
@@ -544,7 +548,7 @@ export class Uplink {
     const packs = this.#packs && bytes >= LEAST_GZIP_BYTES;
     // Compressed beside the main loop; without memory for it the message goes as it is.
     const payload = packs ? compressed(text).catch(() => text) : text;
-    this.#send('event', payload, { retain: false, bytes }, (code) => {
+    this.#send('event', payload, { retain: false, bytes, order: 0 }, (code) => {
       if (outbox !== this.#outbox) return;
       if (code >= FIRST_FAILURE || code === NO_MATCHING_SUBSCRIBERS) {
         this.#brokerRefused('event', code);
@@ -558,12 +562,12 @@ export class Uplink {
     });
   }
 
-  #send(topic: ControlMessage['topic'] | 'event', payload: string | Promise<string | Buffer>, options: Sent & { readonly retain: boolean; readonly correlation?: Buffer | undefined }, taken: (code: number) => void): void {
+  #send(topic: ControlMessage['topic'] | 'event', payload: string | Promise<string | Buffer>, options: Sent & Pick<ControlMessage, 'retain' | 'correlation' | 'order'>, taken: (code: number) => void): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     const sent: Sent = { bytes: options.bytes };
     this.#inFlight.add(sent);
-    const { retain, correlation } = options;
+    const { retain, correlation, order } = options;
     const publish = (ready: string | Buffer): Promise<number> => connection.publish(this.#topic(topic), ready, { qos: 1, retain, correlation, gzip: typeof ready !== 'string' });
     const now = typeof payload === 'string' && (topic !== 'event' || this.#turns.idle);
     (now ? publish(payload) : this.#turns.take(Promise.resolve(payload), publish)).then(
@@ -577,7 +581,9 @@ export class Uplink {
       },
       () => {
         // The connection ended. Events are in the journal; a reply goes out again on the next connection.
-        if (topic !== 'event' && topic !== 'status' && typeof payload === 'string' && this.#running) this.#control.push({ topic, text: payload, retain, correlation });
+        if (topic === 'event' || topic === 'status' || typeof payload !== 'string' || !this.#running) return;
+        this.#control.push({ topic, text: payload, retain, correlation, order });
+        this.#control.sort((one, other) => one.order - other.order);
       },
     );
   }
@@ -632,9 +638,9 @@ export class Uplink {
       return;
     }
     if (at === this.#choice.at) this.#agree(ack.data.accepts);
-    // A retained one may be of a journal that is no more; the journal refuses it below.
+    // A retained one may be of a journal that is no more; the journal refuses it below by its sequence or epoch.
     if (ack.data.seq <= this.#head) this.#outbox?.ingested(ack.data.seq);
-    this.#acknowledge(ack.data.seq);
+    this.#acknowledge(ack.data.seq, ack.data.epoch);
   }
 
   /** What the gate's own status topic says of it. */
@@ -660,12 +666,12 @@ export class Uplink {
   }
 
   /** Hands the highest acknowledgement to the journal; those that come meanwhile are taken together. */
-  #acknowledge(seq: number): void {
-    this.#ackTarget = Math.max(this.#ackTarget, seq);
-    if (this.#acknowledging || this.#ackTarget <= this.#acknowledged) return;
+  #acknowledge(seq: number, epoch?: number): void {
+    if (seq > this.#ackTarget.seq) this.#ackTarget = { seq, ...(epoch === undefined ? {} : { epoch }) };
+    if (this.#acknowledging || this.#ackTarget.seq <= this.#acknowledged) return;
     this.#acknowledging = true;
     const target = this.#ackTarget;
-    this.#options.journal.acknowledge(target).then(
+    this.#options.journal.acknowledge(target.seq, target.epoch).then(
       ({ acknowledged }) => {
         this.#ackPause = this.#options.clock.after(this.#timing.ackPauseMs, () => {
           this.#acknowledging = false;
@@ -682,7 +688,7 @@ export class Uplink {
       (error: unknown) => {
         this.#acknowledging = false;
         // Refused or not written: forget it, the platform repeats itself with the next one.
-        this.#ackTarget = this.#acknowledged;
+        this.#ackTarget = { seq: this.#acknowledged };
         this.#fault(error);
       },
     );
