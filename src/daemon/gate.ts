@@ -244,9 +244,12 @@ export class Gate implements GatePort {
 
     this.#backups.start();
     await this.#attempt('simulation', () => this.#startSite());
-    await this.#attempt('uplink', () => this.#startUplink());
+    // These two ask the journal. One that is still under repair holds up neither the page nor the recognition (S8).
+    const uplink = this.#journalStarted.then(() => this.#attempt('uplink', () => this.#startUplink()));
+    if (this.#epoch > 0) await uplink;
     await this.#attempt('web', () => this.#startWeb());
-    await this.#attempt('configuration', () => this.#startConfiguration());
+    const configuration = uplink.then(() => this.#attempt('configuration', () => this.#startConfiguration()));
+    if (this.#epoch > 0) await configuration;
     // Loading networks takes seconds on a small box, and one that never comes up is tried for ever: nothing waits long for it.
     await this.#atMost(visionStartMs, this.#attempt('vision', () => this.#startVision()));
     this.site?.open();
@@ -603,6 +606,7 @@ export class Gate implements GatePort {
   }
 
   async #startUplink(): Promise<void> {
+    if (this.#stopping) return;
     const { config, secrets, clock, log, random, version, hooks } = this.#options;
     if (config.uplink.broker === 'embedded') {
       this.#broker = new EmbeddedBroker();
@@ -642,6 +646,7 @@ export class Gate implements GatePort {
   }
 
   async #startConfiguration(): Promise<void> {
+    if (this.#stopping) return;
     const { configuration, restart } = this.#options;
     await configuration?.start({
       busyLanes: () => [...this.#lanes].flatMap(([id, { runner }]) => (isBusy(runner.view()) ? [id] : [])),
