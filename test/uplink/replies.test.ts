@@ -40,6 +40,7 @@ describe('replies', () => {
         return topic.endsWith('/telemetry') ? undefined : taken;
       }
       if (topic.endsWith('/status')) return [taken, { cmd: 'publish', topic: 'laurel/v1/laurel/east/command', payload: command, qos: 0, dup: false, retain: false }];
+      if (topic.endsWith('/event')) return taken;
       // The first reply is never answered, so the second waits behind it; then the connection goes.
       return topic.endsWith('/telemetry') ? { cmd: 'disconnect', reasonCode: 0x8b } : undefined;
     });
