@@ -234,7 +234,8 @@ export class Gate implements GatePort {
     this.#record({ type: 'gate.started', payload: { version, journal: this.#journalOrigin, lanes: config.lanes.map((lane) => lane.id) } });
     const unfinished = this.#epoch > 0 ? await this.#unfinishedPassages() : new Map<LaneId, readonly PassageId[]>();
     if (this.#epoch > 0) await endInterruptedCommands(this.journal, this.#options.log);
-    const learned = await this.#learnedRunTimes();
+    // Asked of a journal that is not open yet, the answer would come when it is: lanes do not wait for that (S8).
+    const learned = this.#epoch > 0 ? await this.#learnedRunTimes() : new Map<LaneId, LearnedRunTimes>();
     this.#diagnosis.start();
     for (const [id, lane] of this.#lanes) lane.runner.start(unfinished.get(id) ?? [], learned.get(id));
     this.#followSchedule();
