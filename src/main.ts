@@ -61,7 +61,8 @@ export async function runDaemon(configPath: string, log: Log = pino({ level: pro
         log.error({ failure, error: errorText(error), stack: error instanceof Error ? error.stack : undefined }, 'stopping after a failure nobody handled');
         resolve({ reason: errorText(error), status: 1 });
       };
-      process.once(failure, fail);
+      // Not once: a second failure in the middle of the stop must not cut the last wills short.
+      process.on(failure, fail);
       forget.push(() => process.off(failure, fail));
     }
   });

@@ -76,9 +76,9 @@ function tell(line: string): void {
 
 /** The journal, with the moments between write, publish and acknowledge laid open. */
 class ExposedJournal extends SqliteJournal {
-  override acknowledge(seq: number): ReturnType<SqliteJournal['acknowledge']> {
+  override acknowledge(seq: number, epoch?: number): ReturnType<SqliteJournal['acknowledge']> {
     at('acknowledge');
-    return super.acknowledge(seq);
+    return super.acknowledge(seq, epoch);
   }
 
   override eventBatches(query: Parameters<SqliteJournal['eventBatches']>[0]): ReturnType<SqliteJournal['eventBatches']> {

@@ -29,8 +29,11 @@ const SETTINGS: readonly string[] = [
   'lanes.*.barrier.heldOpen',
 ];
 
-/** What stays the technician's whatever the rights: who the gate is, where its data lie, and the rights themselves. */
-const NEVER: readonly string[] = ['site.id', 'gate.id', 'gate.dataDirectory', 'uplink.remoteConfiguration', 'uplink.configurationTrialS'];
+/**
+ * What stays the technician's whatever the rights: who the gate is, where its data lie, the rights themselves, and whose
+ * signature opens: a configuration is not signed, so it could name a key of its own.
+ */
+const NEVER: readonly string[] = ['site.id', 'gate.id', 'gate.dataDirectory', 'uplink.remoteConfiguration', 'uplink.configurationTrialS', 'uplink.commandKeys'];
 
 function covers(pattern: string, path: readonly string[]): boolean {
   return pattern.split('.').every((step, index) => step === '*' || step === path[index]);

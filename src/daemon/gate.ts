@@ -257,7 +257,8 @@ export class Gate implements GatePort {
     this.#record({ type: 'gate.started', payload: { version, journal: this.#journalOrigin, lanes: config.lanes.map((lane) => lane.id) } });
     const unfinished = this.#epoch > 0 ? await this.#unfinishedPassages() : new Map<LaneId, readonly PassageId[]>();
     if (this.#epoch > 0) await endInterruptedCommands(this.journal, this.#options.log);
-    const learned = await this.#learnedRunTimes();
+    // Asked of a journal that is not open yet, the answer would come when it is: lanes do not wait for that (S8).
+    const learned = this.#epoch > 0 ? await this.#learnedRunTimes() : new Map<LaneId, LearnedRunTimes>();
     this.#diagnosis.start();
     for (const [id, lane] of this.#lanes) lane.runner.start(unfinished.get(id) ?? [], learned.get(id));
     this.#followSchedule();
@@ -267,9 +268,12 @@ export class Gate implements GatePort {
 
     this.#backups.start();
     await this.#attempt('simulation', () => this.#startSite());
-    await this.#attempt('uplink', () => this.#startUplink());
+    // These two ask the journal. One that is still under repair holds up neither the page nor the recognition (S8).
+    const uplink = this.#journalStarted.then(() => this.#attempt('uplink', () => this.#startUplink()));
+    if (this.#epoch > 0) await uplink;
     await this.#attempt('web', () => this.#startWeb());
-    await this.#attempt('configuration', () => this.#startConfiguration());
+    const configuration = uplink.then(() => this.#attempt('configuration', () => this.#startConfiguration()));
+    if (this.#epoch > 0) await configuration;
     // Loading networks takes seconds on a small box, and one that never comes up is tried for ever: nothing waits long for it.
     await this.#atMost(visionStartMs, this.#attempt('vision', () => this.#startVision()));
     this.site?.open();
@@ -650,6 +654,7 @@ export class Gate implements GatePort {
   }
 
   async #startUplink(): Promise<void> {
+    if (this.#stopping) return;
     const { config, secrets, clock, log, random, version, hooks } = this.#options;
     if (config.uplink.broker === 'embedded') {
       this.#broker = new EmbeddedBroker();
@@ -689,6 +694,7 @@ export class Gate implements GatePort {
   }
 
   async #startConfiguration(): Promise<void> {
+    if (this.#stopping) return;
     const { configuration, restart } = this.#options;
     await configuration?.start({
       busyLanes: () => [...this.#lanes].flatMap(([id, { runner }]) => (isBusy(runner.view()) ? [id] : [])),

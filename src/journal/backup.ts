@@ -1,11 +1,11 @@
 import SqliteDatabase from 'better-sqlite3';
 import { createHash, hash } from 'node:crypto';
-import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { GateError, errorText, isGateError } from '../base/index.js';
 import { freeBytes } from './ballast.js';
 import { BACKUP_FORMAT, CONFIG_NAME, DATABASE_NAME, MANIFEST_NAME, parseManifest, type BackupManifest, type BackupFile } from './backup-manifest.js';
-import { FILE_MODE, makeDirectory, syncDirectory, systemCode } from './files.js';
+import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from './files.js';
 import { SequenceGuard } from './sequence-guard.js';
 import { pointRead, readState } from './store.js';
 
@@ -153,7 +153,7 @@ function readCopy(target: string, { gateId }: BackupRequest): { readonly journal
     return { journal: { schema: typeof schema === 'number' ? schema : 0, epoch, head, headHash, acknowledged, prunedThrough }, photographs: photographs.map(({ id }) => id) };
   } finally {
     copy.close();
-    syncFile(target, fsyncSync);
+    syncFile(target);
   }
 }
 
@@ -225,7 +225,8 @@ export class BackupFolder {
 function writeFile(directory: string, path: string, bytes: Buffer): BackupFile {
   const handle = openSync(join(directory, path), 'wx', FILE_MODE);
   try {
-    writeSync(handle, bytes);
+    // Not writeSync: on a disk about to be full it writes a part and says so only in its answer.
+    writeFileSync(handle, bytes);
     fsyncSync(handle);
   } finally {
     closeSync(handle);
@@ -241,7 +242,7 @@ export function copyFile(from: string, to: string): void {
     const target = openSync(to, 'wx', FILE_MODE);
     try {
       const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-      for (let read = readSync(source, chunk); read > 0; read = readSync(source, chunk)) writeSync(target, chunk, 0, read);
+      for (let read = readSync(source, chunk); read > 0; read = readSync(source, chunk)) writeFileSync(target, chunk.subarray(0, read));
       fsyncSync(target);
     } finally {
       closeSync(target);
@@ -265,15 +266,6 @@ function describe(path: string, name: string): BackupFile {
     closeSync(handle);
   }
   return { path: name, bytes: statSync(path).size, sha256: sum.digest('hex') };
-}
-
-function syncFile(path: string, sync: (handle: number) => void): void {
-  const handle = openSync(path, 'r+');
-  try {
-    sync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }
 
 function rest(ms: number): void {

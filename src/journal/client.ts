@@ -182,8 +182,8 @@ export class SqliteJournal implements Journal {
     return this.#ask<'outbox'>({ ask: 'outbox' });
   }
 
-  acknowledge(seq: number): Promise<OutboxState> {
-    return this.#write(() => ({ op: 'acknowledge', seq: checkSequence(seq) }));
+  acknowledge(seq: number, epoch?: number): Promise<OutboxState> {
+    return this.#write(() => ({ op: 'acknowledge', seq: checkSequence(seq), ...(epoch === undefined ? {} : { epoch }) }));
   }
 
   async remember(key: string, value: JsonObject): Promise<void> {
@@ -379,6 +379,8 @@ export class SqliteJournal implements Journal {
     if (this.#inFlight !== undefined) this.#postBatch(this.#inFlight);
     this.#pump();
     this.#armMaintenance(MAINTAIN_MS / 6);
+    // A stop may have been waiting for the start to end.
+    this.#checkDrained();
   }
 
   #failedToOpen(error: PlainError): void {

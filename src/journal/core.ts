@@ -1,12 +1,12 @@
 import type { Database } from 'better-sqlite3';
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { GateError, errorText, isGateError, type JsonObject } from '../base/index.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson, parseJsonObject } from './canonical.js';
 import { assertFullSync, emptyLog, failureKind, lockJournal, openDatabase, type FailureKind } from './database.js';
 import { EvidenceStore } from './evidence-store.js';
-import { makeDirectory, syncDirectory } from './files.js';
+import { FILE_MODE, makeDirectory, syncDirectory, syncFile } from './files.js';
 import { UNKNOWN_SEQUENCES, hasServed, unusedEpoch, unusedSequence } from './numbering.js';
 import type { Answers, Ask, Batch, Committed, EventRow, Moment, ThreadOptions } from './protocol.js';
 import { Retirement, room } from './retention.js';
@@ -64,6 +64,7 @@ export class JournalCore {
   /** Why the database is not in use at the moment; it is opened anew, or rebuilt, before anything else. */
   #trouble: 'corrupt' | 'io' | undefined;
   #syncChecked = false;
+  #hintFailed = false;
   #sweepFolder = 0;
   /** The disk is full and the ballast given up. */
   #tight = false;
@@ -348,9 +349,16 @@ export class JournalCore {
     this.#own.push(row);
   }
 
+  /** Says in the guard how far it is. Where that fails, what is on disk already is no less so. */
   #hint(): void {
     const { epoch, head, acknowledged, reserved } = this.#store.state;
-    this.#guard.hint({ epoch, reserved, used: head, acknowledged });
+    try {
+      this.#guard.hint({ epoch, reserved, used: head, acknowledged });
+      this.#hintFailed = false;
+    } catch (error) {
+      if (!this.#hintFailed) this.#log('error', { error: errorText(error) }, 'journal: the guard file cannot be written; a database that goes back would show only at its next bound');
+      this.#hintFailed = true;
+    }
   }
 
   #reserve(epoch: number, head: number): number {
@@ -413,14 +421,30 @@ export class JournalCore {
     }
   }
 
-  /** A copy beside, before the tables change; `VACUUM INTO` gives one whole, checked file. */
+  /** A copy beside, before the tables change: one whole, checked file; of each version the newest one. */
   #backup(db: Database, version: number): void {
     const directory = join(this.#options.directory, 'backup');
     makeDirectory(directory);
-    const target = join(directory, `journal-version-${version}-${Math.round(this.#options.moment.wallMs)}.db`);
-    db.prepare('VACUUM INTO ?').run(target);
-    syncDirectory(directory);
-    this.#log('info', { file: shortName(target) }, 'journal: backed up before its tables change');
+    syncDirectory(this.#options.directory);
+    const prefix = `journal-version-${version}-`;
+    const name = `${prefix}${Math.round(this.#options.moment.wallMs)}.db`;
+    const temporary = join(directory, '.copy.tmp');
+    rmSync(temporary, { force: true });
+    try {
+      closeSync(openSync(temporary, 'wx', FILE_MODE));
+      db.prepare('VACUUM INTO ?').run(temporary);
+      syncFile(temporary);
+      renameSync(temporary, join(directory, name));
+      syncDirectory(directory);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      if (failureKind(error) !== 'full') throw error;
+      // Each step is one transaction. A gate that keeps no record until somebody makes room loses more than the copy is worth.
+      this.#log('error', { version }, 'journal: the disk has no room for a copy before the tables change; they are changed without');
+      return;
+    }
+    for (const other of readdirSync(directory)) if (other.startsWith(prefix) && other !== name) rmSync(join(directory, other), { force: true });
+    this.#log('info', { file: name }, 'journal: backed up before its tables change');
   }
 
   /**

@@ -28,6 +28,16 @@ export function makeDirectory(path: string): void {
   lasting.add(wanted);
 }
 
+/** Waits until a file is on the disk, whole or (`fdatasyncSync`) its bytes alone. */
+export function syncFile(path: string, sync: (handle: number) => void = fsyncSync): void {
+  const handle = openSync(path, 'r+');
+  try {
+    sync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
 /** Makes a rename or a new name in a directory survive a power cut. */
 export function syncDirectory(path: string): void {
   const handle = openSync(path, 'r');

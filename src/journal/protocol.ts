@@ -22,7 +22,7 @@ export interface AppendOp extends Moment {
 /** A change of the database; the ones that wait together share one transaction and one fsync. */
 export type WriteOp =
   | AppendOp
-  | { readonly op: 'acknowledge'; readonly seq: number }
+  | { readonly op: 'acknowledge'; readonly seq: number; readonly epoch?: number }
   | { readonly op: 'remember'; readonly key: string; readonly value: string }
   | { readonly op: 'know-clock'; readonly known: ClockKnowledge }
   | { readonly op: 'doubt-clock'; readonly wallMs: number }

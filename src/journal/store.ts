@@ -411,6 +411,12 @@ export class JournalStore {
         if (write.seq > durableHead) {
           throw new GateError('MESSAGE_INVALID', `sequence ${write.seq} is acknowledged but the journal ends at ${durableHead}; the platform mixes up gates or the journal lost events`);
         }
+        if (write.epoch !== undefined && write.seq > state.acknowledged) {
+          const event = this.#db.prepare<[number], { epoch: number }>('SELECT epoch FROM event WHERE seq = ?').get(write.seq);
+          if (event !== undefined && event.epoch !== write.epoch) {
+            throw new GateError('MESSAGE_INVALID', `sequence ${write.seq} is acknowledged for epoch ${write.epoch}, and here it is of epoch ${event.epoch}: that was another journal of this gate; nothing is let go of`);
+          }
+        }
         state.acknowledged = Math.max(state.acknowledged, write.seq);
         return;
       case 'remember':

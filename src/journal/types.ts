@@ -202,8 +202,12 @@ export interface Journal {
   /** Batches without a gap between them, from `after` on; none where no event is left. Their text is made beside the main loop. */
   eventBatches(query: BatchQuery): Promise<readonly EventBatch[]>;
   outbox(): Promise<OutboxState>;
-  /** The platform has ingested everything up to `seq`. Never moves back; a sequence above the head is refused. */
-  acknowledge(seq: number): Promise<OutboxState>;
+  /**
+   * The platform has ingested everything up to `seq`. Never moves back; a sequence above the head is refused.
+   * @param epoch of the event with that sequence, as the platform has it: another one than here is refused, because what
+   * was ingested is then of another journal (an exchanged card, a retained message of long ago)
+   */
+  acknowledge(seq: number, epoch?: number): Promise<OutboxState>;
   /** Small durable facts of other rooms (occupancy, known command ids), written in the same order as events. */
   remember(key: string, value: JsonObject): Promise<void>;
   recall(key: string): Promise<JsonObject | undefined>;

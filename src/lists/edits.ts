@@ -68,8 +68,8 @@ export function householdOf(id: string, { configured, table }: Sources): Househo
  *   plate counts where the platform's list names none for it.
  * - The platform's list comes on top: its household goes before, its passes are further passes, its blocks further blocks.
  * - An edit made at the gate replaces what the platform's list says of that plate and subject (visitor, blocked,
- *   resident), whatever the list's version, until a list names the edit's id in `merged`. From then on the list alone
- *   speaks. The newest edit of a plate and subject counts. No edit takes away what the configuration says.
+ *   resident), whatever the list's version, until a list names the edit's id in `merged`; a pass that is added stands
+ *   beside the list's. From then on the list alone speaks. The newest edit of a plate and subject counts. No edit takes away what the configuration says.
  * A plate blocked by any of them is blocked.
  * @returns undefined for a plate of which nothing is known
  */

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { hash } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { GateError, errorText } from '../base/index.js';
 
@@ -34,6 +34,7 @@ export class ListFiles {
   /**
    * The newest whole list; damaged ones are put aside.
    * @param onDamaged told of each file that is not what it should be
+   * @throws the system's error where the directory cannot be read
    */
   newest(onDamaged: (file: string, why: string) => void): StoredList | undefined {
     for (const version of this.#versions()) {
@@ -42,17 +43,26 @@ export class ListFiles {
         return this.#read(version);
       } catch (error) {
         onDamaged(file, errorText(error));
-        renameSync(join(this.#directory, file), join(this.#directory, DAMAGED));
+        this.#putAside(file);
       }
     }
     return undefined;
+  }
+
+  /** Where it cannot be moved (a disk that takes no writes) the one before counts all the same. */
+  #putAside(file: string): void {
+    try {
+      renameSync(join(this.#directory, file), join(this.#directory, DAMAGED));
+    } catch {
+      // What is wrong with the file is told already; the next start finds it again.
+    }
   }
 
   /** @throws GateError LIST_WRITE_FAILED, and then the list before is still the newest */
   write(head: FileHead, text: Uint8Array): void {
     const path = join(this.#directory, NEW);
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      if (mkdirSync(this.#directory, { recursive: true, mode: 0o700 }) !== undefined) syncDirectory(dirname(this.#directory));
       const file = openSync(path, 'w', 0o600);
       try {
         writeWhole(file, Buffer.from(`${JSON.stringify(head)}\n`));
@@ -62,7 +72,7 @@ export class ListFiles {
         closeSync(file);
       }
       renameSync(path, join(this.#directory, nameOf(head.version)));
-      this.#syncDirectory();
+      syncDirectory(this.#directory);
     } catch (error) {
       this.#clear(path);
       throw new GateError('LIST_WRITE_FAILED', `the list cannot be written to ${this.#directory} (${errorText(error)}); free some space there`, {}, error);
@@ -83,9 +93,9 @@ export class ListFiles {
     let names: readonly string[];
     try {
       names = readdirSync(this.#directory);
-    } catch {
-      // Not made yet.
-      return [];
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+      throw error;
     }
     return names.flatMap((name) => NAME.exec(name)?.[1] ?? []).map(Number).sort((a, b) => b - a);
   }
@@ -99,14 +109,14 @@ export class ListFiles {
     if (head.version !== version || hash('sha256', text, 'hex') !== head.digest) throw new GateError('LIST_DAMAGED', 'the digest does not fit the entries');
     return { head, text };
   }
+}
 
-  #syncDirectory(): void {
-    const directory = openSync(this.#directory, 'r');
-    try {
-      fsyncSync(directory);
-    } finally {
-      closeSync(directory);
-    }
+function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
   }
 }
 

@@ -77,7 +77,7 @@ export class CommandDesk implements Desk {
     this.#rate = new CommandRate(options.rate);
   }
 
-  /** Loads what is remembered; answers the commands that a restart cut off. */
+  /** Loads what is remembered; answers the commands that a restart cut off, on record or, on a disk that fails, without. */
   async start(): Promise<void> {
     const open = await this.#memory.load();
     if (open.length === 0) return;
@@ -90,7 +90,11 @@ export class CommandDesk implements Desk {
         continue;
       }
       const reason = 'the gate restarted while this command was carried out; look at the lane, then send a new command';
-      await this.#record({ type: 'command.failed', lane, payload: { id, issuer, ...(target === undefined ? {} : { target }), code: 'COMMAND_INTERRUPTED', reason } });
+      try {
+        await this.#record({ type: 'command.failed', lane, payload: { id, issuer, ...(target === undefined ? {} : { target }), code: 'COMMAND_INTERRUPTED', reason } });
+      } catch (error) {
+        this.#options.log.error({ id, error: errorText(error) }, 'uplink: that a restart cut a command off could not be put on record');
+      }
       await this.#end(id, entry, { outcome: 'failed', code: 'COMMAND_INTERRUPTED', reason }, undefined);
     }
   }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { SecureContextOptions } from 'node:tls';
 import { Store, connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { GateError, errorText } from '../base/index.js';
@@ -79,8 +79,8 @@ class Waiting<Call> {
   }
 }
 
-/** MQTT.js hands what it does not know to `tls.connect`. */
-function clientOptions(options: ConnectionOptions): IClientOptions & Pick<SecureContextOptions, 'minVersion'> {
+/** MQTT.js hands what it does not know to `tls.connect`. Rejects with the system's error where a certificate cannot be read. */
+async function clientOptions(options: ConnectionOptions): Promise<IClientOptions & Pick<SecureContextOptions, 'minVersion'>> {
   const { broker, config, clientId, will } = options;
   const version5 = config.protocol === '5';
   return {
@@ -98,9 +98,9 @@ function clientOptions(options: ConnectionOptions): IClientOptions & Pick<Secure
     ...(version5 ? { properties: { sessionExpiryInterval: 0, receiveMaximum: OWN_RECEIVE_MAXIMUM, maximumPacketSize: OWN_PACKET_BYTES } } : {}),
     ...(broker.username === undefined ? {} : { username: broker.username }),
     ...(broker.password === undefined ? {} : { password: broker.password }),
-    // Read at every connect, so that renewed certificates are taken without a restart.
-    ...(broker.ca === undefined ? {} : { ca: readFileSync(broker.ca) }),
-    ...(broker.certificate === undefined ? {} : { cert: readFileSync(broker.certificate) }),
+    // Read at every connect, so that renewed certificates are taken without a restart; lanes do not wait for that disk.
+    ...(broker.ca === undefined ? {} : { ca: await readFile(broker.ca) }),
+    ...(broker.certificate === undefined ? {} : { cert: await readFile(broker.certificate) }),
     ...(broker.key === undefined ? {} : { key: broker.key }),
     rejectUnauthorized: true,
     minVersion: 'TLSv1.2',
@@ -145,7 +145,7 @@ export class BrokerConnection {
     const { url } = broker;
     let client: MqttClient;
     try {
-      client = connect(url, clientOptions(options));
+      client = connect(url, await clientOptions(options));
     } catch (error) {
       throw brokerFault(error, broker);
     }

@@ -49,6 +49,15 @@ interface ControlMessage {
   readonly text: string;
   readonly retain: boolean;
   readonly correlation?: Buffer | undefined;
+  /** In which they were given, which they keep over reconnects; 0 for the birth, which goes first. */
+  readonly order: number;
+}
+
+/** What the platform says of the last event it has without a hole. */
+interface Acknowledged {
+  readonly seq: number;
+  readonly epoch?: number | undefined;
+  readonly hash?: string | undefined;
 }
 
 interface WaitingPhotograph {
@@ -92,7 +101,7 @@ export class Uplink {
   #lastError: UplinkState['lastError'] = null;
   #head = 0;
   #acknowledged = 0;
-  #ackTarget: { readonly seq: number; readonly hash: string | undefined } = { seq: 0, hash: undefined };
+  #ackTarget: Acknowledged = { seq: 0 };
   /** No event of this journal is of an epoch below. */
   #lowestEpoch = 1;
   #acknowledging = false;
@@ -120,6 +129,7 @@ export class Uplink {
   readonly #photographs: PhotographSender | undefined;
   /** Goes out when nothing else waits. */
   #photograph: WaitingPhotograph | undefined;
+  #given = 0;
   #paused: Timer | undefined;
   #pauses: Backoff;
   #resend: Timer | undefined;
@@ -522,13 +532,14 @@ export class Uplink {
     const birth: StatusMessage = { state: 'online', epoch, instance: this.#instance, atMs: Math.round(clock.wallMs()), promise: config.platformAcknowledges ? 'platform' : 'broker', gate: jsonObjectSchema.parse(status()) };
     const bytes = Buffer.byteLength(JSON.stringify(birth));
     if (bytes > this.#most()) birth.gate = { tooLarge: bytes };
-    this.#control = [{ topic: 'status', text: JSON.stringify(birth), retain: true }, ...this.#control.filter((message) => message.topic !== 'status')];
+    this.#control = [{ topic: 'status', text: JSON.stringify(birth), retain: true, order: 0 }, ...this.#control.filter((message) => message.topic !== 'status')];
     this.#pump();
   }
 
   #reply(topic: Parameters<DeskReply>[0], message: object, { retain = false, correlation }: Parameters<DeskReply>[2] = {}): void {
-    this.#control.push({ topic, text: JSON.stringify(message), retain, correlation });
-    if (this.#control.length > MOST_REPLIES) this.#control.shift();
+    this.#given += 1;
+    this.#control.push({ topic, text: JSON.stringify(message), retain, correlation, order: this.#given });
+    if (this.#control.length > MOST_REPLIES) this.#control.splice(this.#control.findIndex((waiting) => waiting.topic !== 'status'), 1);
     this.#pump();
   }
 
@@ -622,7 +633,7 @@ export class Uplink {
     const bytes = plain.body.byteLength;
     // Compressed beside the main loop; without memory for it the message goes as it is.
     const ready = this.#packs && bytes >= LEAST_GZIP_BYTES ? compressed(plain.body).then((body) => ({ body, gzip: true }), () => plain) : plain;
-    this.#send('event', ready, { retain: false, bytes }, (code) => {
+    this.#send('event', ready, { retain: false, bytes, order: 0 }, (code) => {
       if (outbox !== this.#outbox) return;
       if (code >= FIRST_FAILURE || code === NO_MATCHING_SUBSCRIBERS) {
         this.#brokerRefused('event', code);
@@ -632,16 +643,16 @@ export class Uplink {
       this.#pauses.reset();
       if (this.#options.config.platformAcknowledges) return;
       this.#taken.add(message.first, message.last);
-      this.#acknowledge(this.#taken.through);
+      this.#acknowledge({ seq: this.#taken.through });
     });
   }
 
-  #send(topic: ControlMessage['topic'] | 'event', payload: Ready | Promise<Ready>, options: Sent & { readonly retain: boolean; readonly correlation?: Buffer | undefined }, taken: (code: number) => void): void {
+  #send(topic: ControlMessage['topic'] | 'event', payload: Ready | Promise<Ready>, options: Sent & Pick<ControlMessage, 'retain' | 'correlation' | 'order'>, taken: (code: number) => void): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     const sent: Sent = { bytes: options.bytes };
     this.#inFlight.add(sent);
-    const { retain, correlation } = options;
+    const { retain, correlation, order } = options;
     const publish = ({ body, gzip }: Ready): Promise<number> => connection.publish(this.#topic(topic), body, { qos: 1, retain, correlation, ...(gzip ? { as: 'gzip' as const } : {}) });
     const now = !(payload instanceof Promise) && (topic !== 'event' || this.#turns.idle);
     (now ? publish(payload) : this.#turns.take(Promise.resolve(payload), publish)).then(
@@ -655,7 +666,9 @@ export class Uplink {
       },
       () => {
         // The connection ended. Events are in the journal; a reply goes out again on the next connection.
-        if (topic !== 'event' && topic !== 'status' && !(payload instanceof Promise) && this.#running) this.#control.push({ topic, text: payload.body.toString(), retain, correlation });
+        if (topic === 'event' || topic === 'status' || payload instanceof Promise || !this.#running) return;
+        this.#control.push({ topic, text: payload.body.toString(), retain, correlation, order });
+        this.#control.sort((one, other) => one.order - other.order);
       },
     );
   }
@@ -719,7 +732,7 @@ export class Uplink {
     }
     // One beyond the head the journal refuses below.
     if (seq <= this.#head) this.#outbox?.ingested(seq);
-    this.#acknowledge(seq, hash);
+    this.#acknowledge({ seq, epoch, hash });
   }
 
   /** What the gate's own status topic says of it. */
@@ -745,15 +758,15 @@ export class Uplink {
   }
 
   /** Hands the highest acknowledgement to the journal; those that come meanwhile are taken together. */
-  #acknowledge(seq: number, hash?: string): void {
-    if (seq > this.#ackTarget.seq) this.#ackTarget = { seq, hash };
+  #acknowledge(to: Acknowledged): void {
+    if (to.seq > this.#ackTarget.seq) this.#ackTarget = to;
     if (this.#acknowledging || this.#ackTarget.seq <= this.#acknowledged) return;
     this.#acknowledging = true;
     this.#letGo(this.#ackTarget).then(
       (acknowledged) => {
         this.#ackPause = this.#options.clock.after(this.#timing.ackPauseMs, () => {
           this.#acknowledging = false;
-          if (this.#running) this.#acknowledge(0);
+          if (this.#running) this.#acknowledge({ seq: 0 });
         });
         if (acknowledged > this.#acknowledged) {
           this.#acknowledged = acknowledged;
@@ -767,7 +780,7 @@ export class Uplink {
       (error: unknown) => {
         this.#acknowledging = false;
         // Refused or not written: forget it, the platform repeats itself with the next one.
-        this.#ackTarget = { seq: this.#acknowledged, hash: undefined };
+        this.#ackTarget = { seq: this.#acknowledged };
         this.#fault(error);
       },
     );
@@ -777,7 +790,7 @@ export class Uplink {
    * @returns what is acknowledged now
    * @throws GateError of the journal; BROKER_CLIENT_ID_TAKEN where the platform's event with that number is not this gate's
    */
-  async #letGo({ seq, hash }: { readonly seq: number; readonly hash: string | undefined }): Promise<number> {
+  async #letGo({ seq, epoch, hash }: Acknowledged): Promise<number> {
     const { journal } = this.#options;
     if (hash !== undefined) {
       const [event] = await journal.events({ after: seq - 1, limit: 1 });
@@ -787,7 +800,7 @@ export class Uplink {
         throw found.error;
       }
     }
-    return (await journal.acknowledge(seq)).acknowledged;
+    return (await journal.acknowledge(seq, epoch)).acknowledged;
   }
 
   #armTelemetry(): void {

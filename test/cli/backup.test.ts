@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -24,6 +24,11 @@ const folder = (): string => {
   const directory = mkdtempSync(join(tmpdir(), 'laurel-backup-'));
   directories.push(directory);
   return directory;
+};
+const configFile = (data: string, gate = 'east'): string => {
+  const config = join(data, 'gate.yaml');
+  writeFileSync(config, `site: {id: laurel, name: L}\ngate: {id: ${gate}, name: East, dataDirectory: ${data}}\ndevices: [{id: gpio, driver: gpio}]\nlanes: [{id: entry, name: In, direction: entry, barrier: {closing: gateway-closes, open: {device: gpio, line: 17}, close: {device: gpio, line: 20}}, inputs: {approach: {device: gpio, line: 18}, closing: {device: gpio, line: 19}}}]\n`);
+  return config;
 };
 const answer = z.object({ path: z.string(), head: z.number() });
 
@@ -61,8 +66,7 @@ describe('gatectl backup and restore', () => {
 
   it('of a stopped gate; a damaged one is refused', { timeout: 60_000 }, async () => {
     const [data, usb] = [folder(), folder()];
-    const config = join(data, 'gate.yaml');
-    writeFileSync(config, `site: {id: laurel, name: L}\ngate: {id: east, name: East, dataDirectory: ${data}}\ndevices: [{id: gpio, driver: gpio}]\nlanes: [{id: entry, name: In, direction: entry, barrier: {closing: gateway-closes, open: {device: gpio, line: 17}, close: {device: gpio, line: 20}}, inputs: {approach: {device: gpio, line: 18}, closing: {device: gpio, line: 19}}}]\n`);
+    const config = configFile(data);
     const journal = await openJournal(data);
     await journal.append({ type: 'clock.trusted', payload: {} });
     await journal.stop();
@@ -73,5 +77,34 @@ describe('gatectl backup and restore', () => {
     const refused = await runCli(['restore', path, '--config', config]);
     expect(refused.status).toBe(1);
     expect(refused.err).toContain('BACKUP_INVALID');
+  });
+
+  it('takes photographs along where it is asked to, of a running gate and of a stopped one, and brings them back', { timeout: 60_000 }, async () => {
+    const [data, usb, box] = [folder(), folder(), folder()];
+    const config = configFile(data);
+    const journal = await openJournal(data);
+    const { id } = await journal.saveEvidence('p-1', 'frame', new Uint8Array(2_000).fill(9));
+    class BackedUpGate extends FakeGate {
+      async backup(evidence: boolean): Promise<ReturnType<typeof toJsonObject>> {
+        return toJsonObject(await journal.backup({ into: join(data, 'backup'), name: 'manual-running', evidence, release: '0.1.0' }));
+      }
+    }
+    const server = new WebServer({ host: '127.0.0.1', port: 0, gate: new BackedUpGate(), clock: systemClock, log: silentLog, dataDirectory: data, printCode: () => undefined });
+    await server.start();
+    const running = answer.parse(JSON.parse((await runCli(['backup', usb, '--evidence', '--json', '--data', data])).out));
+    await server.stop();
+    await journal.stop();
+    const stopped = answer.parse(JSON.parse((await runCli(['backup', usb, '--evidence', '--json', '--config', config])).out));
+    expect(stopped.path).not.toBe(running.path);
+    const picture = (root: string): string => join(root, 'evidence', id.slice(0, 2), `${id.slice(2)}.jpg`);
+    expect([running, stopped].map(({ path }) => existsSync(picture(path)))).toEqual([true, true]);
+    const restored = await runCli(['restore', stopped.path, '--data', box]);
+    expect(restored.err).toBe('');
+    expect(restored.out).toContain('1 photographs were brought back');
+    expect(readFileSync(picture(join(box, 'journal')))).toEqual(Buffer.alloc(2_000, 9));
+    // Onto a box that is another gate's it does not go.
+    const foreign = await runCli(['restore', stopped.path, '--config', configFile(folder(), 'west')]);
+    expect(foreign.status).toBe(1);
+    expect(foreign.err).toMatch(/gate laurel-east, this box is laurel-west.*BACKUP_INVALID/u);
   });
 });

@@ -69,8 +69,9 @@ export interface Gate {
 
 export const quick = { backoffMs: 30, backoffMostMs: 200, stableMs: 500, resendMs: 1_000, connectTimeoutMs: 2_000 };
 
-export async function startGate(config: UplinkSettings, more: Partial<UplinkOptions> & { directory?: string; outcome?: CommandOutcome; status?: () => JsonObject } = {}): Promise<Gate> {
-  const { journal, epoch } = await openJournal(more.directory);
+/** @param more.opened a journal that is open already, where a test needs many gates one after the other */
+export async function startGate(config: UplinkSettings, more: Partial<UplinkOptions> & { directory?: string; outcome?: CommandOutcome; status?: () => JsonObject; opened?: { journal: SqliteJournal; epoch: number } } = {}): Promise<Gate> {
+  const { journal, epoch } = more.opened ?? (await openJournal(more.directory));
   const commands: GateCommand[] = [];
   const uplink = new Uplink({
     config,
@@ -116,3 +117,8 @@ export function selfSigned(): { key: string; certificate: string } {
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', certificate], { stdio: 'ignore' });
   return { key, certificate };
 }
+
+export const errorCode = (gate: Gate): string | undefined => gate.uplink.state().lastError?.code;
+export const errorMessage = (gate: Gate): string => gate.uplink.state().lastError?.message ?? '';
+export const failed = (gate: Gate): Promise<boolean> => until(() => gate.uplink.state().lastError !== null, { what: 'the trouble in the state' });
+export const duplicatesOf = (gate: Gate, type: 'uplink.duplicate-client' | 'uplink.recovered') => gate.journal.events({ types: [type], limit: 10 });

@@ -33,9 +33,9 @@ class TimedJournal extends SqliteJournal {
     return stored;
   }
 
-  override acknowledge(seq: number): ReturnType<SqliteJournal['acknowledge']> {
+  override acknowledge(seq: number, epoch?: number): ReturnType<SqliteJournal['acknowledge']> {
     tally.acknowledged += 1;
-    return super.acknowledge(seq);
+    return super.acknowledge(seq, epoch);
   }
 }
 
