@@ -118,15 +118,23 @@ CREATE TABLE known_clock (                -- moments at which wall time was know
 ) STRICT;
 
 CREATE VIEW event_time AS                 -- time of every event; mark: '' known at once, '~' corrected afterwards, '?' not known
-SELECT
-  event.seq,
-  iif(event.clock_trusted = 1 OR near.wall_ms IS NULL, event.wall_ms, CAST(round(near.wall_ms + event.mono_ms + epoch_clock.ahead_ms - near.machine_ms) AS INTEGER)) AS wall_ms,
-  iif(event.clock_trusted = 1, '', iif(near.wall_ms IS NULL, '?', '~')) AS mark
-FROM event
-LEFT JOIN epoch_clock ON event.clock_trusted = 0 AND epoch_clock.epoch = event.epoch
-LEFT JOIN known_clock AS near ON near.rowid = (
-  SELECT known_clock.rowid FROM known_clock WHERE known_clock.boot = epoch_clock.boot
-  ORDER BY known_clock.machine_ms < event.mono_ms + epoch_clock.ahead_ms, abs(known_clock.machine_ms - event.mono_ms - epoch_clock.ahead_ms) LIMIT 1);
+SELECT                                    -- (plain enough for the sqlite3 shell of Debian 12)
+  seq,
+  iif(true_ms IS NULL, wall_ms, true_ms) AS wall_ms,
+  iif(clock_trusted = 1, '', iif(true_ms IS NULL, '?', '~')) AS mark
+FROM (
+  SELECT
+    dated.seq AS seq, dated.wall_ms AS wall_ms, dated.clock_trusted AS clock_trusted,
+    iif(dated.clock_trusted = 1, NULL, coalesce((
+      SELECT CAST(round(known_clock.wall_ms + dated.mono_ms + epoch_clock.ahead_ms - known_clock.machine_ms) AS INTEGER)
+      FROM epoch_clock JOIN known_clock ON known_clock.boot = epoch_clock.boot
+      WHERE epoch_clock.epoch = dated.epoch AND known_clock.machine_ms >= dated.mono_ms + epoch_clock.ahead_ms
+      ORDER BY known_clock.machine_ms LIMIT 1), (
+      SELECT CAST(round(known_clock.wall_ms + dated.mono_ms + epoch_clock.ahead_ms - known_clock.machine_ms) AS INTEGER)
+      FROM epoch_clock JOIN known_clock ON known_clock.boot = epoch_clock.boot
+      WHERE epoch_clock.epoch = dated.epoch AND known_clock.machine_ms < dated.mono_ms + epoch_clock.ahead_ms
+      ORDER BY known_clock.machine_ms DESC LIMIT 1))) AS true_ms
+  FROM event AS dated);
 
 DROP VIEW readable_event;
 CREATE VIEW readable_event AS             -- every event with its time, newest last; ~ and ? as in event_time
