@@ -57,10 +57,7 @@ const satelliteNames = /^(?:GPS|GNSS|NMEA|PPS|GLO|GLN|GAL|BDS|BEI|QZS)/u;
  * @param earliestMs no true time lies before this
  */
 export async function readClockEvidence(wallMs: number, earliestMs: number): Promise<ClockEvidence> {
-  const [kernel, chrony, timesyncd, flagMs, rtcMs, systemd] = await Promise.all([
-    ask('timedatectl', ['show', '--property=NTPSynchronized', '--value']),
-    ask('chronyc', ['-n', '-c', 'tracking']),
-    ask('timedatectl', ['show-timesync', '--property=ServerAddress', '--property=Frequency']),
+  const [flagMs, rtcMs, systemd] = await Promise.all([
     stat(flagFile).then(
       ({ mtimeMs }) => mtimeMs,
       () => undefined,
@@ -71,7 +68,11 @@ export async function readClockEvidence(wallMs: number, earliestMs: number): Pro
       () => false,
     ),
   ]);
-  return weighEvidence({ kernel: parseYes(kernel), chrony: parseTracking(chrony), timesyncd: parseTimesync(timesyncd), flagMs, rtcMs, systemd }, wallMs, earliestMs);
+  // One after the other: starting a process holds the main loop up for some milliseconds on a small box.
+  const kernel = parseYes(await ask('timedatectl', ['show', '--property=NTPSynchronized', '--value']));
+  const chrony = parseTracking(await ask('chronyc', ['-n', '-c', 'tracking']));
+  const timesyncd = chrony === undefined ? parseTimesync(await ask('timedatectl', ['show-timesync', '--property=ServerAddress', '--property=Frequency'])) : undefined;
+  return weighEvidence({ kernel, chrony, timesyncd, flagMs, rtcMs, systemd }, wallMs, earliestMs);
 }
 
 /** What the answers amount to, see `readClockEvidence`. */

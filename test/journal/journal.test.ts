@@ -13,7 +13,7 @@ describe('journal', () => {
     const all: StoredEvent[] = [];
     for (const epoch of [1, 2, 3]) {
       const journal = makeJournal({ directory });
-      expect(await journal.start()).toEqual({ gateId: 'east-gate', epoch, origin: epoch === 1 ? 'new' : 'continued' });
+      expect(await journal.start()).toMatchObject({ gateId: 'east-gate', epoch, origin: epoch === 1 ? 'new' : 'continued' });
       all.push(...(await Promise.all(Array.from({ length: 50 }, (_, number) => journal.append(read(number))))));
       await journal.stop();
     }

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ManualClock, silentLog } from '../../src/base/index.js';
 import { ClockTrust, clockHealth, parseTimesync, parseTracking, readClockEvidence, weighEvidence, type ClockEvidence, type ClockMemory } from '../../src/ops/index.js';
@@ -288,6 +291,23 @@ describe('what the system says', () => {
     ['nobody there', {}, { state: 'silent', source: 'assumed' }],
   ])('%s', (_, answers, expected) => {
     expect(weighEvidence({ ...nothing, ...answers }, summer2026, Date.UTC(2026, 0, 1))).toMatchObject(expected);
+  });
+
+  it('comes from timedatectl and chronyc, whoever of them is there', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'laurel-clock-'));
+    const program = (name: string, script: string): void => writeFileSync(join(directory, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const path = process.env['PATH'];
+    process.env['PATH'] = `${directory}:/bin`;
+    try {
+      program('timedatectl', 'case "$*" in "show --property=NTPSynchronized --value") echo yes;; "show-timesync "*) printf "ServerAddress=10.0.0.1\\nFrequency=655360\\n";; *) exit 1;; esac');
+      program('chronyc', `[ "$*" = "-n -c tracking" ] && echo "${byReceiver}"`);
+      expect(await readClockEvidence(Date.now(), 0)).toEqual({ state: 'disciplined', source: 'gnss', syncedMs: 1_782_864_000_500, oscillatorPpm: 4.5 });
+      program('chronyc', 'echo "506 Cannot talk to daemon"; exit 1');
+      expect(await readClockEvidence(Date.now(), 0)).toMatchObject({ state: 'disciplined', source: 'ntp', oscillatorPpm: -10 });
+    } finally {
+      process.env['PATH'] = path;
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   it('this machine answers', async () => {

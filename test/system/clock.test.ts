@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { silentLog, type Clock, type JsonObject } from '../../src/base/index.js';
+import { silentLog, type Clock, type JsonObject, type Timer } from '../../src/base/index.js';
 import { machineBoot, systemClock } from '../../src/base/system-clock.js';
 import { configSchema } from '../../src/config/index.js';
 import { Gate } from '../../src/daemon/index.js';
@@ -18,8 +18,12 @@ afterEach(async () => {
 /** A box that wakes with a wrong time, on this machine's monotonic clock. */
 class BoxClock implements Clock {
   constructor(public offMs: number) {}
-  readonly monoMs = systemClock.monoMs;
-  readonly after = systemClock.after;
+  monoMs(): number {
+    return systemClock.monoMs();
+  }
+  after(delayMs: number, run: () => void): Timer {
+    return systemClock.after(delayMs, run);
+  }
   wallMs(): number {
     return systemClock.wallMs() + this.offMs;
   }
