@@ -261,8 +261,10 @@ class JournalSegment {
 
   async #badDisk(shim: string, kind: (typeof diskFaults)[number]): Promise<void> {
     const random = this.#random;
-    const full = kind === 'disk-full';
-    const part: Part = { point: 'time', countdown: 1, delayMs: whole(random, 400, 700), burst: whole(random, 1, 30), ballastMB: full ? 1 : 0, photographs: full || random() < 0.3, clockSteps: [] };
+    // A ballast, as a gate has: without one a full disk costs events at once.
+    const ballastMB = kind === 'io-error-read' || kind === 'io-error-sync' ? 0 : 1;
+    // Long enough that what the disk did not take is tried again.
+    const part: Part = { point: 'time', countdown: 1, delayMs: whole(random, 600, 1_200), burst: whole(random, 1, 30), ballastMB, photographs: kind === 'disk-full' || random() < 0.3, clockSteps: [] };
     await this.#spawn(part, this.#under(shim, diskOf(kind, random)));
     this.#count(kind);
   }
