@@ -37,6 +37,7 @@ const CUT_MS = 3_000;
 /** Operations in which a start, a rebuild, the first commits and the first emptying of the log fall. */
 const REBUILD_OPERATIONS = 250;
 const CUT_OPERATIONS = [200, 800, 2_500] as const;
+const LYING_OPERATIONS = 300;
 const DRAIN_MS = 120_000;
 /** A gate whose numbers were given out twice never drains. */
 const HOPELESS_DRAIN_MS = 4_000;
@@ -215,7 +216,7 @@ class JournalSegment {
     const random = this.#random;
     const part: Part = {
       point,
-      countdown: point === 'start' || point === 'delete' ? 1 : whole(random, 1, 40),
+      countdown: point === 'start' || point === 'delete' ? 1 : whole(random, 1, point === 'write' ? 40 : 12),
       delayMs: point === 'time' ? whole(random, 20, 400) : random() < 0.4 ? 0 : whole(random, 0, point === 'start' ? 60 : point === 'delete' ? 20 : 5),
       burst: whole(random, 1, 12),
       ballastMB: 0,
@@ -236,8 +237,12 @@ class JournalSegment {
   }
 
   /** The process ends in the middle of an operation, and the disk has forgotten what was not synchronised. */
-  async #powerCut(shim: string, kind: (typeof cutKinds)[number], operations?: number): Promise<void> {
+  async #powerCut(shim: string, drawn: (typeof cutKinds)[number], operations?: number): Promise<void> {
     const random = this.#random;
+    const { liesAboutSync } = this.#options;
+    // Of what a lying disk was told all is dropped, and not before there is something.
+    const kind = liesAboutSync ? 'none' : drawn;
+    const least = liesAboutSync ? LYING_OPERATIONS : 1;
     // Most cuts meet the start or the first commits; some come as late as the log is emptied into the database.
     const most = operations ?? CUT_OPERATIONS[whole(random, 0, CUT_OPERATIONS.length - 1)] ?? 0;
     // The page cache outlives a process: what one left unsynchronised may go with the power of the next.
@@ -247,7 +252,7 @@ class JournalSegment {
     const image = new DiskImage(this.#data);
     for (let run = 1; run <= runs; run += 1) {
       const part: Part = { point: 'time', countdown: 1, delayMs: CUT_MS, burst: whole(random, 1, 30), ballastMB: 0, photographs: random() < 0.5, clockSteps: [] };
-      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, 1, most), liesAboutSync: this.#options.liesAboutSync, ...(fail === undefined ? {} : { fail }) }));
+      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, least, Math.max(least, most)), liesAboutSync, ...(fail === undefined ? {} : { fail }) }));
     }
     if (existsSync(this.#record)) image.play(readFileSync(this.#record));
     // One that finds nothing to drop is as a kill.
