@@ -5,9 +5,11 @@
  *   npm run faults -- [--only lane,journal,uplink,daemon] [--rounds N] [--seed S] [--json]
  *   npm run faults -- --only deaths [--json]
  *
- * `rounds` counts passages for `lane`, faults for `uplink`, and kills for `journal` and `daemon`. `deaths` goes through every way to die in every
- * state of the lane and prints what the relays and the boom did. Exit status 1 when anything was violated; a
- * violated world is printed on stderr as the smallest plan that still fails, with the seed and path of fast-check.
+ * `rounds` counts passages for `lane`, faults for `uplink`, and kills for `journal` and `daemon`. On top of the kills, `journal` cuts the power
+ * (one time for every fourth kill) and lets the disk fail (for every fifth). `daemon` beside other parts does a tenth of the
+ * rounds, 30 at most. `deaths` goes through every way to die in every state of the lane and prints what the relays and the
+ * boom did. Exit status 1 when anything was violated; a violated world is printed on stderr as the smallest plan that still
+ * fails, with the seed and path of fast-check.
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
@@ -132,7 +134,8 @@ async function main(): Promise<void> {
   const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
   // The lane keeps no record of its own: a campaign of lanes alone says nothing about one.
   const recorded = only.some((part) => part !== 'lane' && part !== 'deaths') ? record : {};
-  const report = { seed, rounds, ...world, ...recorded, faults, ...(deaths.length === 0 ? {} : { deaths }), seconds };
+  const moved = only.some((part) => part === 'lane' || part === 'daemon' || part === 'deaths') ? world : {};
+  const report = { seed, rounds, ...moved, ...recorded, faults, ...(deaths.length === 0 ? {} : { deaths }), seconds };
   const bad = world.unsafeMovements + world.miscounted + Object.values(record).reduce((sum, count) => sum + count, 0);
   if (json) {
     process.stdout.write(`${JSON.stringify(report)}\n`);

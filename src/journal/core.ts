@@ -102,7 +102,6 @@ export class JournalCore {
         if (failureKind(error) !== 'full' || !again) throw error;
         this.#log('warn', { error: errorText(error) }, 'journal: the disk is full; the ballast is given up');
         this.#ballast.release();
-        this.#tight = true;
       }
     }
   }
