@@ -390,18 +390,21 @@ export const uplinkFaults = {
   'client-id-fought-over': {
     run: async (world) => {
       const { broker, random, keeper, site, gate, proxy } = world;
-      // Until the gate has noticed; MQTT 3.1.1, and this broker with MQTT 5 too, give no reason, so it takes some times.
+      // Until the gate has noticed. Where the broker had bytes yet to read its end is a reset, as a bad line makes them too: under
+      // as much traffic as here it may stay unnoticed.
       for (let times = 0; times < MOST_FIGHTS; times += 1) {
         if (!(await online(world))) return false;
+        // A connection that ended before the gate's birth was taken in gives nothing away.
+        await pause(whole(random, 50, 200));
         const { connection } = proxy;
         const other = await connectAsync(broker.url, { clientId: `laurel-${site}-${gate}`, protocolVersion: random() < 0.5 ? 5 : 4, reconnectPeriod: 0 });
         await keeper.until(() => connection?.over !== false, PATIENCE_MS);
         await pause(whole(random, 0, 50));
         await other.endAsync(true);
         await keeper.until(() => keeper.news?.duplicate !== null && keeper.news !== undefined, 50);
-        if (times > 0 && typeof keeper.news?.duplicate === 'string') return true;
+        if (times > 0 && typeof keeper.news?.duplicate === 'string') break;
       }
-      return false;
+      return online(world);
     },
   },
   'second-box': { run: ({ secondBox }) => secondBox() },

@@ -97,6 +97,11 @@ export async function runUplinkRounds({ rounds, seed, sideBySide: most = 6, segm
   }
 }
 
+/** These kill the gate themselves, or want one that remembers. */
+function diesNotBesides(kind: UplinkFaultKind): boolean {
+  return kind.startsWith('killed') || kind.startsWith('clock') || kind === 'client-id-fought-over';
+}
+
 interface SegmentOptions {
   readonly seed: number;
   readonly rounds: number;
@@ -193,7 +198,7 @@ class UplinkSegment {
     const { protocol, run }: UplinkFault = uplinkFaults[kind];
     await pause(whole(random, 0, 250));
     if (protocol !== undefined && keeper.protocol !== protocol && !(await keeper.restart({ protocol }, PATIENCE_MS))) this.#violations.push(`round ${round}, ${kind}: the gate did not start anew`);
-    const dies = protocol === undefined && !kind.startsWith('killed') && !kind.startsWith('clock') && random() < DIES_TOO;
+    const dies = protocol === undefined && !diesNotBesides(kind) && random() < DIES_TOO;
     const point = killPoints[whole(random, 1, killPoints.length - 1)] ?? 'time';
     const fault = run(world);
     // What the line does may keep the gate from its point; then it dies as soon as it can.

@@ -94,7 +94,8 @@ describe('an acknowledgement', () => {
     await until(() => platform.ledger('laurel', 'east').events === 3, { what: 'the events at the platform' });
     platform.post({ site: 'laurel', gate: 'east' }, 'ack', { epoch: 1, seq: 3, hash: '0'.repeat(64) });
     await until(() => gate.uplink.state().duplicate !== null, { what: 'the report' });
-    expect(gate.uplink.state()).toMatchObject({ acknowledged: 0, duplicate: { message: expect.stringMatching(/another event under number 3 of gate east .*switch off the one that was replaced/u) } });
+    expect(gate.uplink.state().acknowledged).toBe(0);
+    expect(gate.uplink.state().duplicate?.message).toMatch(/another event under number 3 of gate east .*switch off the one that was replaced/u);
     await until(async () => (await gate.journal.events({ types: ['uplink.duplicate-client'], limit: 2 })).length === 1, { what: 'the record' });
     expect(await gate.journal.events({ types: ['uplink.duplicate-client'], limit: 2 })).toMatchObject([{ payload: { evidence: 'record', seq: 3 } }]);
     platform.post({ site: 'laurel', gate: 'east' }, 'ack', { epoch: 1, seq: 3, hash: last[2]?.hash });
