@@ -39,7 +39,7 @@ export async function configureGate(name: GateName, path: string, options: Confi
         if (from.site === name.site && from.gate === name.gate) tell(configReportSchema.parse(message));
       });
     const before = await heard<ConfigReport>(name, 'config/report', REPORT_MS, hear);
-    const version = options.version ?? Math.max(0, ...[before.active.version, before.trial?.version, before.outcome?.version].map((known) => known ?? 0)) + 1;
+    const version = options.version ?? before.highest + 1;
     const desired = desiredConfigSchema.safeParse({ version, id: randomUUID(), issuer: options.issuer, whole: options.whole, config: settings });
     if (!desired.success) throw new GateError('CONFIG_INVALID', `${path}: ${desired.error.issues.map(({ path: at, message }) => `${at.join('.')}: ${message}`).join('; ')}`, { path });
     let told = '';

@@ -111,12 +111,13 @@ export class Configuration implements ConfigurationPort {
 
   report(): ConfigurationState {
     const { managed, store } = this.#options.effective;
-    const { trial, outcomes } = store.state;
+    const { trial, outcomes, highest } = store.state;
     const phase = this.#phase === 'rest' ? 'staged' : this.#phase;
     const last = outcomes.at(-1);
     return {
       active: { source: managed === null ? 'file' : 'managed', version: managed?.version ?? null, id: managed?.id ?? null, digest: managed?.digest ?? null, effectiveDigest: this.#effectiveDigest },
       trial: trial === null && this.#phase !== 'returning' ? null : { version: trial?.version ?? managed?.version ?? null, id: trial?.id ?? managed?.id ?? '', state: phase },
+      highest: Math.max(highest, ...outcomes.map((outcome) => outcome.version ?? 0)),
       outcome: last === undefined ? null : reportOf(last),
       reported: this.#reported,
     };

@@ -73,6 +73,7 @@ const configReport: ConfigReport = {
   atMs: bootMs + 90_000,
   active: { source: 'managed', version: 12, id: 'd-12', digest, effectiveDigest: digest },
   trial: null,
+  highest: 12,
   outcome: { version: 12, id: 'd-12', issuer: 'platform:alice', outcome: 'applied', code: null, reasons: [], faults: [], atMs: bootMs + 89_000 },
   reported: { access: { spaces: 120 } },
 };

@@ -50,6 +50,7 @@ export const configReportSchema = z.object({
     })
     .nullable()
     .describe('under way'),
+  highest: z.number().int().min(0).describe('highest version that ever came, refused ones too; a new one is best above it; 0: none'),
   outcome: outcomeSchema.nullable().describe('of the desired configuration this answers; else the last one'),
   reported: jsonObjectSchema.describe('the configuration in force, lists of vehicles left out, secrets as references'),
 });

@@ -26,7 +26,7 @@ function platformProcess(...args: string[]): CliProcess {
 const write = (gate: Gate, from: number, count: number): Promise<unknown> => Promise.all(Array.from({ length: count }, (_, at) => gate.journal.append(passage(from + at))));
 
 describe('gatectl platform run and show', () => {
-  it('takes a gate in, and after a kill goes on where it was: what it acknowledged it has', { timeout: 90_000 }, async () => {
+  it('takes a gate in, and after a kill goes on where it was: what it acknowledged it has', { timeout: 180_000 }, async () => {
     const broker = await startMosquitto();
     const ledger = join(freshDirectory(), 'ledger.db');
     const show = async (): Promise<z.output<typeof shownSchema>> => shownSchema.parse(JSON.parse((await runHere(['platform', 'show', '--ledger', ledger, '--json'])).out));
@@ -34,7 +34,7 @@ describe('gatectl platform run and show', () => {
     const gate = await startGate(settings(broker.url), { timing: { backoffMs: 30, backoffMostMs: 200, stableMs: 500, resendMs: 300, connectTimeoutMs: 2_000 } });
     await online(gate);
     await write(gate, 0, 120);
-    await until(async () => (await gate.journal.outbox()).acknowledged >= 40, { timeoutMs: 30_000, what: 'the first acknowledgements' });
+    await until(async () => (await gate.journal.outbox()).acknowledged >= 40, { timeoutMs: 60_000, what: 'the first acknowledgements' });
     first.child.kill('SIGKILL');
     await first.ended;
     const { acknowledged } = await gate.journal.outbox();
@@ -43,7 +43,7 @@ describe('gatectl platform run and show', () => {
 
     await write(gate, 120, 30);
     const second = platformProcess('--broker', broker.url, '--ledger', ledger);
-    await drained(gate, 30_000);
+    await drained(gate, 60_000);
     await gate.uplink.stop();
     await until(() => second.out.includes('offline (stopped)'), { what: 'the death on its screen' });
     second.child.kill('SIGTERM');
@@ -56,11 +56,11 @@ describe('gatectl platform run and show', () => {
     expect(one.out).toMatch(/laurel\/east +offline \(stopped\) .* 150 +150/u);
   });
 
-  it('says in words what is wrong: doubles, gaps, and another event under a number', { timeout: 60_000 }, async () => {
+  it('says in words what is wrong: doubles, gaps, and another event under a number', { timeout: 150_000 }, async () => {
     const broker = await startMosquitto();
     const ledger = join(freshDirectory(), 'ledger.db');
     const platform = platformProcess('--broker', broker.url, '--ledger', ledger);
-    await until(() => platform.out.includes('Listening'), { what: 'the platform' });
+    await until(() => platform.out.includes('Listening'), { timeoutMs: 60_000, what: 'the platform' });
     const line = connect(broker.url);
     atEnd(() => line.endAsync(true).then(() => undefined));
     const event = (seq: number, plate: string): object => ({ id: `b-1-${seq}`, epoch: 1, seq, type: 'passage.read', lane: 'entry', passage: null, wallMs: 1, monoMs: 1, clockTrusted: true, payload: { plate }, previousHash: '0'.repeat(64), hash: plate === 'A' ? 'a'.repeat(64) : 'b'.repeat(64) });
@@ -81,7 +81,7 @@ describe('gatectl platform run and show', () => {
     expect(one.out).toContain('Two events under one number: 1');
   });
 
-  it('begins after the numbers of another platform where it is told to, and says so where it is not', { timeout: 60_000 }, async () => {
+  it('begins after the numbers of another platform where it is told to, and says so where it is not', { timeout: 150_000 }, async () => {
     const broker = await startMosquitto();
     const directory = freshDirectory();
     const gate = await startGate(settings('mqtt://127.0.0.1:1'), { directory });
@@ -91,11 +91,11 @@ describe('gatectl platform run and show', () => {
     await gate.journal.stop();
     const again = await startGate(settings(broker.url), { directory, timing: { backoffMs: 30, backoffMostMs: 200, stableMs: 500, resendMs: 300, connectTimeoutMs: 2_000 } });
     const naive = platformProcess('--broker', broker.url, '--ledger', join(directory, 'naive.db'));
-    await until(() => naive.out.includes('--after laurel/east=30'), { what: 'the advice' });
+    await until(() => naive.out.includes('--after laurel/east=30'), { timeoutMs: 60_000, what: 'the advice' });
     naive.child.kill('SIGTERM');
     await naive.ended;
     platformProcess('--broker', broker.url, '--ledger', join(directory, 'told.db'), '--after', 'laurel/east=30');
-    await drained(again);
+    await drained(again, 60_000);
     const late = await runHere(['platform', 'run', '--broker', broker.url, '--ledger', join(directory, 'told.db'), '--after', 'laurel/east=99']);
     expect([late.status, late.err]).toEqual([1, expect.stringContaining('[LEDGER_UNREADABLE]')]);
   });
@@ -110,7 +110,7 @@ describe('gatectl platform run and show', () => {
 });
 
 describe('gatectl platform send', () => {
-  it('signs a command, prints its replies, and ends as the command did', { timeout: 60_000 }, async () => {
+  it('signs a command, prints its replies, and ends as the command did', { timeout: 150_000 }, async () => {
     const broker = await startMosquitto();
     const directory = freshDirectory();
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
@@ -140,7 +140,7 @@ describe('gatectl platform send', () => {
 });
 
 describe('gatectl platform list', () => {
-  it('sends a table whole, then its change, and prints what the gate holds', { timeout: 60_000 }, async () => {
+  it('sends a table whole, then its change, and prints what the gate holds', { timeout: 150_000 }, async () => {
     const broker = await startMosquitto();
     const directory = freshDirectory();
     const box = await openBox(directory);
@@ -164,13 +164,13 @@ describe('gatectl platform list', () => {
 });
 
 describe('gatectl platform configure', () => {
-  it('follows a configuration through its trial, and fails where it is refused', { timeout: 60_000 }, async () => {
+  it('follows a configuration through its trial, and fails where it is refused', { timeout: 150_000 }, async () => {
     const broker = await startMosquitto();
     const directory = freshDirectory();
     const listeners = new Set<() => void>();
     const digest = 'd'.repeat(64);
     type State = Omit<ConfigReport, 'epoch' | 'atMs'>;
-    let state: State = { active: { source: 'managed', version: 6, id: 'c6', digest, effectiveDigest: digest }, trial: null, outcome: null, reported: {} };
+    let state: State = { active: { source: 'managed', version: 6, id: 'c6', digest, effectiveDigest: digest }, trial: null, highest: 6, outcome: null, reported: {} };
     const tell = (change: Partial<State>): void => {
       state = { ...state, ...change };
       for (const listener of listeners) listener();
@@ -186,7 +186,7 @@ describe('gatectl platform configure', () => {
         const about = { version, id, issuer, atMs: 1 };
         if ('lanes' in config) return Promise.resolve({ ...about, outcome: 'refused', code: 'CONFIG_NOT_ALLOWED', reasons: [], faults: [{ path: 'lanes', code: 'CONFIG_NOT_ALLOWED', text: 'wiring' }] });
         for (const phase of ['staged', 'trying'] as const) tell({ trial: { version, id, state: phase } });
-        tell({ trial: null, outcome: { ...about, outcome: 'applied', code: null, reasons: [], faults: [] } });
+        tell({ trial: null, highest: version, outcome: { ...about, outcome: 'applied', code: null, reasons: [], faults: [] } });
         return Promise.resolve(state.outcome);
       },
     };

@@ -10,7 +10,7 @@ import { GENESIS_HASH, canonicalJson, hashOfEvent } from '../../src/journal/inde
 import { contractDocument } from '../../src/platform/index.js';
 import { exampleKey, examples } from '../../src/platform/examples.js';
 import { PlatformLists, signedBytes, topicOf } from '../../src/uplink/index.js';
-import { runCli } from '../cli/run-cli.js';
+import { runHere } from '../cli/run-here.js';
 import { atEnd, drained, online, settings, startGate, startMosquitto, startPlatform, until } from '../uplink/support.js';
 
 const messageSchema = z.object({
@@ -82,7 +82,8 @@ describe('the contract', () => {
   });
 
   it('is printed by gatectl as YAML and as JSON, the same', async () => {
-    const [yaml, json] = await Promise.all([runCli(['platform', 'contract']), runCli(['platform', 'contract', '--json'])]);
+    const yaml = await runHere(['platform', 'contract']);
+    const json = await runHere(['platform', 'contract', '--json']);
     expect([yaml.status, json.status, yaml.err, json.err]).toEqual([0, 0, '', '']);
     expect(parse(yaml.out)).toEqual(JSON.parse(json.out));
     expect(JSON.parse(json.out)).toEqual(raw);
