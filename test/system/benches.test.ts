@@ -56,7 +56,7 @@ describe('benches under full load', () => {
 
 describe('the bench of the journal', () => {
   it('writes beside bare syncs, kills the writer and finds every row again, and decides among 100,000 plates', { timeout: 240_000 }, async () => {
-    const { reopen, lookup } = journalSchema.parse(await bench('journal', '--rows', '2000'));
+    const { reopen, lookup } = journalSchema.parse(await bench('journal', '--rows', '2000', '--rounds', '2'));
     expect(reopen.rows).toBeGreaterThan(2_000);
     expect(reopen.ms).toHaveLength(reopen.emptyMs.length);
     expect(lookup.forgiven).toBeGreaterThan(0.5);
