@@ -4,28 +4,56 @@
  */
 import { openSync, writeSync } from 'node:fs';
 import { z } from 'zod';
-import { silentLog } from '../../src/base/index.js';
+import { isGateError, silentLog, type Clock } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
-import { SqliteJournal } from '../../src/journal/index.js';
-import { Uplink } from '../../src/uplink/index.js';
+import { SqliteJournal } from '../../src/journal/client.js';
+import { Uplink } from '../../src/uplink/uplink.js';
 
 const settingsSchema = z.object({
   directory: z.string(),
+  gate: z.string(),
   /** File for what was told: a killed process's writes stay, and it never blocks as a pipe does. */
   told: z.string(),
   url: z.string(),
   protocol: z.enum(['5', '3.1.1']),
   /** First number of the events' payload; numbers grow over all rounds. */
   firstNumber: z.number(),
-  point: z.enum(['start', 'write', 'publish', 'acknowledge', 'time', 'none']),
+  point: z.enum(['start', 'write', 'publish', 'acknowledge', 'delete', 'time', 'none']),
   /** The point is met so many times before it kills. */
   countdown: z.number(),
   delayMs: z.number(),
   burst: z.number(),
+  ballastMB: z.number(),
+  /** Saves photographs too. */
+  photographs: z.boolean(),
+  /** Steps of the wall clock: from `afterMs` on it is `offsetMs` off. */
+  clockSteps: z.array(z.object({ afterMs: z.number(), offsetMs: z.number() })),
 });
 
 const settings = settingsSchema.parse(JSON.parse(process.argv[2] ?? '{}'));
 let countdown = settings.countdown;
+
+const clock: Clock = {
+  monoMs: () => systemClock.monoMs(),
+  wallMs: () => {
+    const step = settings.clockSteps.findLast(({ afterMs }) => afterMs <= performance.now());
+    return Math.max(0, systemClock.wallMs() + (step?.offsetMs ?? 0));
+  },
+  after: (delayMs, run) => systemClock.after(delayMs, run),
+};
+
+/** Tidying is due after seconds and minutes: here it comes as often as it can be killed in. */
+const HASTE = 200;
+const RARE_MS = 5_000;
+const journalClock: Clock = {
+  ...clock,
+  after: (delayMs, run) =>
+    clock.after(delayMs < RARE_MS ? delayMs : delayMs / HASTE, () => {
+      run();
+      // What is due seldom is the deleting of what need not be kept; it is under way in the journal's thread now.
+      if (delayMs >= RARE_MS) at('delete');
+    }),
+};
 
 function die(): void {
   process.kill(process.pid, 'SIGKILL');
@@ -53,31 +81,84 @@ class ExposedJournal extends SqliteJournal {
     return super.acknowledge(seq, epoch);
   }
 
-  override events(query: Parameters<SqliteJournal['events']>[0]): ReturnType<SqliteJournal['events']> {
+  override eventBatches(query: Parameters<SqliteJournal['eventBatches']>[0]): ReturnType<SqliteJournal['eventBatches']> {
     at('publish');
-    return super.events(query);
+    return super.eventBatches(query);
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const codeOf = (error: unknown): string => (isGateError(error) ? error.code : 'UNKNOWN');
+
+/** A fact that was remembered has to be recalled with this value, or a later one, after whatever comes. */
+const FACT = 'campaign/round';
+
+async function load(journal: SqliteJournal): Promise<never> {
+  let number = settings.firstNumber;
+  for (;;) {
+    const handed = Array.from({ length: settings.burst }, () => {
+      const own = number;
+      number += 1;
+      const appended = journal.append({ type: 'passage.read', lane: own % 2 === 0 ? 'entry' : 'exit', payload: { number: own } });
+      at('write');
+      return appended.then(
+        (event) => {
+          tell(`event ${own} ${event.seq}`);
+          return true;
+        },
+        (error: unknown) => {
+          tell(`refused ${own} ${codeOf(error)}`);
+          return false;
+        },
+      );
+    });
+    const stored = await Promise.all(handed);
+    const value = number;
+    await journal.remember(FACT, { value }).then(
+      () => tell(`fact ${value}`),
+      () => undefined,
+    );
+    if (settings.photographs) {
+      const jpeg = Buffer.alloc(6_000 + (number % 20_000), number);
+      jpeg.writeUInt32LE(number);
+      await journal.saveEvidence(`p-${number}`, 'frame', jpeg).then(
+        ({ id }) => tell(`photograph ${id}`),
+        () => undefined,
+      );
+    }
+    // Who is refused does not ask again at once.
+    if (stored.includes(false)) await pause(5);
   }
 }
 
 async function main(): Promise<void> {
   const journal = new ExposedJournal({
     directory: settings.directory,
-    gateId: 'victim',
-    clock: systemClock,
+    gateId: settings.gate,
+    clock: journalClock,
     log: silentLog,
-    retention: { eventsDays: 365, photographsDays: 30, photographsMB: 50 },
-    ballastMB: 0,
+    retention: { eventsDays: 365, eventsMB: 0.4, photographsDays: 30, photographsMB: 3 },
+    ballastMB: settings.ballastMB,
   });
   if (settings.point === 'time') setTimeout(die, settings.delayMs);
   at('start');
-  const { epoch } = await journal.start();
+  let epoch: number;
+  try {
+    ({ epoch } = await journal.start());
+    const fact = await journal.recall(FACT);
+    tell(`started ${epoch} ${typeof fact?.value === 'number' ? fact.value : 0}`);
+  } catch (error) {
+    // As the gate does: it ends, and is started again.
+    tell(`failed 0 ${codeOf(error)}`);
+    process.exit(3);
+  }
   const uplink = new Uplink({
     config: { brokers: [{ url: settings.url }], protocol: settings.protocol, keepAliveS: 30, batch: 5, window: 4, telemetryS: 60, platformAcknowledges: true },
     site: 'faults',
-    gate: 'victim',
+    gate: settings.gate,
     journal,
     epoch,
-    clock: systemClock,
+    clock,
     log: silentLog,
     random: Math.random,
     status: () => ({}),
@@ -87,24 +168,10 @@ async function main(): Promise<void> {
   });
   journal.onStored(() => at('publish'));
   await uplink.start();
-  let number = settings.firstNumber;
-  while (settings.point !== 'none') {
-    const handed = Array.from({ length: settings.burst }, () => {
-      const own = number;
-      number += 1;
-      const appended = journal.append({ type: 'passage.read', lane: own % 2 === 0 ? 'entry' : 'exit', payload: { number: own } });
-      at('write');
-      return appended.then((event) => tell(`${own} ${event.seq}`));
-    });
-    await Promise.all(handed);
-  }
-  await new Promise<void>((resolve) => {
-    const look = (): void => {
-      if (uplink.state().backlog === 0 && uplink.state().connection === 'online') resolve();
-      else setTimeout(look, 10);
-    };
-    look();
-  });
+  if (settings.point !== 'none') await load(journal);
+  while (uplink.state().backlog > 0 || uplink.state().connection !== 'online') await pause(10);
+  const { checked, brokenAt } = await journal.verify();
+  tell(`verified ${checked} ${brokenAt ?? 0}`);
   await uplink.stop();
   await journal.stop();
   tell('drained');

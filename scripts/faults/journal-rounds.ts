@@ -1,152 +1,441 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { appendFileSync, closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { hash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { GateError, silentLog } from '../../src/base/index.js';
-import { EmbeddedBroker, ReferencePlatform } from '../../src/uplink/index.js';
-import { Mosquitto, mosquittoPath } from './mosquitto.js';
+import { silentLog } from '../../src/base/index.js';
+import { ReferencePlatform } from '../../src/uplink/index.js';
+import { startBroker } from './broker.js';
+import { mosquittoPath } from './mosquitto.js';
+import { DiskImage, cutKinds } from './disk-image.js';
+import { compileDiskShim, diskShimEnvironment, type DiskFault, type DiskShimOptions } from './disk-shim.js';
+import { seeded, shuffledForEver, whole } from './random.js';
+import { NumberBook, addVerdicts, judge, sideBySide, type RecordVerdict } from './verdict.js';
 
 export interface JournalRoundsOptions {
+  /** Kills. Power cuts come on top, one for every fourth kill, and disks that fail, one for every fifth. */
   readonly rounds: number;
   readonly seed: number;
-  readonly onProgress?: (done: number) => void;
+  /** The disk under power cuts says that it has synchronised and has not: to see that the campaign sees. */
+  readonly liesAboutSync?: boolean;
+  /** Gates that are maltreated side by side; 2 where omitted. */
+  readonly sideBySide?: number;
+  readonly onProgress?: (done: number, of: number) => void;
 }
 
-export interface JournalRoundsResult {
+export interface JournalRoundsResult extends RecordVerdict {
   readonly rounds: number;
-  /** Events a writer was told are on record: how many. */
-  readonly told: number;
-  /** Told and neither at the platform nor declared lost. */
-  readonly lost: number;
-  /** One event under two numbers, or two events under one. */
-  readonly doubled: number;
-  readonly reordered: number;
-  readonly chainBroken: number;
-  /** Holes in the platform's ledger that nobody declared, counted in sequences. */
-  readonly undeclaredLoss: number;
-  readonly faults: Readonly<Record<string, number>>;
+  /** Kinds that were left out because this machine has no C compiler. */
+  readonly leftOut: readonly string[];
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const ROUND_MS = 30_000;
+const ROUND_MS = 60_000;
+/** A process whose power is to be cut at some operation, and does not come so far, is killed. */
+const CUT_MS = 8_000;
+/** Cuts made in place of one, where they find nothing that was not synchronised. */
+const MOST_CUTS = 3;
+/** Operations in which a start, a rebuild, the first commits and the first emptying of the log fall. */
+const REBUILD_OPERATIONS = 250;
+const CUT_OPERATIONS = [200, 800, 2_500] as const;
+const LYING_OPERATIONS = 300;
 const DRAIN_MS = 120_000;
-/** Of this many rounds one damages the database while the victim is down, and one kills the broker. */
-const DAMAGE_EVERY = 16;
+/** A gate whose numbers were given out twice never drains. */
+const HOPELESS_DRAIN_MS = 4_000;
+/** Kills of one gate before it is drained and judged, and the next one begins. */
+const SEGMENT_ROUNDS = 40;
+const NEXT_SEED = 1_000_003;
+/** Of so many kills one is followed by it. */
+const POWER_CUT_EVERY = 4;
+const DISK_EVERY = 5;
+const DAMAGE_EVERY = 10;
 const BROKER_KILL_EVERY = 7;
+const CLOCK_EVERY = 6;
 const COPY_EVERY = 10;
-const POINTS = ['start', 'write', 'publish', 'acknowledge', 'time', 'time'] as const;
-const DAMAGES = ['database-truncated', 'database-flipped', 'database-empty', 'database-rolled-back'] as const;
+/** Numbers of events that were handed over but not told stay used: they may be on record. */
+const NUMBERS = 100_000;
+/** A run that went on for so many events after a refusal had the time to put the refusal on record. */
+const SETTLED_EVENTS = 20;
+/** The victim's exit status where the journal could not be opened. */
+const NOT_STARTED = 3;
+const HOUR_MS = 3_600_000;
+const YEAR_MS = 365 * 24 * HOUR_MS;
 
-/** mulberry32: small, seeded, good enough to choose faults with. */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+const points = ['start', 'write', 'publish', 'acknowledge', 'delete', 'time'] as const;
+const damages = ['database-truncated', 'database-flipped', 'database-empty', 'database-rolled-back'] as const;
+const clockSteps = ['clock-1970', 'clock-back', 'clock-forward-a-year'] as const;
+const diskFaults = ['disk-full', 'disk-full-once', 'io-error-write', 'io-error-sync', 'io-error-read', 'io-error-lasting', 'write-cut-short'] as const;
+
+/** Kinds that a campaign of a whole segment has to have met; those of the disk need a C compiler. */
+export const journalFaultKinds: readonly string[] = [...points.map((point) => `killed-at-${point}`), 'broker-killed', ...damages, ...clockSteps];
+export const journalDiskFaultKinds: readonly string[] = ['power-cut', ...cutKinds.map((kind) => `power-cut-${kind}`), ...diskFaults];
 
 /**
- * Kills the journal and its uplink, over and over, at random points: while it opens, between write, publish and
- * acknowledge, at any time; kills the broker; damages the database. In the end it is let drain, and the reference
- * platform's ledger is held against what the writers were told.
- * @throws GateError when the campaign itself cannot run: no drain within two minutes, a victim that hangs
+ * Kills the journal and its uplink, over and over, at random points: while it opens, between write, publish,
+ * acknowledge and delete, at any time; cuts the power, so that writes that were not synchronised are gone or torn; fills
+ * the disk, lets its operations fail; steps the clock, kills the broker, damages the database. In the end each gate is let
+ * drain, and the reference platform's ledger is held against what the writers were told. What is chosen depends on the
+ * seed alone.
  */
-export async function runJournalRounds({ rounds, seed, onProgress }: JournalRoundsOptions): Promise<JournalRoundsResult> {
-  const random = seeded(seed);
+export async function runJournalRounds({ rounds, seed, liesAboutSync = false, sideBySide: most = 2, onProgress }: JournalRoundsOptions): Promise<JournalRoundsResult> {
   const directory = mkdtempSync(join(tmpdir(), 'laurel-faults-'));
-  const broker = await startBroker(directory);
-  const numbers = new Map<number, number>();
-  let doubled = 0;
-  const platform = new ReferencePlatform({
-    url: broker.url,
-    log: silentLog,
-    protocol: broker.protocol,
-    reconnectMs: 20,
-    onEvent: (_, event) => {
-      const { number } = event.payload;
-      if (typeof number !== 'number') return;
-      if (numbers.has(number)) doubled += 1;
-      numbers.set(number, event.seq);
-    },
-  });
-  const told = new Map<number, number>();
-  const faults: Record<string, number> = {};
-  const count = (kind: string): void => {
-    faults[kind] = (faults[kind] ?? 0) + 1;
-  };
-  const data = join(directory, 'data');
-  const copy = join(directory, 'older.db');
-  const book = join(directory, 'told');
-  let nextNumber = 1;
+  const shim = compileDiskShim(directory);
+  const segments = Array.from({ length: Math.ceil(rounds / SEGMENT_ROUNDS) }, (_, index) => ({
+    seed: seed + index * NEXT_SEED,
+    rounds: Math.min(SEGMENT_ROUNDS, rounds - index * SEGMENT_ROUNDS),
+    directory: join(directory, String(index)),
+  }));
+  let done = 0;
   try {
     const program = await buildVictim();
-    await platform.start();
-    for (let round = 1; round <= rounds; round += 1) {
-      const point = POINTS[Math.floor(random() * POINTS.length)] ?? 'time';
-      const settings = {
-        directory: data,
-        told: book,
-        url: broker.url,
-        protocol: broker.protocol,
-        firstNumber: nextNumber,
-        point,
-        countdown: 1 + Math.floor(random() * (point === 'start' ? 1 : 40)),
-        delayMs: point === 'time' ? 20 + Math.floor(random() * 500) : random() < 0.4 ? 0 : Math.floor(random() * (point === 'start' ? 60 : 6)),
-        burst: 1 + Math.floor(random() * 12),
-      };
-      const victim = spawn(process.execPath, [program, JSON.stringify(settings)], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-      const brokerDies = round % BROKER_KILL_EVERY === 0 && broker.kill !== undefined;
-      const gone = goneOf(victim);
-      if (brokerDies) {
-        await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, 100 + random() * 200))]);
-        await broker.kill();
-        await broker.restart?.();
-        count('broker-killed');
-      }
-      await gone;
-      count(`killed-at-${point}`);
-      // Numbers of events that were handed over but not told stay used: they may be on record.
-      nextNumber += 100_000;
-      if (round % COPY_EVERY === 0 && existsSync(join(data, 'journal.db'))) copyFileSync(join(data, 'journal.db'), copy);
-      if (round % DAMAGE_EVERY === 0 && existsSync(join(data, 'journal.db'))) {
-        const damage = DAMAGES[Math.floor(random() * DAMAGES.length)] ?? 'database-empty';
-        if (applyDamage(damage, join(data, 'journal.db'), copy, random)) count(damage);
-      }
-      onProgress?.(round);
-    }
-    const drain = { directory: data, told: book, url: broker.url, protocol: broker.protocol, firstNumber: 0, point: 'none', countdown: 0, delayMs: 0, burst: 1 };
-    const last = spawn(process.execPath, [program, JSON.stringify(drain)], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-    await goneOf(last, DRAIN_MS);
-    const lines = readFileSync(book, 'utf8').split('\n').slice(0, -1);
-    if (lines.pop() !== 'drained') throw new GateError('BROKER_UNREACHABLE', 'the last run did not drain its backlog; see its error output');
-    for (const line of lines) {
-      const [number = '', seq = ''] = line.split(' ');
-      told.set(Number(number), Number(seq));
-    }
-    const ledger = platform.ledger('faults', 'victim');
-    const declared = (seq: number): boolean => ledger.declared.some(({ first, last: end }) => first <= seq && seq <= end);
-    const lost = [...told].filter(([number, seq]) => numbers.get(number) !== seq && !declared(seq)).length;
-    const bySequence = [...numbers].sort(([, one], [, other]) => one - other).map(([number]) => number);
-    const outOfOrder = bySequence.filter((number, index) => number < (bySequence[index - 1] ?? 0)).length;
+    const verdicts = await sideBySide(segments, most, async (segment) =>
+      new JournalSegment({
+        ...segment,
+        program,
+        shim,
+        liesAboutSync,
+        onRound: () => {
+          done += 1;
+          onProgress?.(done, rounds);
+        },
+      }).run(),
+    );
+    const verdict = addVerdicts(verdicts);
+    const due = rounds < SEGMENT_ROUNDS ? [] : [...journalFaultKinds, ...(shim === undefined ? [] : journalDiskFaultKinds)];
+    const never = due.filter((kind) => verdict.faults[kind] === undefined && (kind !== 'broker-killed' || existsSync(mosquittoPath)));
     return {
       rounds,
-      told: told.size,
-      lost,
-      doubled: doubled + ledger.conflicting.length,
-      reordered: outOfOrder + ledger.reordered.length,
-      chainBroken: ledger.chainBroken.length,
-      undeclaredLoss: ledger.missing.reduce((sum, { first, last: end }) => sum + end - first + 1, 0),
-      faults,
+      ...verdict,
+      violations: [...verdict.violations, ...never.map((kind) => `${kind} never happened in a whole campaign`)],
+      leftOut: shim === undefined ? journalDiskFaultKinds : [],
     };
   } finally {
-    await platform.stop();
-    await broker.stop();
     rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+interface SegmentOptions {
+  readonly seed: number;
+  readonly rounds: number;
+  readonly directory: string;
+  readonly program: string;
+  readonly shim: string | undefined;
+  readonly liesAboutSync: boolean;
+  readonly onRound: () => void;
+}
+
+/** What the victim is given, beside where things are. */
+interface Part {
+  readonly point: (typeof points)[number] | 'none';
+  readonly countdown: number;
+  readonly delayMs: number;
+  readonly burst: number;
+  readonly ballastMB: number;
+  readonly photographs: boolean;
+  readonly clockSteps: readonly { readonly afterMs: number; readonly offsetMs: number }[];
+}
+
+/** One gate, from its first start to the judgement. */
+class JournalSegment {
+  readonly #options: SegmentOptions;
+  readonly #random: () => number;
+  readonly #data: string;
+  readonly #copy: string;
+  readonly #record: string;
+  readonly #told: string;
+  readonly #gate: string;
+  readonly #faults: Record<string, number> = {};
+  readonly #violations: string[] = [];
+  readonly #book = new NumberBook();
+  /** Events the gate has put on record as not written, by epoch. */
+  readonly #notWritten = new Map<number, number>();
+  /** What each round did, for the report. */
+  readonly #rounds: string[] = [];
+  #broker: Awaited<ReturnType<typeof startBroker>> | undefined;
+  #lost = 0;
+  #flipped = false;
+
+  constructor(options: SegmentOptions) {
+    this.#options = options;
+    this.#random = seeded(options.seed);
+    this.#data = join(options.directory, 'data');
+    this.#copy = join(options.directory, 'older.db');
+    this.#record = join(options.directory, 'record');
+    this.#told = join(options.directory, 'told');
+    this.#gate = 'victim';
+  }
+
+  async run(): Promise<RecordVerdict> {
+    const { directory, rounds, shim, onRound } = this.#options;
+    const random = this.#random;
+    mkdirSync(this.#data, { recursive: true });
+    appendFileSync(this.#told, '');
+    const broker = await startBroker(directory);
+    this.#broker = broker;
+    const platform = new ReferencePlatform({
+      url: broker.url,
+      log: silentLog,
+      protocol: broker.protocol,
+      reconnectMs: 20,
+      onEvent: (_, event) => {
+        this.#book.enter(event.payload.number, event.seq);
+        const { reason, count } = event.payload;
+        if (event.type === 'journal.lost' && reason === 'not-written' && typeof count === 'number') this.#notWritten.set(event.epoch, (this.#notWritten.get(event.epoch) ?? 0) + count);
+      },
+    });
+    const nextPoint = shuffledForEver(points, random);
+    const nextDamage = shuffledForEver(damages, random);
+    const nextDisk = shuffledForEver(diskFaults, random);
+    const nextClock = shuffledForEver(clockSteps, random);
+    const nextCut = shuffledForEver(cutKinds, random);
+    const share = (round: number, every: number, at: number): boolean => round % every === at % every || (rounds < every && round === rounds);
+    try {
+      await platform.start();
+      for (let round = 1; round <= rounds; round += 1) {
+        const clock = share(round, CLOCK_EVERY, 1) ? nextClock.next().value : undefined;
+        await this.#kill(nextPoint.next().value, round % BROKER_KILL_EVERY === 0, clock);
+        if (round % COPY_EVERY === COPY_EVERY / 2 && existsSync(this.#databasePath)) copyFileSync(this.#databasePath, this.#copy);
+        if (shim !== undefined && share(round, POWER_CUT_EVERY, 3)) for (let cuts = 1; cuts <= MOST_CUTS; cuts += 1) if (await this.#powerCut(shim, nextCut.next().value)) break;
+        if (shim !== undefined && share(round, DISK_EVERY, 4)) await this.#badDisk(shim, nextDisk.next().value);
+        if (round % DAMAGE_EVERY === 0 || (rounds < DAMAGE_EVERY && round === rounds)) {
+          this.#damage(nextDamage.next().value);
+          // What is rebuilt may be cut off in the middle.
+          if (shim !== undefined && random() < 0.5) await this.#powerCut(shim, nextCut.next().value, REBUILD_OPERATIONS);
+          else if (random() < 0.5) await this.#kill('start', false, undefined);
+        }
+        onRound();
+      }
+      await this.#spawn({ point: 'none', countdown: 0, delayMs: 0, burst: 1, ballastMB: 0, photographs: false, clockSteps: [] }, {}, this.#options.liesAboutSync ? HOPELESS_DRAIN_MS : DRAIN_MS);
+      return this.#judge(platform);
+    } finally {
+      await platform.stop();
+      await broker.stop();
+    }
+  }
+
+  get #databasePath(): string {
+    return join(this.#data, 'journal.db');
+  }
+
+  #count(kind: string): void {
+    this.#faults[kind] = (this.#faults[kind] ?? 0) + 1;
+  }
+
+  async #kill(point: (typeof points)[number], brokerDies: boolean, clock: (typeof clockSteps)[number] | undefined): Promise<void> {
+    const random = this.#random;
+    const part: Part = {
+      point,
+      countdown: point === 'start' || point === 'delete' ? 1 : whole(random, 1, point === 'write' ? 40 : 12),
+      delayMs: point === 'time' ? whole(random, 20, 400) : random() < 0.4 ? 0 : whole(random, 0, point === 'start' ? 60 : point === 'delete' ? 20 : 5),
+      burst: whole(random, 1, 12),
+      ballastMB: 0,
+      photographs: random() < 0.3,
+      clockSteps: clock === undefined ? [] : [{ afterMs: random() < 0.5 ? 0 : whole(random, 50, 250), offsetMs: offsetOf(clock) }],
+    };
+    const brokerMs = whole(random, 50, 250);
+    const gone = this.#spawn(part, {});
+    if (brokerDies && this.#broker?.kill !== undefined) {
+      await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, brokerMs))]);
+      await this.#broker.kill();
+      await this.#broker.restart?.();
+      this.#count('broker-killed');
+    }
+    await gone;
+    this.#count(`killed-at-${point}`);
+    if (clock !== undefined) this.#count(clock);
+  }
+
+  /**
+   * The process ends in the middle of an operation, and the disk has forgotten what was not synchronised.
+   * @returns whether there was anything to forget
+   */
+  async #powerCut(shim: string, drawn: (typeof cutKinds)[number], operations?: number): Promise<boolean> {
+    const random = this.#random;
+    const { liesAboutSync } = this.#options;
+    // Of what a lying disk was told all is dropped, and not before there is something.
+    const kind = liesAboutSync ? 'none' : drawn;
+    const least = liesAboutSync ? LYING_OPERATIONS : 1;
+    // Most cuts meet the start or the first commits; some come as late as the log is emptied into the database.
+    const most = operations ?? CUT_OPERATIONS[whole(random, 0, CUT_OPERATIONS.length - 1)] ?? 0;
+    // The page cache outlives a process: what one left unsynchronised may go with the power of the next.
+    const runs = random() < 0.3 ? 2 : 1;
+    const fail: DiskFault | undefined = random() < 0.3 ? { first: whole(random, 1, most), count: whole(random, 1, 4), error: 'EIO', kinds: ['sync'] } : undefined;
+    rmSync(this.#record, { force: true });
+    const image = new DiskImage(this.#data);
+    for (let run = 1; run <= runs; run += 1) {
+      const part: Part = { point: 'time', countdown: 1, delayMs: CUT_MS, burst: whole(random, 1, 30), ballastMB: 0, photographs: random() < 0.5, clockSteps: [] };
+      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, least, Math.max(least, most)), liesAboutSync, ...(fail === undefined ? {} : { fail }) }));
+    }
+    if (existsSync(this.#record)) image.play(readFileSync(this.#record));
+    const dropped = image.cut(kind, random);
+    // One that finds nothing to drop is as a kill.
+    this.#count(dropped ? 'power-cut' : 'power-cut-nothing-dropped');
+    this.#count(`power-cut-${kind}`);
+    if (runs > 1) this.#count('power-cut-after-kill');
+    if (fail !== undefined) this.#count('power-cut-after-sync-error');
+    if (operations !== undefined) this.#count('power-cut-after-damage');
+    this.#checkPhotographs();
+    return dropped;
+  }
+
+  async #badDisk(shim: string, kind: (typeof diskFaults)[number]): Promise<void> {
+    const random = this.#random;
+    // A ballast, as a gate has: without one a full disk costs events at once.
+    const ballastMB = kind === 'io-error-read' || kind === 'io-error-sync' ? 0 : 1;
+    // Long enough that what the disk did not take is tried again.
+    const part: Part = { point: 'time', countdown: 1, delayMs: whole(random, 600, 1_200), burst: whole(random, 1, 30), ballastMB, photographs: kind === 'disk-full' || random() < 0.3, clockSteps: [] };
+    await this.#spawn(part, this.#under(shim, diskOf(kind, random)));
+    this.#count(kind);
+  }
+
+  #under(shim: string, options: Omit<DiskShimOptions, 'root'>): Readonly<Record<string, string>> {
+    return diskShimEnvironment(shim, { root: this.#data, ...options });
+  }
+
+  #damage(kind: (typeof damages)[number]): void {
+    if (!existsSync(this.#databasePath) || !applyDamage(kind, this.#databasePath, this.#copy, this.#random)) return;
+    this.#count(kind);
+    if (kind === 'database-flipped') this.#flipped = true;
+    this.#rounds.push(kind);
+    // Facts of a damaged database may be gone.
+    appendFileSync(this.#told, 'damaged\n');
+  }
+
+  /** Runs a victim to its end. */
+  async #spawn(part: Part, environment: Readonly<Record<string, string>>, limitMs = ROUND_MS): Promise<void> {
+    const broker = this.#broker;
+    if (broker === undefined) return;
+    const number = this.#rounds.push(`${JSON.stringify(part)} ${Object.entries(environment).filter(([name]) => name.startsWith('LAUREL')).map(([name, value]) => `${name}=${value}`).join(' ')}`);
+    const settings = { ...part, directory: this.#data, gate: this.#gate, told: this.#told, url: broker.url, protocol: broker.protocol, firstNumber: number * NUMBERS };
+    const child = spawn(process.execPath, [this.#options.program, JSON.stringify(settings)], { cwd: root, env: { ...process.env, ...environment }, stdio: ['ignore', 'ignore', 'inherit'] });
+    await new Promise<void>((resolve) => {
+      const limit = setTimeout(() => {
+        this.#violations.push(`part ${number} had to be killed after ${limitMs} ms: ${this.#rounds[number - 1] ?? ''}`);
+        child.kill('SIGKILL');
+      }, limitMs);
+      child.once('close', (status) => {
+        clearTimeout(limit);
+        if (status !== null && status !== 0 && status !== NOT_STARTED) this.#violations.push(`part ${number} ended with status ${status}; see its error output`);
+        resolve();
+      });
+    });
+  }
+
+  #lines(): readonly (readonly string[])[] {
+    return readFileSync(this.#told, 'utf8').split('\n').slice(0, -1).map((line) => line.split(' '));
+  }
+
+  /** Photographs that were told saved since the last start have to be there after a power cut. */
+  #checkPhotographs(): void {
+    const lines = this.#lines();
+    const started = lines.findLastIndex(([kind]) => kind === 'started');
+    for (const [kind, id = ''] of lines.slice(started + 1)) {
+      if (kind !== 'photograph') continue;
+      const path = join(this.#data, 'evidence', id.slice(0, 2), `${id.slice(2)}.jpg`);
+      if (existsSync(path) && hash('sha256', readFileSync(path), 'hex') === id) continue;
+      this.#lost += 1;
+      this.#violations.push(`part ${this.#rounds.length}: a photograph told saved is gone after the power cut`);
+    }
+  }
+
+  #judge(platform: ReferencePlatform): RecordVerdict {
+    const told = new Map<number, number>();
+    let fact = 0;
+    let undeclared = 0;
+    let brokenAtGate = 0;
+    let drained = false;
+    // Of the run looked at.
+    let epoch = 0;
+    let refused: number[] = [];
+    let after = 0;
+    const endRun = (): void => {
+      const missing = refused.filter((number) => !this.#book.numbers.has(number)).length - (this.#notWritten.get(epoch) ?? 0);
+      if (after < SETTLED_EVENTS || missing <= 0) return;
+      undeclared += missing;
+      this.#violations.push(`epoch ${epoch}: ${missing} of ${refused.length} refused events are not on record as refused`);
+    };
+    for (const [kind = '', first = '', second = ''] of this.#lines()) {
+      switch (kind) {
+        case 'event':
+          told.set(Number(first), Number(second));
+          after += 1;
+          break;
+        case 'refused':
+          refused.push(Number(first));
+          after = 0;
+          break;
+        case 'fact':
+          fact = Number(first);
+          break;
+        case 'started':
+          endRun();
+          epoch = Number(first);
+          refused = [];
+          after = 0;
+          if (Number(second) < fact) {
+            this.#lost += 1;
+            this.#violations.push(`epoch ${epoch}: a fact told remembered (${fact}) is gone; ${second} is recalled`);
+          }
+          break;
+        case 'damaged':
+          fact = 0;
+          break;
+        case 'verified':
+          // A bit flipped in an old row is found by this walk: that is what the chain is for.
+          if (second !== '0' && !this.#flipped) {
+            brokenAtGate += 1;
+            this.#violations.push(`the gate's own chain is broken at ${second}`);
+          }
+          break;
+        case 'drained':
+          drained = true;
+          break;
+        default:
+      }
+    }
+    endRun();
+    if (told.size === 0) this.#violations.push('no event was ever told to be on record');
+    if (!drained) this.#violations.push('the last run did not drain its backlog');
+    const { lostNumbers, ...verdict } = judge(told, this.#book, platform.ledger('faults', this.#gate));
+    for (const part of new Set(lostNumbers.map((number) => Math.floor(number / NUMBERS)))) this.#violations.push(`events told in part ${part} are lost: ${this.#rounds.slice(Math.max(0, part - 2), part + 2).join(' | ')}`);
+    const total = { ...verdict, lost: verdict.lost + this.#lost, chainBroken: verdict.chainBroken + brokenAtGate, undeclaredLoss: verdict.undeclaredLoss + undeclared };
+    const bad = total.lost + total.doubled + total.reordered + total.chainBroken + total.undeclaredLoss;
+    const replay = `npm run faults -- --only journal --seed ${this.#options.seed} --rounds ${this.#options.rounds}`;
+    const violations = bad > 0 && this.#violations.length === 0 ? [`lost ${total.lost}, doubled ${total.doubled}, reordered ${total.reordered}, chain broken ${total.chainBroken}, undeclared ${total.undeclaredLoss}`] : this.#violations;
+    return { ...total, faults: this.#faults, violations: violations.map((violation) => `${violation} (${replay})`) };
+  }
+}
+
+function offsetOf(step: (typeof clockSteps)[number]): number {
+  switch (step) {
+    case 'clock-1970':
+      return -Date.now();
+    case 'clock-back':
+      return -HOUR_MS;
+    case 'clock-forward-a-year':
+      return YEAR_MS;
+  }
+}
+
+function diskOf(kind: (typeof diskFaults)[number], random: () => number): Omit<DiskShimOptions, 'root'> {
+  const first = whole(random, 1, random() < 0.3 ? 60 : 800);
+  switch (kind) {
+    case 'disk-full':
+      return { spaceBytes: whole(random, 0, 3_000_000) };
+    case 'disk-full-once':
+      return { fail: { first, count: whole(random, 1, 6), error: 'ENOSPC', kinds: ['write'] } };
+    case 'io-error-write':
+      return { fail: { first, count: whole(random, 1, 3), error: 'EIO', kinds: ['write'] } };
+    case 'io-error-sync':
+      return { fail: { first, count: whole(random, 1, 12), error: 'EIO', kinds: ['sync'] } };
+    case 'io-error-read':
+      return { fail: { first, count: whole(random, 1, 3), error: 'EIO', kinds: ['read'] } };
+    case 'io-error-lasting':
+      return { fail: { first, count: whole(random, 20, 400), error: random() < 0.5 ? 'EIO' : 'ENOSPC', kinds: ['write', 'sync'] } };
+    case 'write-cut-short':
+      return { fail: { first, count: whole(random, 1, 4), error: 'ENOSPC', kinds: ['write', 'half'] } };
   }
 }
 
@@ -161,25 +450,16 @@ async function buildVictim(): Promise<string> {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    packages: 'external',
+    // The rest goes into the file too: looking for packages takes longer than a round should.
+    external: ['better-sqlite3'],
+    banner: { js: `import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);` },
     logLevel: 'error',
   });
   process.once('exit', () => rmSync(outdir, { recursive: true, force: true }));
   return join(outdir, 'victim.js');
 }
 
-/** Resolves when a process is gone; one that does not end by itself is killed. */
-function goneOf(child: ChildProcess, limitMs = ROUND_MS): Promise<void> {
-  return new Promise((resolve) => {
-    const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
-    child.once('close', () => {
-      clearTimeout(limit);
-      resolve();
-    });
-  });
-}
-
-function applyDamage(kind: (typeof DAMAGES)[number], path: string, older: string, random: () => number): boolean {
+function applyDamage(kind: (typeof damages)[number], path: string, older: string, random: () => number): boolean {
   const pages = Math.max(1, Math.floor(statSync(path).size / 4096));
   switch (kind) {
     case 'database-truncated':
@@ -200,23 +480,4 @@ function applyDamage(kind: (typeof DAMAGES)[number], path: string, older: string
       copyFileSync(older, path);
       return true;
   }
-}
-
-interface Broker {
-  readonly url: string;
-  readonly protocol: '5' | '3.1.1';
-  readonly stop: () => Promise<void>;
-  readonly kill?: () => Promise<void>;
-  readonly restart?: () => Promise<void>;
-}
-
-/** mosquitto where it is installed, else the embedded broker, which cannot be killed apart. */
-async function startBroker(directory: string): Promise<Broker> {
-  if (!existsSync(mosquittoPath)) {
-    const embedded = new EmbeddedBroker();
-    const { url } = await embedded.start();
-    return { url, protocol: '3.1.1', stop: () => embedded.stop() };
-  }
-  const broker = await Mosquitto.start({ directory });
-  return { url: broker.url, protocol: '5', stop: () => broker.kill(), kill: () => broker.kill(), restart: () => broker.start() };
 }

@@ -41,6 +41,9 @@ const MAINTAIN_MS = 60_000;
 const MAINTAIN_AGAIN_MS = 20;
 const RESTART_LEAST_MS = 50;
 const RESTART_MOST_MS = 10_000;
+/** A batch that a disk does not take is tried again for so long; then its events are refused. */
+const HOLD_MS = 10_000;
+const HOLD_AGAIN_MS = 250;
 /** A batch or question on which the thread died this often is given up. */
 const MOST_ATTEMPTS = 2;
 
@@ -57,6 +60,8 @@ interface InFlight {
   readonly batch: Batch;
   readonly writes: readonly WaitingWrite[];
   attempts: number;
+  /** Monotonic time at which the disk refused it first. */
+  refusedMs?: number;
 }
 
 interface WaitingAsk {
@@ -101,6 +106,7 @@ export class SqliteJournal implements Journal {
   #backup: Promise<BackupMade> | undefined;
   #maintain: Timer | undefined;
   #restart: Timer | undefined;
+  #again: Timer | undefined;
 
   constructor(options: SqliteJournalOptions) {
     this.#options = options;
@@ -126,6 +132,8 @@ export class SqliteJournal implements Journal {
     this.#maintain?.cancel();
     Atomics.store(this.#endBackup, 0, 1);
     await this.#backup?.catch(() => undefined);
+    // The last try of what the disk has not taken yet.
+    if (this.#again !== undefined && this.#inFlight !== undefined) this.#tryAgain(this.#inFlight);
     if (!this.#idle()) await new Promise<void>((resolve) => (this.#drained = resolve));
     this.#restart?.cancel();
     const worker = this.#worker;
@@ -322,7 +330,7 @@ export class SqliteJournal implements Journal {
       case 'committed':
         { this.#committed(message.committed, message.own); return; }
       case 'rejected':
-        { this.#rejected(toGateError(message.error)); return; }
+        { this.#rejected(message.number, toGateError(message.error), message.again); return; }
       case 'own':
         { this.#tell(message.events.map(toStoredEvent)); return; }
       case 'answer':
@@ -402,12 +410,28 @@ export class SqliteJournal implements Journal {
     this.#checkDrained();
   }
 
-  #rejected(error: GateError): void {
+  #rejected(number: number, error: GateError, again: boolean): void {
     const inFlight = this.#inFlight;
+    if (inFlight?.batch.number !== number) return;
+    const { clock } = this.#options;
+    inFlight.attempts = 0;
+    inFlight.refusedMs ??= clock.monoMs();
+    if (again && this.#phase !== 'stopping' && clock.monoMs() - inFlight.refusedMs < HOLD_MS) {
+      this.#again = clock.after(HOLD_AGAIN_MS, () => this.#tryAgain(inFlight));
+      return;
+    }
     this.#inFlight = undefined;
-    for (const write of inFlight?.writes ?? []) write.fail(error);
+    this.#unstored += inFlight.batch.unstored + appended(inFlight);
+    for (const write of inFlight.writes) write.fail(error);
     this.#pump();
     this.#checkDrained();
+  }
+
+  #tryAgain(inFlight: InFlight): void {
+    this.#again?.cancel();
+    this.#again = undefined;
+    // A thread that has to be started again is given what is in flight by then.
+    if (this.#ready && this.#inFlight === inFlight) this.#postBatch(inFlight);
   }
 
   #answered(id: number, settle: (ask: WaitingAsk) => void): void {
@@ -432,6 +456,8 @@ export class SqliteJournal implements Journal {
     this.#ready = false;
     this.#worker = undefined;
     this.#maintain?.cancel();
+    this.#again?.cancel();
+    this.#again = undefined;
     if (this.#phase === 'closed') return;
     if (this.#started !== undefined) { this.#failedToOpen({ code: 'JOURNAL_WRITE_FAILED', message: `JOURNAL_WRITE_FAILED: the journal thread ended while it started (${this.#threadError})` }); return; }
     if (this.#closed !== undefined) { this.#closed(); return; }
@@ -448,7 +474,7 @@ export class SqliteJournal implements Journal {
     const inFlight = this.#inFlight;
     if (inFlight !== undefined && inFlight.attempts >= MOST_ATTEMPTS) {
       this.#inFlight = undefined;
-      this.#unstored += inFlight.batch.unstored + inFlight.writes.filter((write) => write.op.op === 'append').length;
+      this.#unstored += inFlight.batch.unstored + appended(inFlight);
       for (const write of inFlight.writes) write.fail(error);
     }
     const held = new Set(this.#heldAsks);
@@ -484,6 +510,10 @@ export class SqliteJournal implements Journal {
   #checkDrained(): void {
     if (this.#idle()) this.#drained?.();
   }
+}
+
+function appended({ writes }: InFlight): number {
+  return writes.filter((write) => write.op.op === 'append').length;
 }
 
 /** Makes a backup in a thread of its own. */

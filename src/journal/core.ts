@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { GateError, errorText, isGateError, type JsonObject } from '../base/index.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson, parseJsonObject } from './canonical.js';
-import { assertFullSync, failureKind, lockJournal, openDatabase } from './database.js';
+import { assertFullSync, emptyLog, failureKind, lockJournal, openDatabase, type FailureKind } from './database.js';
 import { EvidenceStore } from './evidence-store.js';
 import { FILE_MODE, makeDirectory, syncDirectory, syncFile } from './files.js';
 import { UNKNOWN_SEQUENCES, hasServed, unusedEpoch, unusedSequence } from './numbering.js';
 import type { Answers, Ask, Batch, Committed, EventRow, Moment, ThreadOptions } from './protocol.js';
 import { Retirement, room } from './retention.js';
-import { salvage, setAside, shortName } from './salvage.js';
+import { pathAside, salvage, setAside, shortName } from './salvage.js';
 import { migrate, migrations } from './schema.js';
 import { SequenceGuard } from './sequence-guard.js';
 import { GENESIS_STATE, JournalStore, RESTORED_KEY, pointRead, readState, type Gap, type State } from './store.js';
@@ -38,6 +38,9 @@ interface Opened {
 /** What is wrong with the database found at the start, or met while running. */
 type Damage = 'empty' | 'missing' | 'corrupt';
 
+/** What is done about trouble in one write, each once. */
+const REMEDIES: readonly FailureKind[] = ['corrupt', 'io', 'full', 'full'];
+
 /**
  * The journal itself, without a thread around it: opens, repairs, writes batches, answers questions, tidies up.
  * Everything but photographs and the walk of the chain is synchronous.
@@ -47,6 +50,8 @@ export class JournalCore {
   readonly #log: CoreLog;
   #own: EventRow[] = [];
   readonly #databasePath: string;
+  /** A database being built out of a damaged one. It is whole once the damaged one is out of the way. */
+  readonly #rebuiltPath: string;
   readonly #evidence: EvidenceStore;
   readonly #ballast: Ballast;
   readonly #lock: Database;
@@ -56,6 +61,8 @@ export class JournalCore {
   #store: JournalStore;
   #origin: JournalOrigin = 'continued';
   #unstored = 0;
+  /** Why the database is not in use at the moment; it is opened anew, or rebuilt, before anything else. */
+  #trouble: 'corrupt' | 'io' | undefined;
   #syncChecked = false;
   #hintFailed = false;
   #sweepFolder = 0;
@@ -68,23 +75,35 @@ export class JournalCore {
     const { directory } = options;
     makeDirectory(directory);
     this.#databasePath = join(directory, 'journal.db');
+    this.#rebuiltPath = join(directory, 'journal.rebuilt');
     this.#lock = lockJournal(join(directory, 'lock.db'));
     try {
       this.#guard = SequenceGuard.open(join(directory, 'sequence.guard'));
       this.#evidence = new EvidenceStore(join(directory, 'evidence'));
       this.#ballast = new Ballast(join(directory, 'ballast'), options.ballastBytes);
-      const damage = this.#foundDamage();
-      let opened: Opened | undefined;
-      if (damage === undefined) opened = this.#tryOpen();
-      if (opened === undefined) {
-        ({ db: this.#db, store: this.#store } = this.#rebuild(damage ?? 'corrupt', options.epoch, options.moment));
-      } else {
-        ({ db: this.#db, store: this.#store } = this.#begin(opened, options.moment));
-      }
+      ({ db: this.#db, store: this.#store } = this.#open());
       this.#ballast.refill();
     } catch (error) {
       this.#lock.close();
       throw error;
+    }
+  }
+
+  /** On a full disk the ballast is given up for it, once. */
+  #open(): { db: Database; store: JournalStore } {
+    const { epoch, moment } = this.#options;
+    this.#finishRebuild();
+    for (let again = this.#ballast.held; ; again = false) {
+      try {
+        const damage = this.#foundDamage();
+        const opened = damage === undefined ? this.#tryOpen() : undefined;
+        return opened === undefined ? this.#rebuild(damage ?? 'corrupt', epoch, moment) : this.#begin(opened, moment);
+      } catch (error) {
+        if (failureKind(error) !== 'full' || !again) throw error;
+        this.#log('warn', { error: errorText(error) }, 'journal: the disk is full; the ballast is given up');
+        this.#ballast.release();
+        this.#tight = true;
+      }
     }
   }
 
@@ -104,14 +123,16 @@ export class JournalCore {
   }
 
   /**
-   * Writes a batch with one fsync. Trouble is met once: room is made on a full disk, a damaged database is set aside and
-   * salvaged, a failed device opened anew; then the batch is tried again.
-   * @throws GateError JOURNAL_WRITE_FAILED when nothing helped; the events of the batch are counted as lost
+   * Writes a batch with one fsync. Trouble is met once: room is made on a full disk, a damaged database is salvaged into a
+   * new one, a failed device opened anew; then the batch is tried again.
+   * @throws GateError JOURNAL_WRITE_FAILED when nothing helped, `again` in its context telling whether a later try may; the
+   * batch may have been written all the same, and is recognised by its number
    */
   commit(batch: Batch): Committed {
-    const remedies = [...this.#remedies(batch.moment)];
+    const remedies = [...REMEDIES];
     for (;;) {
       try {
+        this.#heal(batch.moment);
         this.#keepSlack(batch.moment);
         const committed = this.#store.apply(this.#options.client, batch);
         if (!this.#syncChecked) {
@@ -124,16 +145,11 @@ export class JournalCore {
         return committed;
       } catch (error) {
         const kind = failureKind(error);
-        const index = remedies.findIndex((remedy) => remedy.against === kind);
-        const [remedy] = index < 0 ? [] : remedies.splice(index, 1);
         this.#log('error', { error: errorText(error), kind }, 'journal: a batch was not written');
-        try {
-          if (remedy === undefined) throw error;
-          remedy.run();
-        } catch (last) {
-          this.#unstored += batch.unstored + batch.writes.filter((write) => write.op === 'append').length;
-          throw isGateError(last) ? last : writeFailed(last);
-        }
+        const index = remedies.indexOf(kind);
+        if (index >= 0) remedies.splice(index, 1);
+        if (this.#remedy(kind, batch.moment) && index >= 0) continue;
+        throw isGateError(error) && kind === 'other' ? error : writeFailed(error, kind);
       }
     }
   }
@@ -141,25 +157,33 @@ export class JournalCore {
   /** Answers a question; a damaged database met on the way is repaired and the question put again. */
   async answer(ask: Ask, moment: Moment): Promise<Answers[keyof Answers]> {
     try {
+      this.#heal(moment);
       return await this.#answer(ask, moment);
     } catch (error) {
-      const kind = failureKind(error);
-      if (kind === 'corrupt') this.#repair(moment);
-      else if (kind === 'full') this.#makeRoom(moment);
-      else if (kind === 'io') this.#reopen();
-      else throw error;
+      const kind = this.#trouble ?? failureKind(error);
+      if (kind === 'other') throw error;
+      this.#log('error', { error: errorText(error), kind, ask: ask.ask }, 'journal: a question was not answered');
+      if (!this.#remedy(kind, moment)) throw writeFailed(error, kind);
       try {
+        this.#heal(moment);
         return await this.#answer(ask, moment);
       } catch (again) {
-        throw isGateError(again) ? again : writeFailed(again);
+        const still = failureKind(again);
+        this.#remedy(still, moment);
+        throw isGateError(again) ? again : writeFailed(again, still);
       }
     }
   }
 
   close(): void {
     const { state } = this.#store;
+    if (this.#trouble !== undefined) {
+      this.#guard.close();
+      this.#lock.close();
+      return;
+    }
     this.#guard.bound({ epoch: state.epoch, reserved: state.head, used: state.head, acknowledged: state.acknowledged });
-    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    emptyLog(this.#db);
     this.#db.close();
     this.#guard.close();
     this.#lock.close();
@@ -215,11 +239,51 @@ export class JournalCore {
     return this.#ballast.held ? 0 : Math.max(0, this.#options.ballastBytes * REFILL_FACTOR - freeBytes(this.#options.directory));
   }
 
-  *#remedies(moment: Moment): Generator<{ against: 'corrupt' | 'full' | 'io'; run: () => void }> {
-    yield { against: 'corrupt', run: () => this.#repair(moment) };
-    yield { against: 'io', run: () => this.#reopen() };
-    yield { against: 'full', run: () => this.#makeRoom(moment) };
-    yield { against: 'full', run: () => this.#makeRoom(moment) };
+  /**
+   * What helps against trouble, as far as it can be done at once.
+   * @returns whether another try makes sense
+   */
+  #remedy(kind: FailureKind, moment: Moment): boolean {
+    switch (kind) {
+      case 'corrupt':
+      case 'io':
+        this.#leave(kind);
+        return true;
+      case 'full':
+        try {
+          this.#makeRoom(moment);
+          return true;
+        } catch (error) {
+          this.#log('error', { error: errorText(error) }, 'journal: no room could be made');
+          const met = failureKind(error);
+          if (met === 'corrupt' || met === 'io') this.#leave(met);
+          return false;
+        }
+      case 'other':
+        return false;
+    }
+  }
+
+  /** Stops using the database: after an I/O error nothing is known of what reached the disk. */
+  #leave(trouble: 'corrupt' | 'io'): void {
+    // A damaged database does not become whole because its device failed in between.
+    if (this.#trouble !== 'corrupt') this.#trouble = trouble;
+    try {
+      this.#hint();
+      this.#db.close();
+    } catch (error) {
+      this.#log('warn', { error: errorText(error) }, 'journal: the database did not close cleanly');
+    }
+    this.#syncChecked = false;
+  }
+
+  /** Opens the database anew, or rebuilds it, after trouble; what fails is tried again with the next write or question. */
+  #heal(moment: Moment): void {
+    if (this.#trouble === undefined) return;
+    const { epoch } = this.#store.state;
+    if (this.#trouble === 'corrupt') this.#rebuild('corrupt', epoch, moment);
+    else this.#reopen(epoch, moment);
+    this.#trouble = undefined;
   }
 
   /**
@@ -229,8 +293,9 @@ export class JournalCore {
   #makeRoom(moment: Moment): void {
     this.#ballast.release();
     this.#endBackup();
+    if (this.#trouble !== undefined) return;
     const bytes = room(this.#store, this.#evidence, this.#options.ballastBytes * (REFILL_FACTOR + 1));
-    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    emptyLog(this.#db);
     this.#log('warn', { bytes }, 'journal: the disk is full; the oldest photographs were removed');
     this.#ballast.refill();
     this.#tight = !this.#ballast.held;
@@ -247,7 +312,7 @@ export class JournalCore {
       if (through <= prunedThrough) return;
       this.#endBackup();
       this.#store.pruneThrough(through);
-      this.#db.pragma('wal_checkpoint(TRUNCATE)');
+      emptyLog(this.#db);
       if (through <= acknowledged) continue;
       const gap = { first: prunedThrough + 1, last: through, reason: 'disk-full' };
       this.#log('error', gap, 'journal: the disk is full; events the platform does not have were given up');
@@ -353,7 +418,6 @@ export class JournalCore {
   #backup(db: Database, version: number): void {
     const directory = join(this.#options.directory, 'backup');
     makeDirectory(directory);
-    syncDirectory(this.#options.directory);
     const prefix = `journal-version-${version}-`;
     const name = `${prefix}${Math.round(this.#options.moment.wallMs)}.db`;
     const temporary = join(directory, '.copy.tmp');
@@ -384,6 +448,15 @@ export class JournalCore {
   }
 
   #begin(opened: Opened, moment: Moment): { db: Database; store: JournalStore } {
+    try {
+      return this.#beginOn(opened, moment);
+    } catch (error) {
+      opened.db.close();
+      throw error;
+    }
+  }
+
+  #beginOn(opened: Opened, moment: Moment): { db: Database; store: JournalStore } {
     const mark = this.#guard.mark;
     const { state } = opened;
     const restored = restoredFrom(opened.db);
@@ -392,7 +465,7 @@ export class JournalCore {
     const uncertain = restored !== undefined || (!fresh && mark === undefined);
     const certain = fresh ? this.#options.firstEpoch === 'one' : !uncertain;
     const epoch = this.#options.epoch ?? this.#nextEpoch(Math.max(state?.epoch ?? 0, mark?.epoch ?? 0), certain, moment);
-    const store = new JournalStore(opened.db, (head) => this.#reserve(epoch, head));
+    const store = new JournalStore(opened.db, (head) => this.#reserve(epoch, head), this.#options.gateId);
     const head = state?.head ?? 0;
     const used = mark?.used ?? 0;
     const bound = Math.max(mark?.reserved ?? 0, state?.reserved ?? 0, head);
@@ -404,7 +477,7 @@ export class JournalCore {
       const reason = restored !== undefined ? 'restored' : uncertain ? 'guard-lost' : 'rolled-back';
       const gap = { first: head + 1, last: reserved, reason };
       const about = { reason, gaps: [gap], lastKnown: Math.max(used, head), ...(restored === undefined ? {} : { backup: restored }) };
-      store.beginEpoch(epoch, this.#options.gateId, moment, { head: reserved, reserved: reserved + RESERVE }, { type: 'journal.lost', payloadText: canonicalJson(about), gaps: [gap] });
+      store.beginEpoch(epoch, moment, { head: reserved, reserved: reserved + RESERVE }, { type: 'journal.lost', payloadText: canonicalJson(about), gaps: [gap] });
       // After the jump is durable: before it, a kill must leave things as they were found, so that it is done again.
       this.#guard.bound({ epoch, reserved: store.state.reserved, used: store.state.head, acknowledged: store.state.acknowledged });
       this.#own.push(...store.events({ after: reserved, limit: 1 }));
@@ -412,7 +485,7 @@ export class JournalCore {
       this.#log('error', gap, `journal: ${reason}; the events that may be missing are declared lost`);
     } else {
       this.#guard.bound({ epoch, reserved, used: Math.max(used, head), acknowledged: state?.acknowledged ?? mark?.acknowledged ?? 0 });
-      store.beginEpoch(epoch, this.#options.gateId, moment, { reserved });
+      store.beginEpoch(epoch, moment, { reserved });
       if (fresh) this.#origin = 'new';
     }
     this.#noticeClock(state, moment);
@@ -425,13 +498,52 @@ export class JournalCore {
     this.#record('clock.stepped', { reason: 'start', gaps: [], fromMs: lastMs, toMs: Math.round(moment.wallMs) }, moment);
   }
 
-  /** Sets a damaged database aside, salvages what can be read into a new one, and says what was lost. */
+  /** A rebuild that was cut off between its last two renames. */
+  #finishRebuild(): void {
+    if (existsSync(this.#databasePath) || !existsSync(this.#rebuiltPath)) return;
+    // A log without its database was read when the database was; SQLite would take it for the new one's.
+    if (existsSync(`${this.#databasePath}-wal`)) setAside(this.#databasePath, pathAside(join(this.#options.directory, 'damaged'), 'rest'));
+    renameSync(this.#rebuiltPath, this.#databasePath);
+    syncDirectory(this.#options.directory);
+  }
+
+  /**
+   * Salvages what can be read of a damaged database into a new one, which says what was lost, and sets the damaged one
+   * aside. Whenever it is cut off, it can be done again from the damaged one, or is done.
+   */
   #rebuild(damage: Damage, going: number | undefined, moment: Moment): { db: Database; store: JournalStore } {
+    this.#finishRebuild();
+    const { directory, gateId, exclusive } = this.#options;
     const mark = this.#guard.mark;
-    const aside = damage === 'missing' ? undefined : setAside(this.#databasePath, join(this.#options.directory, 'damaged'), `epoch-${going ?? mark?.epoch ?? 0}-${Math.round(moment.wallMs)}`);
-    const db = openDatabase(this.#databasePath, this.#options.exclusive);
-    migrate(db, migrations, () => undefined);
-    const saved = aside === undefined ? undefined : salvage(aside, db, mark?.reserved ?? 0, this.#options.gateId);
+    const aside = ['', '-wal'].some((suffix) => existsSync(this.#databasePath + suffix)) ? pathAside(join(directory, 'damaged'), `epoch-${going ?? mark?.epoch ?? 0}-${Math.round(moment.wallMs)}`) : undefined;
+    for (const suffix of ['', '-wal', '-shm']) rmSync(this.#rebuiltPath + suffix, { force: true });
+    const rebuilt = openDatabase(this.#rebuiltPath, exclusive);
+    let epoch: number;
+    try {
+      migrate(rebuilt, migrations, () => undefined);
+      epoch = this.#salvageInto(rebuilt, damage, aside, going, moment);
+      emptyLog(rebuilt);
+    } finally {
+      rebuilt.close();
+    }
+    syncDirectory(directory);
+    if (aside !== undefined) setAside(this.#databasePath, aside);
+    renameSync(this.#rebuiltPath, this.#databasePath);
+    syncDirectory(directory);
+    const db = openDatabase(this.#databasePath, exclusive);
+    const store = new JournalStore(db, (head) => this.#reserve(epoch, head), gateId);
+    this.#db = db;
+    this.#store = store;
+    this.#own.push(...store.events({ after: store.state.head - 1, limit: 1 }));
+    this.#hint();
+    return { db, store };
+  }
+
+  /** @returns the epoch that begins, or goes on */
+  #salvageInto(db: Database, damage: Damage, aside: string | undefined, going: number | undefined, moment: Moment): number {
+    const { gateId } = this.#options;
+    const mark = this.#guard.mark;
+    const saved = aside === undefined ? undefined : salvage(this.#databasePath, db, mark?.reserved ?? 0, gateId);
     const old = saved?.state;
     const last = saved?.last ?? 0;
     const used = Math.max(mark?.used ?? 0, old?.head ?? 0, last);
@@ -443,12 +555,13 @@ export class JournalCore {
     const gaps: Gap[] = [...(saved?.missing ?? [])];
     const whole = last === used && certain;
     if (!whole && reserved > last) gaps.push({ first: last + 1, last: reserved, reason: damage });
-    const store = new JournalStore(db, (head) => this.#reserve(epoch, head));
+    const store = new JournalStore(db, (head) => this.#reserve(epoch, head), gateId);
     this.#guard.bound({ epoch, reserved, used, acknowledged: Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0) });
     const head = whole ? last : reserved;
     const acknowledged = Math.min(head, Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0));
     const kept = { events: saved?.events ?? 0, facts: saved?.facts ?? 0, photographs: saved?.evidence ?? 0 };
     const file = aside === undefined ? null : shortName(aside);
+    const about = { reason: damage, gaps, kept, damagedFile: file, lastKnown: used === 0 ? null : used };
     const base = {
       head,
       headHash: saved?.lastHash ?? GENESIS_STATE.headHash,
@@ -462,38 +575,26 @@ export class JournalCore {
       batchFirst: old?.batchFirst ?? 0,
       batchCount: old?.batchCount ?? 0,
     };
-    const about = { reason: damage, gaps, kept, damagedFile: file, lastKnown: used === 0 ? null : used };
     // In the transaction that puts it in force: cut between the two, what is missing would never be declared.
-    store.beginEpoch(epoch, this.#options.gateId, moment, base, { type: 'journal.recovered', payloadText: canonicalJson(about), gaps });
-    this.#db = db;
-    this.#store = store;
-    this.#own.push(...store.events({ after: head, limit: 1 }));
-    this.#hint();
+    store.beginEpoch(epoch, moment, base, { type: 'journal.recovered', payloadText: canonicalJson(about), gaps });
     this.#origin = mark === undefined && used === 0 ? 'record-lost' : 'recovered';
     this.#log('error', { damage, kept, gaps, file }, 'journal: rebuilt from what could be read');
-    return { db, store };
+    return epoch;
   }
 
-  #repair(moment: Moment): void {
-    const { epoch } = this.#store.state;
-    this.#hint();
+  /** Lets SQLite recover what it finds, and writes all of that anew: what a failed synchronisation left may be in memory alone. */
+  #reopen(epoch: number, moment: Moment): void {
+    const db = openDatabase(this.#databasePath, this.#options.exclusive);
     try {
-      this.#db.close();
+      emptyLog(db);
+      const store = new JournalStore(db, (head) => this.#reserve(epoch, head), this.#options.gateId);
+      store.beginEpoch(epoch, moment, {});
+      this.#db = db;
+      this.#store = store;
     } catch (error) {
-      this.#log('warn', { error: errorText(error) }, 'journal: the damaged database did not close cleanly');
+      db.close();
+      throw error;
     }
-    this.#syncChecked = false;
-    this.#rebuild('corrupt', epoch, moment);
-  }
-
-  /** After an I/O error nothing is known of what reached the disk: close, and let SQLite recover from its log. */
-  #reopen(): void {
-    const { epoch } = this.#store.state;
-    this.#db.close();
-    this.#db = openDatabase(this.#databasePath, this.#options.exclusive);
-    this.#store = new JournalStore(this.#db, (head) => this.#reserve(epoch, head));
-    this.#store.beginEpoch(epoch, this.#options.gateId, this.#options.moment, {});
-    this.#syncChecked = false;
   }
 }
 
@@ -503,6 +604,6 @@ function restoredFrom(db: Database): JsonObject | undefined {
   return row === undefined ? undefined : parseJsonObject(row.value);
 }
 
-function writeFailed(error: unknown): GateError {
-  return new GateError('JOURNAL_WRITE_FAILED', `the journal could not be written (${errorText(error)}); check the disk (gatectl doctor)`, {}, error);
+function writeFailed(error: unknown, kind: FailureKind): GateError {
+  return new GateError('JOURNAL_WRITE_FAILED', `the journal could not be written (${errorText(error)}); check the disk (gatectl doctor)`, { again: kind === 'io' || kind === 'full' }, error);
 }

@@ -73,12 +73,21 @@ export function lockJournal(path: string): Database {
   }
 }
 
+/**
+ * Writes what the log holds into the database, synchronised, and empties the log; where a reader is in the way (a backup,
+ * the sqlite3 shell), as far as it lets.
+ * @throws SQLite's own errors
+ */
+export function emptyLog(db: Database): void {
+  db.pragma('wal_checkpoint(TRUNCATE)');
+}
+
 export type FailureKind = 'corrupt' | 'full' | 'io' | 'other';
 
 /** What kind of trouble an error of SQLite or of the file system is, by what helps against it. */
 export function failureKind(error: unknown): FailureKind {
   const code = systemCode(error);
-  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB' || code === 'SQLITE_IOERR_SHORT_READ') return 'corrupt';
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB' || code === 'JOURNAL_CORRUPT' || code === 'SQLITE_IOERR_SHORT_READ') return 'corrupt';
   if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT') return 'full';
   if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_READONLY') || code === 'SQLITE_CANTOPEN' || code === 'EIO' || code === 'EROFS') return 'io';
   return 'other';

@@ -36,13 +36,17 @@ export class EvidenceStore {
     }
     const id = hash('sha256', Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength), 'hex');
     const path = this.path(id);
-    if (await this.#intact(path, jpeg.byteLength)) return id;
     const directory = dirname(path);
     makeDirectory(directory);
+    if (await this.#intact(path, jpeg.byteLength)) {
+      // It may be of a save that failed, or was killed, before its name was on the disk.
+      syncDirectory(directory);
+      return id;
+    }
     this.#temporary += 1;
     const temporary = join(directory, `.${id.slice(2, 10)}-${this.#temporary}.tmp`);
     try {
-      const file = await open(temporary, 'wx', FILE_MODE);
+      const file = await open(temporary, 'w', FILE_MODE);
       try {
         await file.writeFile(jpeg);
         await file.sync();

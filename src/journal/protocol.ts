@@ -90,7 +90,8 @@ export type FromThread =
   | { readonly kind: 'ready'; readonly epoch: number; readonly origin: JournalOrigin }
   | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'committed'; readonly committed: Committed; readonly own: readonly EventRow[] }
-  | { readonly kind: 'rejected'; readonly number: number; readonly error: PlainError }
+  /** `again`: a later try may succeed. */
+  | { readonly kind: 'rejected'; readonly number: number; readonly error: PlainError; readonly again: boolean }
   | { readonly kind: 'own'; readonly events: readonly EventRow[] }
   | { readonly kind: 'answer'; readonly id: number; readonly value: Answers[keyof Answers] }
   | { readonly kind: 'refusal'; readonly id: number; readonly error: PlainError }

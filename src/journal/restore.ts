@@ -7,7 +7,7 @@ import { CONFIG_NAME, DATABASE_NAME, MANIFEST_NAME, type BackupManifest } from '
 import { canonicalJson } from './canonical.js';
 import { makeDirectory, syncDirectory } from './files.js';
 import { holdJournal } from './hold.js';
-import { setAside, shortName } from './salvage.js';
+import { pathAside, setAside, shortName } from './salvage.js';
 import { migrations } from './schema.js';
 import { RESTORED_KEY, readState } from './store.js';
 import { verifyDatabase } from './verify-file.js';
@@ -54,7 +54,8 @@ export async function restoreBackup(backup: string, journal: string, now: { read
     const photographs = restorePhotographs(folder, journal);
     mark(database, manifest);
     const current = join(journal, DATABASE_NAME);
-    const aside = existsSync(current) || existsSync(`${current}-wal`) ? setAside(current, join(journal, 'replaced'), `replaced-${Math.round(now.wallMs)}`) : null;
+    const aside = existsSync(current) || existsSync(`${current}-wal`) ? pathAside(join(journal, 'replaced'), `replaced-${Math.round(now.wallMs)}`) : null;
+    if (aside !== null) setAside(current, aside);
     renameSync(database, current);
     syncDirectory(journal);
     const config = folder.has(CONFIG_NAME) ? join(backup, CONFIG_NAME) : null;

@@ -1,8 +1,8 @@
-import SqliteDatabase, { type Database } from 'better-sqlite3';
+import SqliteDatabase, { type Database, type Statement } from 'better-sqlite3';
 import { existsSync, renameSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { GENESIS_HASH, hashFields } from './canonical.js';
-import { makeDirectory, syncDirectory } from './files.js';
+import { basename, dirname, join } from 'node:path';
+import { GENESIS_HASH, eventId, hashFields } from './canonical.js';
+import { makeDirectory, syncDirectory, systemCode } from './files.js';
 import type { EventRow } from './protocol.js';
 import { pointRead, readState, type Gap, type State } from './store.js';
 
@@ -32,21 +32,27 @@ const MOST_BLIND_CHUNKS = 2_000;
 /** After so many empty chunks in a row a small table is taken to be at its end. */
 const MOST_EMPTY_CHUNKS = 10;
 
+/** A path in `directory` that no database set aside has yet. */
+export function pathAside(directory: string, label: string): string {
+  const taken = (path: string): boolean => ['', '-wal'].some((suffix) => existsSync(path + suffix));
+  let target = join(directory, `journal-${label}.db`);
+  for (let number = 2; taken(target); number += 1) target = join(directory, `journal-${label}-${number}.db`);
+  return target;
+}
+
 /**
  * Moves a database with its WAL out of the way. Nothing of it is ever deleted: a supporter may get more out of it.
- * @returns the new path
+ * @param target see `pathAside`
  */
-export function setAside(databasePath: string, directory: string, label: string): string {
+export function setAside(databasePath: string, target: string): void {
+  const directory = dirname(target);
   makeDirectory(directory);
-  let target = join(directory, `journal-${label}.db`);
-  for (let number = 2; existsSync(target); number += 1) target = join(directory, `journal-${label}-${number}.db`);
-  for (const suffix of ['-wal', '']) {
+  for (const suffix of ['', '-wal']) {
     if (existsSync(databasePath + suffix)) renameSync(databasePath + suffix, target + suffix);
   }
   // The shared memory index belongs to the old name; SQLite builds it again.
   if (existsSync(`${databasePath}-shm`)) renameSync(`${databasePath}-shm`, `${target}-shm-old`);
   syncDirectory(directory);
-  return target;
 }
 
 /**
@@ -98,6 +104,7 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
   const missing: Gap[] = [];
   // A restored journal has jumped over more numbers than can be looked at one by one.
   const gaps = attempt(() => into.prepare<[], { first: number; last: number }>('SELECT first, last FROM gap ORDER BY first').all()) ?? [];
+  const misnamed = new Set<number>();
   let blind = 0;
   let end = first - 1;
   while (end < highest && blind < MOST_BLIND_CHUNKS) {
@@ -109,9 +116,8 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
     const listed = attempt(() => scan?.all(start, end).map(({ seq }) => seq));
     into.transaction(() => {
       for (const seq of listed ?? range(start, end)) {
-        const row = attempt(() => read(seq));
-        // A row whose hash does not fit is damaged; it stays in the file that was set aside.
-        if (row === undefined || hashFields(row) !== row.hash) continue;
+        const row = intact(attempt(() => read(seq)), gate, (epoch) => misnamed.add(epoch));
+        if (row === undefined) continue;
         insert.run({ ...row, trusted: row.clockTrusted ? 1 : 0, previous: Buffer.from(row.previousHash, 'hex'), ownHash: Buffer.from(row.hash, 'hex') });
         const expected = (last?.seq ?? first - 1) + 1;
         if (row.seq > expected) missing.push({ first: expected, last: row.seq - 1, reason: 'damaged' });
@@ -121,7 +127,20 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
     })();
     blind = events > before ? 0 : blind + 1;
   }
+  for (const epoch of misnamed) into.prepare('UPDATE boot SET gate = ? WHERE epoch = ?').run(gate, epoch);
   return { events, last: last?.seq ?? 0, lastHash: last?.hash ?? GENESIS_HASH, missing };
+}
+
+/**
+ * A row whose hash does not fit is damaged; it stays in the file that is set aside. Where only the name of the gate in the
+ * row of its boot is, it is whole.
+ */
+function intact(row: EventRow | undefined, gate: string, misnamed: (epoch: number) => void): EventRow | undefined {
+  if (row === undefined || hashFields(row) === row.hash) return row;
+  const named = { ...row, id: eventId(gate, row.epoch, row.seq) };
+  if (hashFields(named) !== row.hash) return undefined;
+  misnamed(row.epoch);
+  return named;
 }
 
 function* range(first: number, last: number): Generator<number> {
@@ -143,10 +162,21 @@ function copyTable(from: Database, into: Database, table: string, columns: strin
     const rows = attempt(() => chunk.all(start, end)) ?? [...range(start, end)].flatMap((row) => attempt(() => chunk.all(row, row)) ?? []);
     empty = rows.length === 0 ? empty + 1 : 0;
     into.transaction(() => {
-      for (const row of rows) if (attempt(() => insert.run(...row)) !== undefined) copied += 1;
+      for (const row of rows) if (inserted(insert, row)) copied += 1;
     })();
   }
   return copied;
+}
+
+/** A row that the tables do not take is damaged; a disk that does not take it is another matter. */
+function inserted(insert: Statement, row: readonly unknown[]): boolean {
+  try {
+    insert.run(...row);
+    return true;
+  } catch (error) {
+    if (systemCode(error).startsWith('SQLITE_CONSTRAINT') || error instanceof TypeError || error instanceof RangeError) return false;
+    throw error;
+  }
 }
 
 /** Name of a file for a message, without where the data directory lies. */

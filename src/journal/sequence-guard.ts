@@ -32,16 +32,16 @@ interface Slot extends GuardMark {
 export class SequenceGuard {
   readonly #handle: number;
   #generation: number;
-  /** Slot of the last synced mark: the next one goes into the other, however many hints lie between. */
-  #slot: number;
+  /** The slot of the two that the next bound goes to: never the one of the last bound, which a torn write must not hurt. */
+  #next: 0 | 1;
   #mark: GuardMark | undefined;
 
-  private constructor(handle: number, slots: readonly (Slot | undefined)[]) {
+  private constructor(handle: number, slots: Slots) {
     this.#handle = handle;
-    const present = slots.filter((slot) => slot !== undefined);
-    this.#generation = Math.max(0, ...present.map((slot) => slot.generation));
-    this.#slot = (slots[1]?.generation ?? 0) > (slots[0]?.generation ?? 0) ? 1 : 0;
-    this.#mark = highest(present);
+    const [one, other] = slots;
+    this.#generation = Math.max(0, ...slots.map((slot) => slot?.generation ?? 0));
+    this.#next = (one?.generation ?? 0) <= (other?.generation ?? 0) ? 0 : 1;
+    this.#mark = highest(slots);
   }
 
   static open(path: string): SequenceGuard {
@@ -66,7 +66,7 @@ export class SequenceGuard {
       return undefined;
     }
     try {
-      return highest(readSlots(handle).filter((slot) => slot !== undefined));
+      return highest(readSlots(handle));
     } finally {
       closeSync(handle);
     }
@@ -80,9 +80,9 @@ export class SequenceGuard {
   /** Written and synced: from now on numbers below these bounds may be used. */
   bound(mark: GuardMark): void {
     this.#generation += 1;
-    this.#slot = 1 - this.#slot;
-    this.#write(this.#slot, mark);
+    this.#write(this.#next, mark);
     fsyncSync(this.#handle);
+    this.#next = this.#next === 0 ? 1 : 0;
   }
 
   /** Written without a sync. */
@@ -103,12 +103,15 @@ export class SequenceGuard {
   }
 }
 
-/** By their place; undefined where one was never written, or torn. */
-function readSlots(handle: number): (Slot | undefined)[] {
-  return [0, 1, HINT_SLOT].map((index) => readSlot(handle, index));
+/** The two of the bounds and the hint; undefined for one that is torn or was never written. */
+type Slots = readonly [Slot | undefined, Slot | undefined, Slot | undefined];
+
+function readSlots(handle: number): Slots {
+  return [readSlot(handle, 0), readSlot(handle, 1), readSlot(handle, HINT_SLOT)];
 }
 
-function highest(slots: readonly Slot[]): GuardMark | undefined {
+function highest(found: Slots): GuardMark | undefined {
+  const slots = found.filter((slot) => slot !== undefined);
   if (slots.length === 0) return undefined;
   return {
     epoch: Math.max(...slots.map((slot) => slot.epoch)),

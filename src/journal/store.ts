@@ -93,15 +93,17 @@ export type Reserve = (head: number) => number;
 export class JournalStore {
   readonly #db: Database;
   readonly #reserve: Reserve;
+  readonly #gate: string;
   #state: State;
-  #gate = '';
   readonly #insertEvent: Statement<[number, number, string, string | null, string | null, number, number, number, string, Buffer, Buffer]>;
   readonly #saveState: Statement<[RawState]>;
   readonly #queries = new Map<string, Statement<(string | number)[], RawEvent>>();
 
-  constructor(db: Database, reserve: Reserve) {
+  /** @param gate id of the gate now; also taken for events whose boot epoch is not known any more */
+  constructor(db: Database, reserve: Reserve, gate: string) {
     this.#db = db;
     this.#reserve = reserve;
+    this.#gate = gate;
     this.#insertEvent = db.prepare(
       `INSERT INTO event (seq, epoch, type, lane, passage, wall_ms, mono_ms, clock_trusted, payload, previous_hash, hash)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -121,11 +123,10 @@ export class JournalStore {
    * Begins (or, after a crash of the thread, goes on with) a boot epoch.
    * @param event of the journal about itself, in the same transaction
    */
-  beginEpoch(epoch: number, gate: string, moment: Moment, base: Partial<State>, event?: { readonly type: EventType; readonly payloadText: string; readonly gaps: readonly Gap[] }): void {
-    this.#gate = gate;
+  beginEpoch(epoch: number, moment: Moment, base: Partial<State>, event?: { readonly type: EventType; readonly payloadText: string; readonly gaps: readonly Gap[] }): void {
     this.#change((state) => {
       Object.assign(state, base, { epoch });
-      this.#db.prepare('INSERT OR IGNORE INTO boot (epoch, gate, wall_ms, mono_ms) VALUES (?, ?, ?, ?)').run(epoch, gate, Math.round(moment.wallMs), moment.monoMs);
+      this.#db.prepare('INSERT OR IGNORE INTO boot (epoch, gate, wall_ms, mono_ms) VALUES (?, ?, ?, ?)').run(epoch, this.#gate, Math.round(moment.wallMs), moment.monoMs);
       this.#db.prepare('DELETE FROM fact WHERE key = ?').run(RESTORED_KEY);
       if (event !== undefined) this.#appendOwn(state, event.type, event.payloadText, moment, event.gaps);
     });
@@ -199,13 +200,18 @@ export class JournalStore {
       statement = this.#db.prepare<(string | number)[], RawEvent>(sql);
       this.#queries.set(sql, statement);
     }
-    return statement.all(...values, query.limit).map(toEventRow);
+    return statement.all(...values, query.limit).map((raw) => toEventRow(raw, this.#gate));
   }
 
+  /**
+   * Events in a row as they go out, each held against its hash: what a failing disk made of an event is no event.
+   * @throws GateError JOURNAL_CORRUPT at the first that does not fit
+   */
   batches({ after, before, batches: mostBatches, ...limits }: BatchQuery): EventBatch[] {
     const batches: EventBatch[] = [];
     let open = new BatchBuilder(after, limits);
     for (const row of this.events({ after, before, limit: limits.events * mostBatches })) {
+      if (hashFields(row) !== row.hash) throw new GateError('JOURNAL_CORRUPT', `event ${row.seq} does not fit its hash any more`);
       const text = rowText(row);
       if (open.add(row.seq, text)) continue;
       const full = open.build();
@@ -384,13 +390,16 @@ export class JournalStore {
 
   #committedBefore(batch: Batch): Committed {
     const { batchFirst, batchCount } = this.#state;
-    const rows = batchCount === 0 ? [] : this.events({ after: batchFirst - 1, limit: batchCount });
+    const found = batchCount === 0 ? [] : this.events({ after: batchFirst - 1, before: batchFirst + batchCount, limit: batchCount });
+    // Written, and hurt by damage that was repaired since: what was declared lost is not told to be on record.
+    const whole = found.length === batchCount;
+    const rows = whole ? found : [];
     const { head } = this.#state;
-    const refused = batch.writes.flatMap((write, index) =>
-      write.op === 'acknowledge' && write.seq > head
-        ? [{ index, error: { code: 'MESSAGE_INVALID', message: `MESSAGE_INVALID: sequence ${write.seq} is acknowledged but the journal ends at ${head}` } }]
-        : [],
-    );
+    const refused = batch.writes.flatMap((write, index) => {
+      if (write.op === 'append' && !whole) return [{ index, error: { code: 'JOURNAL_CORRUPT', message: 'JOURNAL_CORRUPT: the event was written and lost with a damaged database' } }];
+      if (write.op !== 'acknowledge' || write.seq <= head) return [];
+      return [{ index, error: { code: 'MESSAGE_INVALID', message: `MESSAGE_INVALID: sequence ${write.seq} is acknowledged but the journal ends at ${head}` } }];
+    });
     return {
       number: batch.number,
       epoch: rows[0]?.epoch ?? this.#state.epoch,
@@ -422,13 +431,13 @@ export function pointRead(db: Database, gate: string): (seq: number) => EventRow
   const statement = db.prepare<[number], RawEvent>(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_SOURCE} WHERE event.seq = ?`);
   return (seq) => {
     const raw = statement.get(seq);
-    return raw === undefined ? undefined : toEventRow({ ...raw, gate: raw.gate ?? gate });
+    return raw === undefined ? undefined : toEventRow(raw, gate);
   };
 }
 
-function toEventRow(raw: RawEvent): EventRow {
+function toEventRow(raw: RawEvent, gate: string): EventRow {
   return {
-    id: eventId(raw.gate ?? 'unknown', raw.epoch, raw.seq),
+    id: eventId(raw.gate ?? gate, raw.epoch, raw.seq),
     epoch: raw.epoch,
     seq: raw.seq,
     type: raw.type,

@@ -44,7 +44,7 @@ function run(options: ThreadOptions, post: (message: FromThread) => void, onMess
         try {
           post({ kind: 'committed', committed: core.commit(message.batch), own: core.takeOwn() });
         } catch (error) {
-          post({ kind: 'rejected', number: message.batch.number, error: plain(error) });
+          post({ kind: 'rejected', number: message.batch.number, error: plain(error), again: isGateError(error) && error.context.again === true });
           postOwn();
         }
         return;

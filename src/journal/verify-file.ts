@@ -35,7 +35,8 @@ export async function verifyDatabase(path: string): Promise<ChainVerdict> {
   const db = new SqliteDatabase(path, { fileMustExist: true });
   try {
     if (readState(db) === undefined) return { checked: 0, brokenAt: null };
-    const store = new JournalStore(db, (head) => head);
+    const boot = db.prepare<[], { gate: string }>('SELECT gate FROM boot ORDER BY epoch DESC LIMIT 1').get();
+    const store = new JournalStore(db, (head) => head, boot?.gate ?? 'unknown');
     return await verifyChain(() => store);
   } catch (error) {
     if (failureKind(error) !== 'corrupt') throw error;

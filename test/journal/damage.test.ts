@@ -1,9 +1,12 @@
-import { copyFileSync, existsSync, openSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync, closeSync } from 'node:fs';
+import { copyFileSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync, writeSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import type { StoredEvent } from '../../src/journal/index.js';
+import { z } from 'zod';
+import { hashOfEvent, type StoredEvent } from '../../src/journal/index.js';
 import { migrate } from '../../src/journal/schema.js';
+import { SequenceGuard, type GuardMark } from '../../src/journal/sequence-guard.js';
+import { eventSchema } from '../../src/uplink/index.js';
 import { freshDirectory, openJournal, read } from './support.js';
 
 /** A journal of `count` events, closed in order; gives its directory. */
@@ -119,6 +122,96 @@ describe('a damaged journal', () => {
     expect((await journal.events({ types: ['journal.recovered'], limit: 5 })).length).toBeGreaterThanOrEqual(1);
     expect([...stored].sort((one, other) => one - other)).toEqual(stored);
     expect((await journal.verify()).brokenAt).toBeNull();
+  });
+
+  it('with a flipped bit in an event that the platform does not have yet declares it, and never sends a broken chain', async () => {
+    const directory = await filled(400);
+    const db = new SqliteDatabase(join(directory, 'journal.db'));
+    db.exec(`UPDATE event SET payload = replace(payload, '京QM86H8', '京QM86H9') WHERE seq = 300`);
+    db.close();
+    const journal = await openJournal({ directory });
+    const stored: StoredEvent[] = [];
+    journal.onStored((events) => stored.push(...events));
+    const batches = await journal.eventBatches({ after: 200, before: 401, events: 100, bytes: 1_000_000, batches: 4 });
+    const sent = batches.flatMap(({ json }) => z.array(eventSchema).parse(JSON.parse(json)));
+    expect(sent).toHaveLength(199);
+    expect(batches.flatMap(({ lost }) => lost)).toEqual([{ first: 300, last: 300 }]);
+    expect(sent.every((event) => hashOfEvent(event) === event.hash)).toBe(true);
+    expect((await journal.verify()).brokenAt).toBeNull();
+    expect(stored.map(({ type }) => type)).toEqual(['journal.recovered']);
+    expect(gapsOf(stored[0])).toContainEqual({ first: 300, last: 300 });
+  });
+
+  it('whose record of a boot names another gate keeps all of its events', async () => {
+    const directory = await filled(30);
+    const db = new SqliteDatabase(join(directory, 'journal.db'));
+    db.exec(`UPDATE boot SET gate = 'east-gata'`);
+    db.close();
+    const journal = await openJournal({ directory });
+    const batches = await journal.eventBatches({ after: 0, before: 31, events: 30, bytes: 1_000_000, batches: 1 });
+    expect(batches).toMatchObject([{ first: 1, last: 30, lost: [] }]);
+    expect((await journal.verify()).brokenAt).toBeNull();
+  });
+
+  it('that cannot be rebuilt at once, because the disk refuses, is rebuilt with the next write and not only after a restart', async () => {
+    const directory = await filled(400);
+    const journal = await openJournal({ directory });
+    const db = new SqliteDatabase(join(directory, 'journal.db'));
+    db.exec(`UPDATE event SET payload = '{}' WHERE seq = 300`);
+    db.close();
+    // Where the damaged database has to go, something is in the way.
+    writeFileSync(join(directory, 'damaged'), '');
+    await expect(journal.eventBatches({ after: 200, before: 401, events: 200, bytes: 1_000_000, batches: 1 })).rejects.toThrow();
+    await expect(journal.append(read(1))).rejects.toThrow(/^JOURNAL_WRITE_FAILED/u);
+    rmSync(join(directory, 'damaged'));
+    const event = await journal.append(read(2));
+    const events = await journal.events({ limit: 5_000 });
+    expect(events.find(({ type }) => type === 'journal.recovered')?.payload).toMatchObject({ kept: { events: 399 } });
+    expect(events.find(({ type, payload }) => type === 'journal.lost' && payload.reason === 'not-written')?.payload).toMatchObject({ count: 1 });
+    expect(events.at(-1)?.seq).toBeGreaterThanOrEqual(event.seq);
+    expect((await journal.verify()).brokenAt).toBeNull();
+  });
+
+  it.each<[string, (path: string) => void]>([
+    [
+      'before the damaged one was set aside is rebuilt again from it',
+      (path) => {
+        writeFileSync(join(path, '..', 'journal.rebuilt'), 'half');
+        overwrite(path, 20 * 4096, Buffer.alloc(4096, 0xa5));
+      },
+    ],
+    [
+      'before the new one got its name goes on with it, without the log of the damaged one',
+      (path) => {
+        renameSync(path, join(path, '..', 'journal.rebuilt'));
+        writeFileSync(`${path}-wal`, Buffer.alloc(8_192, 0x37));
+      },
+    ],
+  ])('whose rebuilding was cut off %s', async (_, cutOff) => {
+    const directory = await filled(3_000);
+    cutOff(join(directory, 'journal.db'));
+    const journal = await openJournal({ directory });
+    expect((await journal.events({ limit: 5_000 })).length).toBeGreaterThan(2_500);
+    expect((await journal.append(read(1))).seq).toBeGreaterThan(3_000);
+    expect((await journal.verify()).brokenAt).toBeNull();
+    expect(existsSync(join(directory, 'journal.rebuilt'))).toBe(false);
+  });
+
+  it('whose guard was torn by a power cut while it wrote a bound still knows the bound before', () => {
+    const path = join(freshDirectory(), 'sequence.guard');
+    const guard = SequenceGuard.open(path);
+    const mark = (reserved: number): GuardMark => ({ epoch: 1, reserved, used: 0, acknowledged: 0 });
+    guard.bound(mark(4_096));
+    guard.hint(mark(4_096));
+    const before = readFileSync(path);
+    guard.bound(mark(8_192));
+    guard.close();
+    const after = readFileSync(path);
+    const at = [...after].findIndex((byte, index) => byte !== before[index]);
+    overwrite(path, Math.floor(at / 512) * 512, Buffer.alloc(512, 0xa5));
+    // The hint is never synchronised: it may be gone.
+    overwrite(path, 2 * 4096, Buffer.alloc(512));
+    expect(SequenceGuard.read(path)).toEqual(mark(4_096));
   });
 
   it('whose payload was changed by hand is found by the walk of the chain', async () => {

@@ -25,8 +25,8 @@ function ofVersionOne(count: number): string {
   const db = openDatabase(join(directory, 'journal.db'), false);
   migrate(db, migrations.slice(0, 1), () => undefined);
   expect(db.pragma('user_version', { simple: true })).toBe(1);
-  const store = new JournalStore(db, (head) => head + 4_095);
-  store.beginEpoch(1, 'east-gate', moment, { reserved: 4_096 });
+  const store = new JournalStore(db, (head) => head + 4_095, 'east-gate');
+  store.beginEpoch(1, moment, { reserved: 4_096 });
   store.apply('before', batchOf(count));
   const { writes: _none, ...rest } = batchOf(0);
   store.apply('before', { ...rest, writes: [{ op: 'acknowledge', seq: Math.floor(count / 2) }, { op: 'remember', key: 'access/京QM86H8', value: '{"since":1}' }] });

@@ -1,0 +1,81 @@
+import type { LedgerReport } from '../../src/uplink/index.js';
+
+/** What a part of the campaign found of the record; all but `told` and `faults` have to be 0. */
+export interface RecordVerdict {
+  /** Events a writer was told are on record: how many. */
+  readonly told: number;
+  /** Told and neither at the platform nor declared lost; facts and photographs count too. */
+  readonly lost: number;
+  /** One event under two numbers, or two events under one. */
+  readonly doubled: number;
+  readonly reordered: number;
+  readonly chainBroken: number;
+  /** Holes in the platform's ledger that nobody declared, and refused events that were not put on record as refused. */
+  readonly undeclaredLoss: number;
+  readonly faults: Readonly<Record<string, number>>;
+  /** What was violated, with what is needed to play it again. */
+  readonly violations: readonly string[];
+}
+
+/** The platform's own book of what the load wrote: the events' own numbers, in order of arrival per sequence. */
+export class NumberBook {
+  readonly numbers = new Map<number, number>();
+  doubled = 0;
+
+  enter(number: unknown, seq: number): void {
+    if (typeof number !== 'number') return;
+    if (this.numbers.has(number)) this.doubled += 1;
+    this.numbers.set(number, seq);
+  }
+}
+
+/** Holds a platform's ledger against what the writers were told: number of an event, and its sequence. */
+export function judge(told: ReadonlyMap<number, number>, book: NumberBook, ledger: LedgerReport): Omit<RecordVerdict, 'faults' | 'violations'> & { readonly lostNumbers: readonly number[] } {
+  const { numbers } = book;
+  const declared = (seq: number): boolean => ledger.declared.some(({ first, last }) => first <= seq && seq <= last);
+  const lostNumbers = [...told].filter(([number, seq]) => numbers.get(number) !== seq && !declared(seq)).map(([number]) => number);
+  const bySequence = [...numbers].sort(([, one], [, other]) => one - other).map(([number]) => number);
+  const outOfOrder = bySequence.filter((number, index) => number < (bySequence[index - 1] ?? 0)).length;
+  return {
+    told: told.size,
+    lost: lostNumbers.length,
+    doubled: book.doubled + ledger.conflicting.length,
+    reordered: outOfOrder + ledger.reordered.length,
+    chainBroken: ledger.chainBroken.length,
+    undeclaredLoss: ledger.missing.reduce((sum, { first, last }) => sum + last - first + 1, 0),
+    lostNumbers,
+  };
+}
+
+export function addVerdicts(verdicts: readonly RecordVerdict[]): RecordVerdict {
+  const faults: Record<string, number> = {};
+  for (const verdict of verdicts) for (const [kind, count] of Object.entries(verdict.faults)) faults[kind] = (faults[kind] ?? 0) + count;
+  const sum = (of: (verdict: RecordVerdict) => number): number => verdicts.reduce((total, verdict) => total + of(verdict), 0);
+  return {
+    told: sum(({ told }) => told),
+    lost: sum(({ lost }) => lost),
+    doubled: sum(({ doubled }) => doubled),
+    reordered: sum(({ reordered }) => reordered),
+    chainBroken: sum(({ chainBroken }) => chainBroken),
+    undeclaredLoss: sum(({ undeclaredLoss }) => undeclaredLoss),
+    faults,
+    violations: verdicts.flatMap(({ violations }) => violations),
+  };
+}
+
+/** Runs jobs, so many side by side; results in order. */
+export async function sideBySide<Job, Result>(jobs: readonly Job[], most: number, run: (job: Job) => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (;;) {
+      const index = next;
+      next += 1;
+      const job = jobs[index];
+      if (job === undefined) return;
+      results[index] = await run(job);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(most, jobs.length) }, worker));
+  return results;
+}
