@@ -16,7 +16,7 @@ import { quantile, round } from './load/probe.js';
 import type { BenchOptions } from './options.js';
 
 const usualRows = 1_000_000;
-const rounds = 20;
+const usualRounds = 20;
 /** Events, or syncs, in a row before another kind has its turn: whatever else the disk does then hits all of them. */
 const blockLength = 50;
 const groupLength = 5_000;
@@ -70,7 +70,7 @@ interface Rates {
 }
 
 /** Events and bare syncs in turn, in one directory. */
-async function writeRates(directory: string, progress: Progress): Promise<Rates> {
+async function writeRates(directory: string, rounds: number, progress: Progress): Promise<Rates> {
   const rates: Rates = { single: [], grouped: [], growing: [], preallocated: [] };
   const journal = openedAt(join(directory, 'rates'));
   await journal.start();
@@ -260,13 +260,14 @@ const fine = (ms: number): number => Math.round(ms * 10_000) / 10_000;
 export async function run(options: BenchOptions): Promise<object> {
   const progress: Progress = (text) => void process.stderr.write(`journal: ${text}\n`);
   const rows = options.rows ?? usualRows;
+  const rounds = options.rounds ?? usualRounds;
   const parent = options.directory ?? tmpdir();
   mkdirSync(parent, { recursive: true });
   const directory = mkdtempSync(join(parent, 'laurel-bench-'));
   try {
     const access = lookUps();
     progress(`${lookups} decisions of each kind`);
-    const rates = await writeRates(directory, progress);
+    const rates = await writeRates(directory, rounds, progress);
     const median = (values: readonly number[]): number => round(quantile(values, 0.5));
     const again = await reopen(directory, rows, progress);
     const file = median(rates.preallocated) > median(rates.growing) ? 'preallocated' : 'growing';

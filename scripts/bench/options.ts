@@ -8,6 +8,8 @@ export interface BenchOptions {
   readonly backlog?: number;
   /** Events in the journal that is opened again after a kill. */
   readonly rows?: number;
+  /** Rounds of writes to a journal and of bare syncs. */
+  readonly rounds?: number;
   /** Where the journal and the files beside it are made; a folder for temporary files where omitted. */
   readonly directory?: string;
 }

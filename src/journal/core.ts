@@ -424,7 +424,6 @@ export class JournalCore {
   #backup(db: Database, version: number): void {
     const directory = join(this.#options.directory, 'backup');
     makeDirectory(directory);
-    syncDirectory(this.#options.directory);
     const prefix = `journal-version-${version}-`;
     const name = `${prefix}${Math.round(this.#options.moment.wallMs)}.db`;
     const temporary = join(directory, '.copy.tmp');
@@ -575,6 +574,7 @@ export class JournalCore {
       batchFirst: old?.batchFirst ?? 0,
       batchCount: old?.batchCount ?? 0,
     };
+    // In the transaction that puts it in force: cut between the two, what is missing would never be declared.
     store.beginEpoch(epoch, this.#options.boot, moment, base, { type: 'journal.recovered', payloadText: canonicalJson(about), gaps });
     this.#origin = mark === undefined && used === 0 ? 'record-lost' : 'recovered';
     this.#log('error', { damage, kept, gaps, file }, 'journal: rebuilt from what could be read');

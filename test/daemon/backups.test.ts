@@ -92,7 +92,9 @@ describe('backups by themselves', () => {
     expect(made()).toEqual(['auto-2026-01-01T021000Z', 'auto-2026-01-01T031000Z', 'manual-2026-01-01T010000Z']);
     expect(recorded).toEqual([]);
     // The newest one is good for a new box.
-    expect(await restoreBackup(join(directory, 'auto-2026-01-01T031000Z'), folder(), { wallMs: clock.wallMs() }, 'east-gate')).toMatchObject({ checked: 10, config: expect.stringContaining('gate.yaml') });
+    const restored = await restoreBackup(join(directory, 'auto-2026-01-01T031000Z'), folder(), { wallMs: clock.wallMs() }, 'east-gate');
+    expect(restored.checked).toBe(10);
+    expect(restored.config).toMatch(/gate\.yaml$/u);
   });
 
   it('are not made anew by every restart; one from the future was made by a wrong clock', async () => {
@@ -135,8 +137,10 @@ describe('backups by themselves', () => {
     const { clock, run, made, recorded } = site(join(blocked, 'backup'));
     const backups = run();
     await clock.looks(1);
-    expect(recorded).toMatchObject([{ type: 'journal.backup-failed', payload: { detail: expect.stringMatching(/ENOTDIR/u) } }]);
-    expect(backups.health()).toMatchObject({ state: 'failed', lastMadeAt: null, detail: expect.stringMatching(/ENOTDIR/u) });
+    expect(recorded.map(({ type }) => type)).toEqual(['journal.backup-failed']);
+    expect(recorded[0]?.payload['detail']).toMatch(/ENOTDIR/u);
+    expect(backups.health()).toMatchObject({ state: 'failed', lastMadeAt: null });
+    expect(backups.health()['detail']).toMatch(/ENOTDIR/u);
     await clock.looks(12);
     expect(recorded).toHaveLength(1);
     backups.stop();
@@ -172,7 +176,8 @@ describe('backups by themselves', () => {
     const backups = run();
     await clock.looks(1);
     expect(made()).toEqual([]);
-    expect(backups.health()).toMatchObject({ state: 'failed', detail: expect.stringMatching(/BACKUP_FAILED: .*needs \d+ MB free; make room/u) });
+    expect(backups.health()).toMatchObject({ state: 'failed' });
+    expect(backups.health()['detail']).toMatch(/BACKUP_FAILED: .*needs \d+ MB free; make room/u);
     expect(recorded).toMatchObject([{ type: 'journal.backup-failed' }]);
   });
 

@@ -133,7 +133,7 @@ describe('a damaged journal', () => {
     const stored: StoredEvent[] = [];
     journal.onStored((events) => stored.push(...events));
     const batches = await journal.eventBatches({ after: 200, before: 401, events: 100, bytes: 1_000_000, batches: 4 });
-    const sent = batches.flatMap(({ json }) => z.array(eventSchema).parse(JSON.parse(json)));
+    const sent = batches.flatMap(({ json }) => z.array(eventSchema).parse(JSON.parse(Buffer.from(json).toString('utf8'))));
     expect(sent).toHaveLength(199);
     expect(batches.flatMap(({ lost }) => lost)).toEqual([{ first: 300, last: 300 }]);
     expect(sent.every((event) => hashOfEvent(event) === event.hash)).toBe(true);

@@ -159,7 +159,10 @@ const cuts: readonly Cut[] = [
   },
   {
     what: 'a lost guard',
-    prepare: (directory) => Promise.resolve(rmSync(guardOf(directory))),
+    prepare: (directory) => {
+      rmSync(guardOf(directory));
+      return Promise.resolve();
+    },
   },
   {
     what: 'a restored backup',
@@ -170,7 +173,13 @@ const cuts: readonly Cut[] = [
       await restoreBackup(path, directory, { wallMs: 1_767_225_600_000 });
     },
   },
-  { what: 'a missing database', prepare: (directory) => Promise.resolve(withoutDatabase(directory)) },
+  {
+    what: 'a missing database',
+    prepare: (directory) => {
+      withoutDatabase(directory);
+      return Promise.resolve();
+    },
+  },
   {
     what: 'pages destroyed in its middle',
     prepare: async (directory, book) => {
@@ -183,21 +192,20 @@ const cuts: readonly Cut[] = [
 /** Ends a start at a moment, as a kill does: nothing after it happens, and what was written stays. */
 function killedAt(moment: 'before the guard is written' | 'after the guard is written' | 'after the database is written', directory: string): void {
   const killed = new Error('killed');
-  const { bound } = SequenceGuard.prototype;
-  const { beginEpoch } = JournalStore.prototype;
-  const spies = [
+  const bound: unknown = Reflect.get(SequenceGuard.prototype, 'bound');
+  const beginEpoch: unknown = Reflect.get(JournalStore.prototype, 'beginEpoch');
+  const spy =
     moment === 'after the database is written'
       ? vi.spyOn(JournalStore.prototype, 'beginEpoch').mockImplementation(function (this: JournalStore, ...given) {
-          beginEpoch.apply(this, given);
+          if (typeof beginEpoch === 'function') Reflect.apply(beginEpoch, this, given);
           throw killed;
         })
       : vi.spyOn(SequenceGuard.prototype, 'bound').mockImplementation(function (this: SequenceGuard, mark) {
-          if (moment === 'after the guard is written') bound.call(this, mark);
+          if (moment === 'after the guard is written' && typeof bound === 'function') Reflect.apply(bound, this, [mark]);
           throw killed;
-        }),
-  ];
+        });
   expect(() => new JournalCore(atRest(directory), () => undefined)).toThrow(killed);
-  for (const spy of spies) spy.mockRestore();
+  spy.mockRestore();
 }
 
 describe('a start that jumps', () => {

@@ -27,6 +27,14 @@ const controlSchema = z.object({
   load: loadSchema,
 });
 
+const journalSchema = z.object({
+  name: z.literal('journal'),
+  figures: z.object({ singlePerSecond: z.number().positive(), groupedPerSecond: z.number().positive(), fdatasyncPerSecond: z.number().positive(), reopenMs: z.number().positive(), lookupMs: z.number().positive() }),
+  reference: z.object({ growingPerSecond: z.number().positive(), preallocatedPerSecond: z.number().positive(), rounds: z.number().positive(), singleToGrowing: z.number().positive() }),
+  reopen: z.object({ rows: z.number(), megabytes: z.number().positive(), ms: z.array(z.number().positive()), emptyMs: z.array(z.number().positive()) }),
+  lookup: z.object({ plates: z.literal(100_000), forgiven: z.number() }),
+});
+
 async function bench(name: string, ...more: readonly string[]): Promise<unknown> {
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'scripts/bench/main.ts', name, '--json', '--backlog', '3000', ...more], { maxBuffer: 10_000_000 });
   return JSON.parse(stdout);
@@ -43,5 +51,14 @@ describe('benches under full load', () => {
     const { figures } = controlSchema.parse(await bench('control', '--seconds', '4'));
     // The quantile counts whole milliseconds.
     expect(Math.ceil(figures.eventLoopMaxMs)).toBeGreaterThanOrEqual(figures.eventLoopP999Ms);
+  });
+});
+
+describe('the bench of the journal', () => {
+  it('writes beside bare syncs, kills the writer and finds every row again, and decides among 100,000 plates', { timeout: 240_000 }, async () => {
+    const { reopen, lookup } = journalSchema.parse(await bench('journal', '--rows', '2000', '--rounds', '2'));
+    expect(reopen.rows).toBeGreaterThan(2_000);
+    expect(reopen.ms).toHaveLength(reopen.emptyMs.length);
+    expect(lookup.forgiven).toBeGreaterThan(0.5);
   });
 });

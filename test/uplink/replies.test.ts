@@ -62,7 +62,8 @@ describe('commands that a restart cut off', () => {
       get: (target, name) => {
         if (name === 'append') return () => Promise.reject(new GateError('JOURNAL_WRITE_FAILED', 'the disk is full'));
         const value: unknown = Reflect.get(target, name, target);
-        return typeof value === 'function' ? value.bind(target) : value;
+        const bound: unknown = typeof value === 'function' ? value.bind(target) : value;
+        return bound;
       },
     });
     const desk = new CommandDesk({
