@@ -70,6 +70,7 @@ export async function runPlatform(options: RunOptions): Promise<void> {
   const platform = new ReferencePlatform({
     ...line,
     ...(options.site === undefined ? {} : { sites: options.site }),
+    takes: ['event', 'status', 'telemetry'],
     accepts: { encodings: ['gzip'] },
     books: {
       open: (name) => file.open(name),

@@ -26,7 +26,9 @@ export interface ReferencePlatformOptions {
   readonly sites?: readonly string[];
   /** Messages it takes; all where omitted. */
   readonly takes?: readonly UpTopic[];
-  /** Where ledgers are kept; in memory, exact and for this run alone where omitted. */
+  /** False, for many gates: ledgers in memory remember what is near and count the rest, see `GateLedgerOptions`. */
+  readonly exact?: boolean;
+  /** Where ledgers are kept; in memory and for this run alone where omitted. */
   readonly books?: LedgerBooks;
   /**
    * Events come over so many connections, shared out by the broker (MQTT 5 §4.8.2). A broker that does not share out by
@@ -226,7 +228,7 @@ export class ReferencePlatform {
     const key = `${site}/${gate}`;
     const known = this.#ledgers.get(key);
     if (known !== undefined) return known;
-    const ledger = this.#options.books?.open({ site, gate }) ?? new GateLedger();
+    const ledger = this.#options.books?.open({ site, gate }) ?? new GateLedger({ exact: this.#options.exact ?? true });
     this.#ledgers.set(key, ledger);
     return ledger;
   }
