@@ -39,6 +39,11 @@ const WORDS: Readonly<Record<string, string>> = {
   'Keepalive timeout': 'the line went dead',
 };
 
+/** Node hides some of OpenSSL's reasons in the text of an EPROTO: `…:SSL routines:ssl3_read_bytes:tlsv1 alert protocol version:…`. */
+function openSslReason(text: string): string | undefined {
+  return /:SSL routines:[^:]*:([^:]+):/u.exec(text)?.[1]?.toUpperCase().replaceAll(' ', '_');
+}
+
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }
@@ -60,8 +65,9 @@ export function brokerFault(cause: unknown, { url, ca, certificate }: BrokerSett
     if (typeof path === 'string' && (path === ca || path === certificate)) {
       return new GateError('BROKER_TLS', `${url}: ${path} cannot be read (${code}); put the certificate there, readable for the service`, { url, cause: code }, cause);
     }
-    const tls = TLS.find(([pattern]) => pattern.test(code));
-    if (tls !== undefined) return new GateError('BROKER_TLS', `${url}: ${tls[1]} (${code})`, { url, cause: code }, cause);
+    const reason = code === 'EPROTO' ? (openSslReason(text) ?? code) : code;
+    const tls = TLS.find(([pattern]) => pattern.test(reason));
+    if (tls !== undefined) return new GateError('BROKER_TLS', `${url}: ${tls[1]} (${reason})`, { url, cause: reason }, cause);
     return new GateError('BROKER_UNREACHABLE', `${url}: ${SOCKET[code] ?? text} (${code})`, { url, cause: code }, cause);
   }
   return new GateError('BROKER_UNREACHABLE', `${url}: ${WORDS[text] ?? text}`, { url }, cause);
