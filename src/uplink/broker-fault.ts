@@ -39,13 +39,15 @@ const WORDS: Readonly<Record<string, string>> = {
   'Keepalive timeout': 'the line went dead',
 };
 
-/** Node hides some of OpenSSL's reasons in the text of an EPROTO: `…:SSL routines:ssl3_read_bytes:tlsv1 alert protocol version:…`. */
-function openSslReason(text: string): string | undefined {
-  return /:SSL routines:[^:]*:([^:]+):/u.exec(text)?.[1]?.toUpperCase().replaceAll(' ', '_');
-}
-
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+/** In the middle of a handshake Node gives the bare system error, with OpenSSL's own line as its text: `error:NUMBER:SSL routines:FUNCTION:REASON:…`. */
+function sslCodeOf(error: unknown): string | undefined {
+  if (codeOf(error) !== 'EPROTO') return undefined;
+  const reason = /:SSL routines:[^:]*:([^:]+):/u.exec(errorText(error))?.[1];
+  return reason === undefined ? undefined : `ERR_SSL_${reason.toUpperCase().replaceAll(' ', '_')}`;
 }
 
 /** The reason code MQTT.js hangs on its errors. */
@@ -57,7 +59,7 @@ export function reasonCodeOf(error: unknown): number | undefined {
 /** Why a broker could not be had, as BROKER_REFUSED, BROKER_TLS or BROKER_UNREACHABLE, with what to do. */
 export function brokerFault(cause: unknown, { url, ca, certificate }: BrokerSettings): GateError {
   if (cause instanceof GateError) return cause;
-  const code = codeOf(cause);
+  const code = sslCodeOf(cause) ?? codeOf(cause);
   if (typeof code === 'number') return new GateError('BROKER_REFUSED', `${url}: the broker says ${reasonText(code)}`, { url, reasonCode: code }, cause);
   const text = errorText(cause) || (cause instanceof AggregateError ? cause.errors.map(errorText).join('; ') : 'no answer');
   if (typeof code === 'string') {
@@ -65,9 +67,8 @@ export function brokerFault(cause: unknown, { url, ca, certificate }: BrokerSett
     if (typeof path === 'string' && (path === ca || path === certificate)) {
       return new GateError('BROKER_TLS', `${url}: ${path} cannot be read (${code}); put the certificate there, readable for the service`, { url, cause: code }, cause);
     }
-    const reason = code === 'EPROTO' ? (openSslReason(text) ?? code) : code;
-    const tls = TLS.find(([pattern]) => pattern.test(reason));
-    if (tls !== undefined) return new GateError('BROKER_TLS', `${url}: ${tls[1]} (${reason})`, { url, cause: reason }, cause);
+    const tls = TLS.find(([pattern]) => pattern.test(code));
+    if (tls !== undefined) return new GateError('BROKER_TLS', `${url}: ${tls[1]} (${code})`, { url, cause: code }, cause);
     return new GateError('BROKER_UNREACHABLE', `${url}: ${SOCKET[code] ?? text} (${code})`, { url, cause: code }, cause);
   }
   return new GateError('BROKER_UNREACHABLE', `${url}: ${WORDS[text] ?? text}`, { url }, cause);

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
-const folders = ['src/base', 'src/config', 'src/journal', 'src/plate', 'src/uplink', 'scripts/bench/fleet', 'scripts/bench/load'];
+const folders = ['src', 'scripts/bench/fleet', 'scripts/bench/load'];
 const files = (await Promise.all(folders.map(async (folder) => (await readdir(join(root, folder), { recursive: true })).filter((name) => name.endsWith('.ts')).map((name) => join(root, folder, name))))).flat();
 
 // Inside the checkout: packages are found from here, and package.json says that these are modules.
