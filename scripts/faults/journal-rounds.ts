@@ -19,7 +19,7 @@ export interface JournalRoundsOptions {
   readonly seed: number;
   /** The disk under power cuts says that it has synchronised and has not: to see that the campaign sees. */
   readonly liesAboutSync?: boolean;
-  /** Gates that are maltreated side by side; 2 where omitted. */
+  /** Gates that are maltreated side by side; 3 where omitted: two cores are busy then. */
   readonly sideBySide?: number;
   readonly onProgress?: (done: number, of: number) => void;
 }
@@ -77,7 +77,7 @@ export const journalDiskFaultKinds: readonly string[] = ['power-cut', ...cutKind
  * drain, and the reference platform's ledger is held against what the writers were told. What is chosen depends on the
  * seed alone.
  */
-export async function runJournalRounds({ rounds, seed, liesAboutSync = false, sideBySide: most = 2, onProgress }: JournalRoundsOptions): Promise<JournalRoundsResult> {
+export async function runJournalRounds({ rounds, seed, liesAboutSync = false, sideBySide: most = 3, onProgress }: JournalRoundsOptions): Promise<JournalRoundsResult> {
   const directory = mkdtempSync(join(tmpdir(), 'laurel-faults-'));
   const shim = compileDiskShim(directory);
   const segments = Array.from({ length: Math.ceil(rounds / SEGMENT_ROUNDS) }, (_, index) => ({
