@@ -33,6 +33,9 @@ export function openDatabase(path: string, exclusive: boolean): Database {
     db.pragma('synchronous = FULL');
     // A short log: what a restart replays, and what the ballast has to make room for on a full disk.
     db.pragma(`wal_autocheckpoint = ${LOG_PAGES}`);
+    // A read makes the log's file. SQLite synchronises its name once, and does not look whether that failed.
+    db.pragma('user_version');
+    syncDirectory(dirname(path));
     return db;
   } catch (error) {
     db.close();
