@@ -21,6 +21,8 @@ const liveEveryMs = 100;
 const usualBareSeconds = 15;
 const lookEveryMs = 1_000;
 const atOnce = 10_000;
+/** Events of the journal whose messages the bare client publishes. */
+const sampleEvents = 5_000;
 /** Longest time without a new event at the platform. */
 const stuckMs = 60_000;
 
@@ -65,10 +67,6 @@ class UplinkBench {
     this.#progress = progress;
   }
 
-  get #journal(): string {
-    return join(this.#directory, 'journal');
-  }
-
   async #report(gate: string): Promise<Report> {
     const answer = this.#platform.next(reportSchema);
     this.#platform.send({ kind: 'report', gate });
@@ -81,18 +79,18 @@ class UplinkBench {
     await answer;
   }
 
-  async #startGate(): Promise<BenchProcess> {
-    const gate = new BenchProcess('uplink-gate', [this.#journal, this.#broker.url, String(liveEveryMs)], gatePriority);
+  async #startGate(journal: string): Promise<BenchProcess> {
+    const gate = new BenchProcess('uplink-gate', [journal, this.#broker.url, String(liveEveryMs)], gatePriority);
     await gate.next(readySchema);
     return gate;
   }
 
-  /** Messages as the gate makes them, for the bare client. */
-  async record(): Promise<string> {
-    const gate = await this.#startGate();
+  /** Messages as a gate makes them, for the bare client. */
+  async record(journal: string): Promise<string> {
+    const gate = await this.#startGate(journal);
     let messages: string[] = [];
-    while (messages.length < 20) {
-      await sleep(200);
+    while (messages.length < sampleEvents / batchEvents / 2) {
+      await sleep(100);
       const answer = this.#platform.next(recordedSchema);
       this.#platform.send({ kind: 'recorded', gate: gateId });
       ({ messages } = await answer);
@@ -116,9 +114,9 @@ class UplinkBench {
   }
 
   /** Lets the whole backlog drain, with live events meanwhile; memory is looked at once a second. */
-  async drain(): Promise<{ readonly report: Report; readonly rssMB: readonly number[]; readonly cpuMs: Readonly<Record<'gate' | 'platform' | 'broker', number>> }> {
+  async drain(journal: string): Promise<{ readonly report: Report; readonly rssMB: readonly number[]; readonly cpuMs: Readonly<Record<'gate' | 'platform' | 'broker', number>> }> {
     await this.#begin(gateId);
-    const gate = await this.#startGate();
+    const gate = await this.#startGate(journal);
     const rssMB: number[] = [];
     const pids = { gate: gate.pid, platform: this.#platform.pid, broker: this.#broker.pid };
     const cpuNow = (): Record<keyof typeof pids, number> => ({ gate: usageOf(pids.gate).cpuMs, platform: usageOf(pids.platform).cpuMs, broker: usageOf(pids.broker).cpuMs });
@@ -158,15 +156,16 @@ export async function run(options: BenchOptions): Promise<object> {
   let broker: Mosquitto | undefined;
   let platform: BenchProcess | undefined;
   try {
+    await writeBacklog(join(directory, 'sample'), sampleEvents, progress);
     await writeBacklog(join(directory, 'journal'), backlog, progress);
     setPriority(outsidePriority);
     broker = await Mosquitto.start({ directory });
     platform = new BenchProcess('uplink-platform', [broker.url], outsidePriority);
     await platform.next(readySchema);
     const bench = new UplinkBench(directory, broker, platform, progress);
-    const file = await bench.record();
+    const file = await bench.record(join(directory, 'sample'));
     const before = await bench.bare(file, bareSeconds);
-    const { report, rssMB, cpuMs } = await bench.drain();
+    const { report, rssMB, cpuMs } = await bench.drain(join(directory, 'journal'));
     const cpuUs = (ms: number): number => round((ms * 1_000) / report.events);
     const after = await bench.bare(file, bareSeconds);
     const drain = (report.historical * 1_000) / (report.lastMs - report.firstMs);

@@ -35,20 +35,28 @@ const journalSchema = z.object({
   lookup: z.object({ plates: z.literal(100_000), forgiven: z.number() }),
 });
 
+const uplinkSchema = z.object({
+  name: z.literal('uplink'),
+  figures: z.object({ drainPerSecond: z.number().positive(), bareClientPerSecond: z.number().positive(), liveDelayP99Ms: z.number().positive(), rssMB: z.number().positive() }),
+  reference: z.object({ before: z.number().positive(), after: z.number().positive() }),
+  live: z.object({ events: z.number().positive() }),
+  drained: z.object({ events: z.number(), repeated: z.number() }),
+});
+
 async function bench(name: string, ...more: readonly string[]): Promise<unknown> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'scripts/bench/main.ts', name, '--json', '--backlog', '3000', ...more], { maxBuffer: 10_000_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'scripts/bench/main.ts', name, '--json', ...more], { maxBuffer: 10_000_000 });
   return JSON.parse(stdout);
 }
 
 describe('benches under full load', () => {
   it('latency lets vehicles in on both kinds of hardware, read before the loop and after', { timeout: 240_000 }, async () => {
-    const { figures, simulated } = latencySchema.parse(await bench('latency', '--passages', '3'));
+    const { figures, simulated } = latencySchema.parse(await bench('latency', '--backlog', '3000', '--passages', '3'));
     expect(figures.coldP50Ms).toBeGreaterThan(figures.warmP50Ms);
     expect(simulated.warm).toBeGreaterThanOrEqual(3);
   });
 
   it('control watches the event loop while everything works', { timeout: 240_000 }, async () => {
-    const { figures } = controlSchema.parse(await bench('control', '--seconds', '4'));
+    const { figures } = controlSchema.parse(await bench('control', '--backlog', '3000', '--seconds', '4'));
     // The quantile counts whole milliseconds.
     expect(Math.ceil(figures.eventLoopMaxMs)).toBeGreaterThanOrEqual(figures.eventLoopP999Ms);
   });
@@ -60,5 +68,13 @@ describe('the bench of the journal', () => {
     expect(reopen.rows).toBeGreaterThan(2_000);
     expect(reopen.ms).toHaveLength(reopen.emptyMs.length);
     expect(lookup.forgiven).toBeGreaterThan(0.5);
+  });
+});
+
+describe('the bench of the uplink', () => {
+  it('drains a backlog beside a bare client, with live events meanwhile', { timeout: 240_000 }, async () => {
+    const { drained } = uplinkSchema.parse(await bench('uplink', '--backlog', '40000', '--seconds', '2'));
+    expect(drained.events).toBeGreaterThanOrEqual(40_000);
+    expect(drained.repeated).toBe(0);
   });
 });

@@ -72,8 +72,7 @@ process.on('message', (order: unknown) => {
   const book = books.get(gate) ?? newBook();
   switch (kind) {
     case 'begin':
-      // What is there stays there; what is counted begins anew.
-      books.set(gate, { ...newBook(), through: book.through });
+      books.set(gate, newBook());
       process.send?.({ kind: 'begun' });
       return;
     case 'recorded':
