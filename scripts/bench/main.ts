@@ -1,10 +1,10 @@
 /**
  * Measures, each figure beside a reference of the same run.
  *
- *   npm run bench -- NAME [--json] [--passages N] [--seconds N] [--backlog N] [--rows N] [--rounds N] [--directory DIR]
+ *   npm run bench -- NAME [--json] [--passages N] [--seconds N] [--backlog N] [--batch N] [--rows N] [--rounds N] [--directory DIR]
  *
- * `--passages` is for latency, `--seconds` for control, `--backlog` for both; `--rows`, `--rounds` and `--directory` (on the
- * disk to be measured) are for journal.
+ * `--passages` is for latency, `--seconds` for control and uplink, `--backlog` for all three, `--batch` (events in a message)
+ * for uplink; `--rows`, `--rounds` and `--directory` (on the disk to be measured) are for journal.
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
@@ -13,7 +13,7 @@ import type { BenchOptions } from './options.js';
 
 type Bench = (options: BenchOptions) => Promise<object>;
 
-const usage = 'npm run bench -- NAME [--json] [--passages N] [--seconds N] [--backlog N] [--rows N] [--rounds N] [--directory DIR]';
+const usage = 'npm run bench -- NAME [--json] [--passages N] [--seconds N] [--backlog N] [--batch N] [--rows N] [--rounds N] [--directory DIR]';
 
 /** Loaded only when asked for: each brings its own native libraries. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
@@ -25,18 +25,18 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
 };
 
 /** `{ [name]: value }` where the option was given. */
-function whole(name: 'passages' | 'seconds' | 'backlog' | 'rows' | 'rounds', text: string | undefined): Partial<BenchOptions> {
+function whole(name: 'passages' | 'seconds' | 'backlog' | 'batch' | 'rows' | 'rounds', text: string | undefined): Partial<BenchOptions> {
   if (text === undefined) return {};
   const value = z.coerce.number().int().min(1).safeParse(text);
   if (!value.success) throw new GateError('CLI_USAGE', `--${name} takes a whole number from 1, got "${text}". ${usage}`);
   return { [name]: value.data };
 }
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false }, passages: { type: 'string' }, seconds: { type: 'string' }, backlog: { type: 'string' }, rows: { type: 'string' }, rounds: { type: 'string' }, directory: { type: 'string' } } });
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false }, passages: { type: 'string' }, seconds: { type: 'string' }, backlog: { type: 'string' }, batch: { type: 'string' }, rows: { type: 'string' }, rounds: { type: 'string' }, directory: { type: 'string' } } });
 const name = positionals[0] ?? '';
 const load = benches[name];
 if (load === undefined) {
   throw new GateError('CLI_USAGE', `there is no bench "${name}"; there are: ${Object.keys(benches).join(', ')}. ${usage}`);
 }
-const figures = await (await load())({ json: values.json, ...whole('passages', values.passages), ...whole('seconds', values.seconds), ...whole('backlog', values.backlog), ...whole('rows', values.rows), ...whole('rounds', values.rounds), ...(values.directory === undefined ? {} : { directory: values.directory }) });
+const figures = await (await load())({ json: values.json, ...whole('passages', values.passages), ...whole('seconds', values.seconds), ...whole('backlog', values.backlog), ...whole('batch', values.batch), ...whole('rows', values.rows), ...whole('rounds', values.rounds), ...(values.directory === undefined ? {} : { directory: values.directory }) });
 process.stdout.write(values.json ? `${JSON.stringify(figures)}\n` : `${JSON.stringify(figures, null, 2)}\n`);

@@ -6,6 +6,8 @@ export interface BenchOptions {
   readonly seconds?: number;
   /** Events that wait for the platform at the start. */
   readonly backlog?: number;
+  /** Most events in a message. */
+  readonly batch?: number;
   /** Events in the journal that is opened again after a kill. */
   readonly rows?: number;
   /** Rounds of writes to a journal and of bare syncs. */

@@ -3,6 +3,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { Store, connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { GateError, errorText } from '../base/index.js';
 import { brokerFault, reasonCodeOf } from './broker-fault.js';
+import { withoutDelay } from './no-delay.js';
 import { LEAST_PACKET_BYTES } from './packet-limit.js';
 import { FIRST_FAILURE, reasonText } from './reason-codes.js';
 import type { BrokerSettings, Received, UplinkSettings } from './types.js';
@@ -158,6 +159,7 @@ export class BrokerConnection {
     };
     const early = (): GateError => brokerFault(last ?? new GateError('BROKER_UNREACHABLE', `${url}: it closed the connection before it had answered; is this the port of an MQTT broker?`), broker);
     await new Promise<void>((resolve, reject) => {
+      withoutDelay(client);
       client.on('connect', (packet) => {
         connection.receiveMaximum = packet.properties?.receiveMaximum ?? DEFAULT_RECEIVE_MAXIMUM;
         connection.packetBytes = packet.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY;

@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { GateError, errorText, type Log } from '../base/index.js';
 import { configReportSchema, desiredConfigSchema, type ConfigReport } from './config-messages.js';
 import { eventMessageSchema, replyMessageSchema, statusMessageSchema, telemetryMessageSchema, topicOf, type AckMessage, type CommandMessage, type DownTopic, type EventMessage, type ReplyMessage, type StatusMessage, type TelemetryMessage, type UpTopic } from './messages.js';
+import { withoutDelay } from './no-delay.js';
 import { GateLedger, type LedgerReport, type Taken } from './platform-ledger.js';
 
 export interface ReferencePlatformOptions {
@@ -118,6 +119,7 @@ export class ReferencePlatform {
       ...(certificate === undefined ? {} : { cert: certificate }),
       ...(key === undefined ? {} : { key }),
     });
+    withoutDelay(client);
     client.on('message', (topic, payload) => this.#receive(topic, payload));
     client.on('error', (error) => this.#options.log.warn({ error: errorText(error) }, 'platform: connection trouble'));
     try {

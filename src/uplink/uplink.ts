@@ -733,6 +733,8 @@ export class Uplink {
     // One beyond the head the journal refuses below.
     if (seq <= this.#head) this.#outbox?.ingested(seq);
     this.#acknowledge({ seq, epoch, hash });
+    // What it makes room for goes at once: the journal has to let go of the other first, which takes a while.
+    this.#pump();
   }
 
   /** What the gate's own status topic says of it. */

@@ -1,19 +1,19 @@
 /**
  * The gate of the uplink bench: the real journal with its backlog, the real uplink, and a vehicle now and then. Arguments:
- * the journal's folder, the broker's address, and ms from one live event to the next.
+ * the journal's folder, the broker's address, ms from one live event to the next, and most events in a message.
  */
 import { z } from 'zod';
 import { silentLog } from '../../../src/base/index.js';
 import { systemClock } from '../../../src/base/system-clock.js';
 import { Uplink } from '../../../src/uplink/index.js';
 import { eventOf, openedAt } from './journal-events.js';
-import { batchEvents, gateId, siteId, windowMessages } from './uplink-config.js';
+import { gateId, siteId, windowMessages } from './uplink-config.js';
 
-const [directory, url, everyMs] = z.tuple([z.string(), z.string(), z.coerce.number()]).parse(process.argv.slice(2));
+const [directory, url, everyMs, batch] = z.tuple([z.string(), z.string(), z.coerce.number(), z.coerce.number()]).parse(process.argv.slice(2));
 const journal = openedAt(directory);
 const { epoch } = await journal.start();
 const uplink = new Uplink({
-  config: { brokers: [{ url }], protocol: '5', keepAliveS: 30, batch: batchEvents, window: windowMessages, telemetryS: 30, platformAcknowledges: true },
+  config: { brokers: [{ url }], protocol: '5', keepAliveS: 30, batch, window: windowMessages, telemetryS: 30, platformAcknowledges: true },
   site: siteId,
   gate: gateId,
   journal,
