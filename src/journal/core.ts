@@ -313,16 +313,24 @@ export class JournalCore {
     const slack = Math.max(LEAST_SLACK_BYTES, this.#options.ballastBytes / 4);
     while (this.#tight && this.#store.freeBytes() < slack) {
       const { acknowledged, prunedThrough, head } = this.#store.state;
-      // Those the platform does not have go only when no other is left.
-      const through = Math.min(acknowledged > prunedThrough ? acknowledged : head, prunedThrough + PRUNE_EVENTS);
-      if (through <= prunedThrough) return;
+      // Those the platform does not have go only when no other is left. By rows: a jump over numbers holds none.
+      const sent = acknowledged > prunedThrough ? this.#store.eventAges(prunedThrough, acknowledged, PRUNE_EVENTS) : [];
+      const oldest = sent.length > 0 ? sent : this.#store.eventAges(prunedThrough, head, PRUNE_EVENTS);
+      const [first, last] = [oldest[0], oldest.at(-1)];
+      if (first === undefined || last === undefined) return;
       this.#endBackup();
-      this.#store.pruneThrough(through);
-      emptyLog(this.#db);
-      if (through <= acknowledged) continue;
-      const gap = { first: prunedThrough + 1, last: through, reason: 'disk-full' };
+      if (sent.length > 0) {
+        this.#store.pruneThrough(last.place);
+        emptyLog(this.#db);
+        continue;
+      }
+      const gap = { first: first.place, last: last.place, reason: 'disk-full' };
+      // In one transaction: cut between the two, the loss would never be declared.
+      const row = this.#store.pruneThrough(last.place, { type: 'journal.lost', payloadText: canonicalJson({ reason: 'disk-full', gaps: [gap] }), moment });
+      if (row !== undefined) this.#own.push(row);
+      this.#hint();
       this.#log('error', gap, 'journal: the disk is full; events the platform does not have were given up');
-      this.#record('journal.lost', { reason: 'disk-full', gaps: [gap] }, moment);
+      emptyLog(this.#db);
     }
   }
 

@@ -306,8 +306,13 @@ export class JournalStore {
     return this.#db.prepare<[string], { row: number }>('SELECT row FROM evidence WHERE id = ? LIMIT 1').get(id) !== undefined;
   }
 
-  /** Removes the oldest events up to and with `seq`; the chain's anchor moves to the last one removed. */
-  pruneThrough(seq: number): void {
+  /**
+   * Removes the oldest events up to and with `seq`; the chain's anchor moves to the last one removed.
+   * @param declare event of the journal that says so, in the same transaction
+   * @returns that event
+   */
+  pruneThrough(seq: number, declare?: { readonly type: EventType; readonly payloadText: string; readonly moment: Moment }): EventRow | undefined {
+    let row: EventRow | undefined;
     this.#change((state) => {
       const last = this.#db.prepare<[number], { seq: number; hash: Buffer }>('SELECT seq, hash FROM event WHERE seq <= ? ORDER BY seq DESC LIMIT 1').get(seq);
       if (last === undefined) return;
@@ -315,7 +320,9 @@ export class JournalStore {
       this.#db.prepare('DELETE FROM gap WHERE last <= ?').run(seq);
       state.prunedThrough = last.seq;
       state.prunedHash = last.hash.toString('hex');
+      if (declare !== undefined) row = this.#appendOwn(state, declare.type, declare.payloadText, declare.moment, []);
     });
+    return row;
   }
 
   /** Wall time was vouched for up to here, though nothing happened. */
