@@ -25,7 +25,8 @@ const HOUR_MS = 3_600_000;
 /** First look and every look after it: late enough after a start that lanes come first. */
 const LOOK_MS = 600_000;
 const RETRY_MS = HOUR_MS;
-const AUTOMATIC = 'auto-';
+/** Names of those made by the timer begin so; on a full disk they give way. */
+export const AUTOMATIC = 'auto-';
 const ASKED = 'manual-';
 
 /**

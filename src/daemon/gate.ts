@@ -13,7 +13,7 @@ import { WebServer, type GatePort } from '../web/index.js';
 import { chinese, english, findingWords } from '../web/view.js';
 import type { Device } from '../device/index.js';
 import { ClockTrust, EventLoopDelay, Heartbeats, clockHealth, processMetrics, type ClockKnown, type ClockTrustOptions } from '../ops/index.js';
-import { Backups } from './backups.js';
+import { AUTOMATIC, Backups } from './backups.js';
 import type { Configuration } from './configuration.js';
 import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js';
 import { Guard } from './guard.js';
@@ -157,6 +157,7 @@ export class Gate implements GatePort {
       boot: options.boot,
       firstEpoch: 'unused',
       retention: config.retention,
+      expendable: { directory: join(config.gate.dataDirectory, 'backup'), prefix: AUTOMATIC },
     });
     this.#backups = new Backups({
       journal: this.journal,

@@ -1,8 +1,10 @@
+import { readFileSync, readdirSync } from 'node:fs';
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isGateError } from '../base/index.js';
 import { MANIFEST_NAME, parseManifest, type BackupManifest } from './backup-manifest.js';
 import { systemCode } from './files.js';
+import type { ExpendableBackups } from './protocol.js';
 
 export interface ListedBackup {
   readonly path: string;
@@ -24,7 +26,26 @@ export async function listBackups(directory: string, prefix: string): Promise<re
       if (!isGateError(error, 'BACKUP_INVALID') && !['ENOENT', 'ENOTDIR'].includes(systemCode(error))) throw error;
     }
   }
-  return found.sort(({ manifest: one }, { manifest: other }) => other.journal.epoch - one.journal.epoch || other.journal.head - one.journal.head || other.madeAt.localeCompare(one.madeAt));
+  return found.sort(newestFirst);
+}
+
+function newestFirst({ manifest: one }: ListedBackup, { manifest: other }: ListedBackup): number {
+  return other.journal.epoch - one.journal.epoch || other.journal.head - one.journal.head || other.madeAt.localeCompare(one.madeAt);
+}
+
+/** Paths of the backups that give way, the newest first, the damaged ones last; for the journal's own thread. @throws ENOENT */
+export function automaticBackups({ directory, prefix }: ExpendableBackups): string[] {
+  const [whole, damaged]: [ListedBackup[], string[]] = [[], []];
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith(prefix)) continue;
+    const path = join(directory, name);
+    try {
+      whole.push({ path, manifest: parseManifest(readFileSync(join(path, MANIFEST_NAME), 'utf8'), path) });
+    } catch {
+      damaged.push(path);
+    }
+  }
+  return [...whole.sort(newestFirst).map(({ path }) => path), ...damaged];
 }
 
 /** Removes what a power cut left of a backup. Only while none is being made there. */

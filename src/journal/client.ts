@@ -6,7 +6,7 @@ import type { BackupThreadOptions, FromBackupThread } from './backup-thread.js';
 import { canonicalJson, eventId, parseJsonObject } from './canonical.js';
 import { checkBatchQuery, checkEvent, checkKey, checkQuery, checkSequence } from './check.js';
 import { asGood } from './epoch-clocks.js';
-import type { Answers, AppendOp, Ask, Batch, Committed, EventRow, FromThread, Moment, PlainError, Retention, ThreadOptions, ToThread, WriteOp } from './protocol.js';
+import type { Answers, AppendOp, Ask, Batch, Committed, EventRow, ExpendableBackups, FromThread, Moment, PlainError, Retention, ThreadOptions, ToThread, WriteOp } from './protocol.js';
 import { startThread } from './start-thread.js';
 import type { BackupOptions, BatchQuery, ClockKnowledge, EventBatch, EventQuery, EvidenceInfo, Journal, JournalStart, NewEvent, OutboxState, StoredEvent } from './types.js';
 
@@ -31,6 +31,8 @@ export interface SqliteJournalOptions {
   readonly firstEpoch?: 'one' | 'unused';
   /** Room kept back for deletes on a full disk; 4 MB where omitted, 0 for none. */
   readonly ballastMB?: number;
+  /** Backups that give way before events do on a full disk; none where omitted. */
+  readonly expendable?: ExpendableBackups;
   /** Lock the database for this process alone: only for file systems without shared memory maps. */
   readonly exclusive?: boolean;
   /** Told of each journal thread started, for supervision. */
@@ -316,7 +318,7 @@ export class SqliteJournal implements Journal {
   }
 
   #startThread(): void {
-    const { directory, gateId, retention, ballastMB, exclusive, firstEpoch, boot } = this.#options;
+    const { directory, gateId, retention, ballastMB, expendable, exclusive, firstEpoch, boot } = this.#options;
     const options: ThreadOptions = {
       directory,
       gateId,
@@ -327,6 +329,7 @@ export class SqliteJournal implements Journal {
       firstEpoch: firstEpoch ?? 'one',
       retention: { ...retention, eventsMB: retention.eventsMB ?? EVENTS_MB, platePicturesDays: retention.platePicturesDays ?? retention.photographsDays },
       ballastBytes: (ballastMB ?? 4) * 1024 * 1024,
+      expendable,
       endBackup: this.#endBackup,
       exclusive: exclusive ?? false,
     };

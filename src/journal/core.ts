@@ -2,11 +2,12 @@ import type { Database } from 'better-sqlite3';
 import { closeSync, existsSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { GateError, errorText, isGateError, type JsonObject } from '../base/index.js';
+import { automaticBackups } from './backup-list.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson, parseJsonObject } from './canonical.js';
 import { assertFullSync, emptyLog, failureKind, lockJournal, openDatabase, type FailureKind } from './database.js';
 import { EvidenceStore } from './evidence-store.js';
-import { FILE_MODE, makeDirectory, syncDirectory, syncFile } from './files.js';
+import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from './files.js';
 import { UNKNOWN_SEQUENCES, hasServed, unusedEpoch, unusedSequence } from './numbering.js';
 import type { Answers, Ask, Batch, Committed, EventRow, Moment, ThreadOptions } from './protocol.js';
 import { Retirement, room } from './retention.js';
@@ -293,19 +294,44 @@ export class JournalCore {
   }
 
   /**
-   * On a full disk: gives the ballast up, empties the log into the database, removes the oldest photographs. Where that
-   * does not bring the ballast back, the database is kept from growing (see #keepSlack) until it does.
+   * On a full disk: gives the ballast up, empties the log into the database, removes automatic backups but the newest, then
+   * the oldest photographs, then that backup. Where that does not bring the ballast back, the database is kept from growing
+   * (see #keepSlack) until it does.
    */
   #makeRoom(moment: Moment): void {
     this.#ballast.release();
     this.#endBackup();
     if (this.#trouble !== undefined) return;
-    const bytes = room(this.#store, this.#evidence, this.#options.ballastBytes * (REFILL_FACTOR + 1));
+    this.#removeBackups(1);
+    const bytes = this.#isShort() ? room(this.#store, this.#evidence, this.#options.ballastBytes * (REFILL_FACTOR + 1)) : 0;
+    if (this.#isShort()) this.#removeBackups(0);
     emptyLog(this.#db);
-    this.#log('warn', { bytes }, 'journal: the disk is full; the oldest photographs were removed');
+    this.#log('warn', { bytes }, 'journal: the disk is full; the oldest photographs were removed as far as needed');
     this.#ballast.refill();
     this.#tight = !this.#ballast.held;
     this.#keepSlack(moment);
+  }
+
+  #isShort(): boolean {
+    return freeBytes(this.#options.directory) < this.#options.ballastBytes * (REFILL_FACTOR + 1);
+  }
+
+  /** What is on this disk twice goes before what is there once. @param leave so many of the newest stay */
+  #removeBackups(leave: number): void {
+    const { expendable, directory } = this.#options;
+    if (expendable === undefined || !this.#isShort()) return;
+    try {
+      // A backup on another disk gives no room here.
+      if (statSync(expendable.directory).dev !== statSync(directory).dev) return;
+      const oldestFirst = automaticBackups(expendable).reverse();
+      for (const path of oldestFirst.slice(0, Math.max(0, oldestFirst.length - leave))) {
+        if (!this.#isShort()) return;
+        rmSync(path, { recursive: true, force: true });
+        this.#log('warn', { backup: shortName(path) }, 'journal: the disk is full; an automatic backup was removed');
+      }
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') this.#log('warn', { error: errorText(error) }, 'journal: automatic backups could not be removed');
+    }
   }
 
   /** While the disk is full: free pages inside the database for what comes, from its oldest events. */

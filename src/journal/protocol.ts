@@ -57,6 +57,12 @@ export interface Answers {
   readonly maintain: boolean;
 }
 
+/** Where backups lie that nobody asked for by hand. */
+export interface ExpendableBackups {
+  readonly directory: string;
+  readonly prefix: string;
+}
+
 export interface Batch {
   /** Grows by one per batch of a client; a batch sent again after a crash is recognised by it. */
   readonly number: number;
@@ -128,6 +134,8 @@ export interface ThreadOptions {
   readonly firstEpoch: 'one' | 'unused';
   readonly retention: Retention;
   readonly ballastBytes: number;
+  /** Backups that give way on a full disk: folders in `directory` whose names begin with `prefix`. */
+  readonly expendable?: ExpendableBackups | undefined;
   /** Set to 1 to end a backup under way: it keeps the log from being emptied. */
   readonly endBackup: Int32Array;
   /** Keep the database locked: for file systems without shared memory maps. The sqlite3 shell cannot look in then. */

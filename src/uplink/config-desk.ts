@@ -2,8 +2,8 @@ import { errorText, type Clock, type JsonObject, type Log } from '../base/index.
 import { desiredConfigSchema, type ConfigReport, type DesiredConfig } from './config-messages.js';
 import type { Desk, DeskReply, Received } from './types.js';
 
-/** Lists of ten thousand households fit; a video does not. */
-const MOST_BYTES = 4 * 1024 * 1024;
+/** What the gate tells an MQTT 5 broker it takes in one packet, less topic and properties: a broker drops what is larger without a word. */
+const MOST_BYTES = 240 * 1024;
 
 /** What is in force and under way, and the last outcome. */
 export type ConfigurationState = Omit<ConfigReport, 'epoch' | 'atMs' | 'reported'> & { readonly reported: JsonObject };

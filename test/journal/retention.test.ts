@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/index.js';
+import { BACKUP_FORMAT, DATABASE_NAME, MANIFEST_NAME, type BackupManifest } from '../../src/journal/backup-manifest.js';
 import { JournalCore } from '../../src/journal/core.js';
 import { canonicalJson } from '../../src/journal/canonical.js';
 import type { Batch, Moment, ThreadOptions } from '../../src/journal/protocol.js';
@@ -169,6 +170,50 @@ describe('a full disk', () => {
       core.close();
     } finally {
       execFileSync('umount', ['-l', directory]);
+    }
+  });
+
+  it('takes older automatic backups before photographs, the newest after them, and none made by hand', async () => {
+    const root = mounted(40);
+    if (root === undefined) return;
+    const backups = join(root, 'backup');
+    const backup = (name: string, epoch: number): void => {
+      mkdirSync(join(backups, name), { recursive: true });
+      writeFileSync(join(backups, name, DATABASE_NAME), randomBytes(3_000_000));
+      const sha256 = '0'.repeat(64);
+      const manifest: BackupManifest = {
+        format: BACKUP_FORMAT,
+        gate: 'east-gate',
+        release: '0.1.0',
+        madeAt: '2026-01-01T00:00:00.000Z',
+        clockTrusted: true,
+        photographs: false,
+        journal: { schema: 3, epoch, head: 10, headHash: sha256, acknowledged: 0, prunedThrough: 0 },
+        guard: null,
+        files: [{ path: DATABASE_NAME, bytes: 3_000_000, sha256 }],
+      };
+      writeFileSync(join(backups, name, MANIFEST_NAME), JSON.stringify(manifest));
+    };
+    // By what they hold, not by name or time: clocks jump.
+    backup('auto-b', 1);
+    backup('auto-a', 2);
+    backup('manual-a', 1);
+    const said: string[] = [];
+    const core = new JournalCore(options(join(root, 'journal'), { ballastBytes: 4 * 1024 * 1024, expendable: { directory: backups, prefix: 'auto-' } }), (_, facts, message) => {
+      if (message.includes('backup was removed')) said.push(JSON.stringify(facts));
+    });
+    try {
+      await core.answer({ ask: 'saveEvidence', passage: 'p-0', kind: 'frame', jpeg: new Uint8Array(randomBytes(500_000)) }, moment(0));
+      for (let round = 0; round < 400 && said.length === 0; round += 1) core.commit(batch(100, moment(0), 2_000));
+      expect(said[0]).toContain('auto-b');
+      for (let round = 0; round < 400 && said.length === 1; round += 1) core.commit(batch(100, moment(0), 2_000));
+      expect(said[1]).toContain('auto-a');
+      expect(await core.answer({ ask: 'evidence', passage: 'p-0' }, moment(0))).toEqual([]);
+      expect(readdirSync(backups)).toEqual(['manual-a']);
+      expect(core.takeOwn()).toEqual([]);
+      core.close();
+    } finally {
+      execFileSync('umount', ['-l', root]);
     }
   });
 
