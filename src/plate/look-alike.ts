@@ -50,21 +50,30 @@ export function lookAlikeDistance(a: string, b: string): number {
   return above.at(-1) ?? aboveStart;
 }
 
-/** Every text within `within` of this one by substitutions alone, itself left out, whether or not it can be a plate. */
-function* textsNear(plate: PlateText, within: number): Generator<{ readonly text: string; readonly distance: number }> {
+const NONE: readonly (readonly [string, number])[] = [];
+/** As `confused`, to walk through. */
+const confusions = new Map([...confused].map(([char, row]) => [char, [...row]] as const));
+
+type Visit = (text: string, distance: number) => void;
+
+/**
+ * Tells every text within `within` of this one by substitutions alone, itself left out, whether or not it can be a plate.
+ * Leaves nothing behind for the garbage collector but the texts: with objects, one look-up in a hundred waited for it.
+ */
+function visitNear(plate: PlateText, within: number, visit: Visit): void {
   const characters = Array.from(plate);
-  function* vary(at: number, head: string, spent: number): Generator<{ readonly text: string; readonly distance: number }> {
+  const vary = (at: number, head: string, spent: number): void => {
     const char = characters[at];
     if (char === undefined) {
-      if (spent > 0) yield { text: head, distance: spent };
+      if (spent > 0) visit(head, spent);
       return;
     }
-    yield* vary(at + 1, head + char, spent);
-    for (const [other, cost] of confused.get(char) ?? []) {
-      if (spent + cost <= within) yield* vary(at + 1, head + other, spent + cost);
+    vary(at + 1, head + char, spent);
+    for (const [other, cost] of confusions.get(char) ?? NONE) {
+      if (spent + cost <= within) vary(at + 1, head + other, spent + cost);
     }
-  }
-  yield* vary(0, '', 0);
+  };
+  vary(0, '', 0);
 }
 
 function isLookAlike(near: { readonly text: string; readonly distance: number }): near is LookAlike {
@@ -75,8 +84,13 @@ function isLookAlike(near: { readonly text: string; readonly distance: number })
  * Every plate within `within` of this one by substitutions alone, itself left out. Enumerating the few dozen texts one
  * could be taken for makes a look-up in a list of any size as quick as in a small one.
  */
-export function* lookAlikesOf(plate: PlateText, within = NEAR_DISTANCE): Generator<LookAlike> {
-  for (const near of textsNear(plate, within)) if (isLookAlike(near)) yield near;
+export function lookAlikesOf(plate: PlateText, within = NEAR_DISTANCE): readonly LookAlike[] {
+  const found: LookAlike[] = [];
+  visitNear(plate, within, (text, distance) => {
+    const near = { text, distance };
+    if (isLookAlike(near)) found.push(near);
+  });
+  return found;
 }
 
 /**
@@ -85,6 +99,12 @@ export function* lookAlikesOf(plate: PlateText, within = NEAR_DISTANCE): Generat
  * @param within greatest distance, see `lookAlikeDistance`; below 1 (gaps are not searched)
  */
 export function nearLookAlikes(plate: PlateText, list: { has(text: string): boolean }, within = NEAR_DISTANCE): readonly LookAlike[] {
-  // The list first: it is asked in a fraction of the time in which the grammar is gone through.
-  return [...textsNear(plate, within)].filter(({ text }) => list.has(text)).filter(isLookAlike).sort((a, b) => a.distance - b.distance);
+  const found: LookAlike[] = [];
+  visitNear(plate, within, (text, distance) => {
+    // The list first: it is asked in a fraction of the time in which the grammar is gone through.
+    if (!list.has(text)) return;
+    const near = { text, distance };
+    if (isLookAlike(near)) found.push(near);
+  });
+  return found.sort((one, other) => one.distance - other.distance);
 }
