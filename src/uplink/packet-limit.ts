@@ -30,13 +30,18 @@ export class PacketLimit {
     this.#cuts = 0;
   }
 
+  /** Whether a message of this size may be why a broker without words cuts the line: it never took one as large. */
+  mayBeTooLarge(bytes: number): boolean {
+    return bytes > this.#taken && bytes > LEAST_PACKET_BYTES;
+  }
+
   /**
    * The broker ended the connection.
    * @param largest size of the largest message it had not answered; 0 where there was none
    * @returns true where the limit is lower now
    */
   closed(largest: number, reasonCode: number | undefined): boolean {
-    if (largest <= this.#taken || largest <= LEAST_PACKET_BYTES) return false;
+    if (!this.mayBeTooLarge(largest)) return false;
     this.#cuts += 1;
     // Any other reason that is given has nothing to do with the size.
     if (reasonCode !== PACKET_TOO_LARGE && (reasonCode !== undefined || this.#cuts < SILENT_CUTS)) return false;

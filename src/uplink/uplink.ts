@@ -377,8 +377,10 @@ export class Uplink {
       return;
     }
     const nowMs = this.#options.clock.monoMs();
+    // A message that may be too large explains a close as well.
+    const unexplained = this.#packetLimits[at]?.mayBeTooLarge(largest) !== true;
     if (reasonCode === SESSION_TAKEN_OVER) this.#suspect(this.#watch.takenOver(url, nowMs));
-    else if (error === undefined && this.#born) this.#suspect(this.#watch.closedSilently(url, nowMs));
+    else if (error === undefined && this.#born && unexplained) this.#suspect(this.#watch.closedSilently(url, nowMs));
   }
 
   #suspect(found: Duplicate | undefined): void {

@@ -28,7 +28,7 @@ describe('a broker that answers pings only', () => {
     const platform = await startPlatform({ url: brokerUrl });
     // The answer to the birth comes. Telemetry is sent every second, and answered by nobody.
     proxy.rule = swallowOnce('puback', 1);
-    const gate = await startGate(settings(proxy.url, { window: 1, protocol }), { timing: { ...quick, answerMs: 1_500 } });
+    const gate = await startGate(settings(proxy.url, { window: 1, batch: 1, protocol }), { timing: { ...quick, answerMs: 1_500 } });
     await online(gate);
     await gate.journal.append(passage(1));
     await gate.journal.append(passage(2));

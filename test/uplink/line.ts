@@ -47,6 +47,11 @@ export class Line {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** As a bad line does: the ends hear of a reset, not of a goodbye. */
+  reset(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
   close(): void {
     this.#open = false;
     this.cut();
