@@ -75,6 +75,15 @@ async function main(): Promise<void> {
   const world = { passages: 0, unsafeMovements: 0, miscounted: 0 };
   const record = { lost: 0, doubled: 0, reordered: 0, chainBroken: 0, undeclaredLoss: 0 };
   const violations: string[] = [];
+  const addRecord = (part: Readonly<typeof record> & { readonly faults: Readonly<Record<string, number>>; readonly violations: readonly string[] }): void => {
+    record.lost += part.lost;
+    record.doubled += part.doubled;
+    record.reordered += part.reordered;
+    record.chainBroken += part.chainBroken;
+    record.undeclaredLoss += part.undeclaredLoss;
+    addFaults(part.faults);
+    violations.push(...part.violations);
+  };
 
   if (only.includes('lane')) {
     const lane = await runLaneCampaign({ seed, passages: rounds, onProgress: (done) => progress('lane', done, rounds) });
@@ -86,37 +95,19 @@ async function main(): Promise<void> {
   }
   if (only.includes('journal')) {
     const journal = await runJournalRounds({ rounds, seed, onProgress: (done) => progress('journal', done, rounds) });
-    record.lost += journal.lost;
-    record.doubled += journal.doubled;
-    record.reordered += journal.reordered;
-    record.chainBroken += journal.chainBroken;
-    record.undeclaredLoss += journal.undeclaredLoss;
-    addFaults(journal.faults);
-    violations.push(...journal.violations);
+    addRecord(journal);
     if (journal.leftOut.length > 0) process.stderr.write(`left out, because there is no C compiler (cc) here: ${journal.leftOut.join(', ')}\n`);
   }
   if (only.includes('uplink')) {
     const uplink = await runUplinkRounds({ rounds, seed, onProgress: (done) => progress('uplink', done, rounds) });
-    record.lost += uplink.lost;
-    record.doubled += uplink.doubled;
-    record.reordered += uplink.reordered;
-    record.chainBroken += uplink.chainBroken;
-    record.undeclaredLoss += uplink.undeclaredLoss;
-    addFaults(uplink.faults);
-    violations.push(...uplink.violations);
+    addRecord(uplink);
   }
   if (only.includes('daemon')) {
     const daemonRounds = only.length === 1 ? rounds : Math.min(mostDaemonRounds, Math.max(1, Math.round(rounds / daemonShare)));
     const daemon = await runDaemonRounds({ rounds: daemonRounds, seed, onProgress: (done) => progress('daemon', done, daemonRounds) });
     world.passages += daemon.passages;
     world.unsafeMovements += daemon.unsafeMovements;
-    record.lost += daemon.lost;
-    record.doubled += daemon.doubled;
-    record.reordered += daemon.reordered;
-    record.chainBroken += daemon.chainBroken;
-    record.undeclaredLoss += daemon.undeclaredLoss;
-    addFaults(daemon.faults);
-    violations.push(...daemon.violations);
+    addRecord(daemon);
   }
 
   let deaths: readonly DeathReport[] = [];

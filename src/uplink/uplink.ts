@@ -645,6 +645,7 @@ export class Uplink {
       this.#pauses.reset();
       if (this.#options.config.platformAcknowledges) return;
       this.#taken.add(message.first, message.last);
+      outbox?.ingested(this.#taken.through);
       this.#acknowledge({ seq: this.#taken.through });
     });
   }
