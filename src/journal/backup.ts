@@ -5,9 +5,11 @@ import { basename, dirname, join } from 'node:path';
 import { GateError, errorText, isGateError } from '../base/index.js';
 import { freeBytes } from './ballast.js';
 import { BACKUP_FORMAT, CONFIG_NAME, DATABASE_NAME, MANIFEST_NAME, parseManifest, type BackupManifest, type BackupFile } from './backup-manifest.js';
+import { eventSource } from './event-source.js';
+import { isSound, statedHash } from './event-text.js';
 import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from './files.js';
 import { SequenceGuard } from './sequence-guard.js';
-import { pointRead, readState } from './store.js';
+import { readState } from './store.js';
 
 /** What a backup is to be. */
 export interface BackupRequest {
@@ -144,7 +146,8 @@ function readCopy(target: string, { gateId }: BackupRequest): { readonly journal
     copy.pragma('journal_mode = DELETE');
     const state = readState(copy);
     if (state === undefined) throw new GateError('BACKUP_FAILED', 'the journal has not begun yet; start the gate once');
-    if (state.head > state.prunedThrough && pointRead(copy, gateId)(state.head)?.hash !== state.headHash) {
+    const last = eventSource(copy, gateId).at(state.head);
+    if (state.head > state.prunedThrough && (last === undefined || !isSound(last) || statedHash(last.text) !== state.headHash)) {
       throw new GateError('BACKUP_FAILED', 'the last event of the journal is damaged; run gatectl journal verify');
     }
     const schema: unknown = copy.pragma('user_version', { simple: true });

@@ -100,6 +100,11 @@ export function hashText(canonical: string): string {
   return hash('sha256', canonical, 'hex');
 }
 
+/** SHA-256, hex, of a canonical form as UTF-8. */
+export function hashBytes(canonical: Uint8Array): string {
+  return hash('sha256', canonical, 'hex');
+}
+
 /** What a received or stored event's hash has to be; a receiver compares it with `event.hash`. */
 export function hashOfEvent(event: Recorded & { readonly type: string }): string {
   return hashFields({ ...event, payloadText: canonicalJson(event.payload) });

@@ -6,7 +6,8 @@ import type { BackupThreadOptions, FromBackupThread } from './backup-thread.js';
 import { canonicalJson, eventId, parseJsonObject } from './canonical.js';
 import { checkBatchQuery, checkEvent, checkKey, checkQuery, checkSequence } from './check.js';
 import { asGood } from './epoch-clocks.js';
-import type { Answers, AppendOp, Ask, Batch, Committed, EventRow, ExpendableBackups, FromThread, Moment, PlainError, Retention, ThreadOptions, ToThread, WriteOp } from './protocol.js';
+import { parseEvent } from './event-text.js';
+import type { Answers, AppendOp, Ask, Batch, Committed, ExpendableBackups, FromThread, Moment, PlainError, Retention, ThreadOptions, ToThread, WriteOp } from './protocol.js';
 import { startThread } from './start-thread.js';
 import type { BackupOptions, BatchQuery, ClockKnowledge, EventBatch, EventQuery, EvidenceInfo, Journal, JournalStart, NewEvent, OutboxState, StoredEvent } from './types.js';
 
@@ -173,7 +174,7 @@ export class SqliteJournal implements Journal {
   }
 
   async events(query: EventQuery): Promise<readonly StoredEvent[]> {
-    return (await this.#ask<'events'>({ ask: 'events', query: checkQuery(query) })).map(toStoredEvent);
+    return (await this.#ask<'events'>({ ask: 'events', query: checkQuery(query) })).map(parseEvent);
   }
 
   async eventBatches(query: BatchQuery): Promise<readonly EventBatch[]> {
@@ -359,7 +360,7 @@ export class SqliteJournal implements Journal {
       case 'rejected':
         { this.#rejected(message.number, toGateError(message.error), message.again); return; }
       case 'own':
-        { this.#tell(message.events.map(toStoredEvent)); return; }
+        { this.#tell(message.events.map(parseEvent)); return; }
       case 'answer':
         { this.#answered(message.id, (ask) => ask.done(message.value)); return; }
       case 'refusal':
@@ -409,11 +410,11 @@ export class SqliteJournal implements Journal {
     this.#drained?.();
   }
 
-  #committed(committed: Committed, own: readonly EventRow[]): void {
+  #committed(committed: Committed, own: readonly string[]): void {
     const inFlight = this.#inFlight;
     if (inFlight?.batch.number !== committed.number) return;
     this.#inFlight = undefined;
-    const stored: StoredEvent[] = own.map(toStoredEvent);
+    const stored: StoredEvent[] = own.map(parseEvent);
     const refused = new Map(committed.refused.map(({ index, error }) => [index, error]));
     let { previousHash } = committed;
     let count = 0;
@@ -575,10 +576,6 @@ function isFromThread(value: unknown): value is FromThread {
 /** The thread answers each kind of question with its own kind of answer; only a mix-up of versions could break that. */
 function answers<K extends keyof Answers>(kind: K, value: Answers[keyof Answers]): value is Answers[K] {
   return kind === 'recall' || kind === 'readEvidence' || value !== undefined;
-}
-
-function toStoredEvent({ payloadText, ...row }: EventRow): StoredEvent {
-  return { ...row, payload: parseJsonObject(payloadText) };
 }
 
 function storedFrom(op: AppendOp, gateId: string, epoch: number, seq: number, previousHash: string, hash: string): StoredEvent {

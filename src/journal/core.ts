@@ -6,15 +6,17 @@ import { automaticBackups } from './backup-list.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson, parseJsonObject } from './canonical.js';
 import { assertFullSync, emptyLog, failureKind, lockJournal, openDatabase, type FailureKind } from './database.js';
+import { eventSource } from './event-source.js';
+import { isSound, statedHash } from './event-text.js';
 import { EvidenceStore } from './evidence-store.js';
 import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from './files.js';
 import { UNKNOWN_SEQUENCES, hasServed, unusedEpoch, unusedSequence } from './numbering.js';
-import type { Answers, Ask, Batch, Committed, EventRow, Moment, ThreadOptions } from './protocol.js';
+import type { Answers, Ask, Batch, Committed, Moment, ThreadOptions } from './protocol.js';
 import { Retirement, room } from './retention.js';
 import { pathAside, salvage, setAside, shortName } from './salvage.js';
 import { migrate, migrations } from './schema.js';
 import { SequenceGuard } from './sequence-guard.js';
-import { GENESIS_STATE, JournalStore, RESTORED_KEY, pointRead, readState, type Gap, type State } from './store.js';
+import { GENESIS_STATE, JournalStore, RESTORED_KEY, readState, type Gap, type State } from './store.js';
 import type { JournalOrigin, JournalStart } from './types.js';
 import { verifyChain } from './verify.js';
 
@@ -49,7 +51,7 @@ const REMEDIES: readonly FailureKind[] = ['corrupt', 'io', 'full', 'full'];
 export class JournalCore {
   readonly #options: ThreadOptions;
   readonly #log: CoreLog;
-  #own: EventRow[] = [];
+  #own: string[] = [];
   readonly #databasePath: string;
   /** A database being built out of a damaged one. It is whole once the damaged one is out of the way. */
   readonly #rebuiltPath: string;
@@ -61,7 +63,6 @@ export class JournalCore {
   #db: Database;
   #store: JournalStore;
   #origin: JournalOrigin = 'continued';
-  #unstored = 0;
   /** Why the database is not in use at the moment; it is opened anew, or rebuilt, before anything else. */
   #trouble: 'corrupt' | 'io' | undefined;
   #syncChecked = false;
@@ -121,8 +122,8 @@ export class JournalCore {
     return { wallHighMs: state.wallHighMs, clockKnown: clocks.last(state.epoch), sameBoot: clocks.sameBoot(state.epoch) };
   }
 
-  /** Events the journal wrote about itself since this was asked last, in order. */
-  takeOwn(): EventRow[] {
+  /** Events the journal wrote about itself since this was asked last, in order, each as JSON. */
+  takeOwn(): string[] {
     const own = this.#own;
     this.#own = [];
     return own;
@@ -140,14 +141,13 @@ export class JournalCore {
       try {
         this.#heal(batch.moment);
         this.#keepSlack(batch.moment);
-        const committed = this.#store.apply(this.#options.client, batch);
+        const { committed, own } = this.#store.apply(this.#options.client, batch);
+        if (own !== undefined) this.#own.push(own);
         if (!this.#syncChecked) {
           assertFullSync(this.#db);
           this.#syncChecked = true;
         }
         this.#hint();
-        this.#unstored += batch.unstored;
-        this.#recordUnstored(batch.moment);
         return committed;
       } catch (error) {
         const kind = failureKind(error);
@@ -365,23 +365,6 @@ export class JournalCore {
     Atomics.store(this.#options.endBackup, 0, 1);
   }
 
-  #recordUnstored(moment: Moment): void {
-    if (this.#unstored === 0) return;
-    const count = this.#unstored;
-    try {
-      this.#record('journal.lost', { reason: 'not-written', count, gaps: [] }, moment);
-      this.#unstored -= count;
-    } catch (error) {
-      this.#log('error', { error: errorText(error), count }, 'journal: the loss itself could not be recorded yet');
-    }
-  }
-
-  #record(type: EventRow['type'], payload: { reason: string; gaps: readonly Gap[]; [key: string]: unknown }, moment: Moment): void {
-    const row = this.#store.record(type, canonicalJson(payload), moment, payload.gaps);
-    this.#hint();
-    this.#own.push(row);
-  }
-
   /** Says in the guard how far it is. Where that fails, what is on disk already is no less so. */
   #hint(): void {
     const { epoch, head, acknowledged, reserved } = this.#store.state;
@@ -414,7 +397,11 @@ export class JournalCore {
     try {
       db = openDatabase(this.#databasePath, this.#options.exclusive);
       const opened = db;
-      migrate(opened, migrations, (version) => this.#backup(opened, version));
+      migrate(opened, migrations, {
+        backup: (version) => this.#backup(opened, version),
+        gate: this.#options.gateId,
+        progress: (facts) => this.#log('info', facts, 'journal: events move into the form of this release'),
+      });
       const state = readState(opened);
       this.#check(opened, state);
       return { db: opened, state };
@@ -445,8 +432,8 @@ export class JournalCore {
       return;
     }
     if (state.head > state.prunedThrough) {
-      const last = pointRead(db, this.#options.gateId)(state.head);
-      if (last?.hash !== state.headHash) throw new GateError('JOURNAL_CORRUPT', `event ${state.head}, the last one, is missing or damaged`);
+      const last = eventSource(db, this.#options.gateId).at(state.head);
+      if (last === undefined || !isSound(last) || statedHash(last.text) !== state.headHash) throw new GateError('JOURNAL_CORRUPT', `event ${state.head}, the last one, is missing or damaged`);
     }
     if (size <= QUICK_CHECK_BYTES) {
       const verdict: unknown = db.pragma('quick_check(1)', { simple: true });
@@ -553,7 +540,7 @@ export class JournalCore {
     const rebuilt = openDatabase(this.#rebuiltPath, exclusive);
     let epoch: number;
     try {
-      migrate(rebuilt, migrations, () => undefined);
+      migrate(rebuilt, migrations, { backup: () => undefined, gate: gateId });
       epoch = this.#salvageInto(rebuilt, damage, aside, going, moment);
       emptyLog(rebuilt);
     } finally {

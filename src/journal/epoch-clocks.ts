@@ -1,7 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { ClockSource } from '../base/index.js';
-import type { EventRow } from './protocol.js';
-import type { ClockKnowledge } from './types.js';
+import type { ClockKnowledge, StoredEvent } from './types.js';
 
 /** A start of the journal on the monotonic clock of its machine's run. */
 interface EpochClock {
@@ -32,7 +31,7 @@ interface Bounds {
 const RANKS: Readonly<Record<ClockSource, number>> = { assumed: 0, rtc: 1, service: 2, reference: 2, ntp: 2, gnss: 2 };
 
 /** What is known of the time of an event that was recorded under a clock that was not trusted. */
-export type Correction = Pick<EventRow, 'correctedWallMs' | 'wallNotBeforeMs' | 'wallNotAfterMs'>;
+export type Correction = Pick<StoredEvent, 'correctedWallMs' | 'wallNotBeforeMs' | 'wallNotAfterMs'>;
 
 /**
  * What is known of wall time in each run of the machine. Monotonic time is the machine's, so one moment at which wall time
@@ -95,7 +94,7 @@ export class EpochClocks {
   }
 
   /** Empty where nothing is known, or the journal is of a version without these tables. */
-  correct({ epoch, monoMs }: Pick<EventRow, 'epoch' | 'monoMs'>): Correction {
+  correct({ epoch, monoMs }: Pick<StoredEvent, 'epoch' | 'monoMs'>): Correction {
     const clock = this.#load().get(epoch);
     if (clock === undefined) return {};
     const machineMs = monoMs + clock.aheadMs;

@@ -1,5 +1,5 @@
 import type { LaneId, MachineBoot, PassageId } from '../base/index.js';
-import type { BatchQuery, ClockKnowledge, EventBatch, EventQuery, EventType, EvidenceInfo, JournalStart, StoredEvent } from './types.js';
+import type { BatchQuery, ClockKnowledge, EventBatch, EventQuery, EventType, EvidenceInfo, JournalStart } from './types.js';
 
 /** The main process's clocks; the journal thread has none of its own, so that monotonic times share one start. */
 export interface Moment {
@@ -28,9 +28,6 @@ export type WriteOp =
   | { readonly op: 'doubt-clock'; readonly wallMs: number }
   | { readonly op: 'forget'; readonly key: string };
 
-/** A row of the event table on its way to the client, payload still text. */
-export type EventRow = Omit<StoredEvent, 'payload'> & { readonly payloadText: string };
-
 export type Ask =
   | { readonly ask: 'events'; readonly query: EventQuery }
   | { readonly ask: 'eventBatches'; readonly query: BatchQuery }
@@ -44,7 +41,8 @@ export type Ask =
   | { readonly ask: 'maintain' };
 
 export interface Answers {
-  readonly events: readonly EventRow[];
+  /** Each a `StoredEvent` as JSON. */
+  readonly events: readonly string[];
   readonly eventBatches: readonly EventBatch[];
   readonly outbox: { readonly head: number; readonly acknowledged: number };
   readonly recall: string | undefined;
@@ -99,10 +97,11 @@ export interface Committed {
 export type FromThread =
   | ({ readonly kind: 'ready' } & Omit<JournalStart, 'gateId'>)
   | { readonly kind: 'failed'; readonly error: PlainError }
-  | { readonly kind: 'committed'; readonly committed: Committed; readonly own: readonly EventRow[] }
+  | { readonly kind: 'committed'; readonly committed: Committed; readonly own: readonly string[] }
   /** `again`: a later try may succeed. */
   | { readonly kind: 'rejected'; readonly number: number; readonly error: PlainError; readonly again: boolean }
-  | { readonly kind: 'own'; readonly events: readonly EventRow[] }
+  /** What the journal recorded about itself, each a `StoredEvent` as JSON. */
+  | { readonly kind: 'own'; readonly events: readonly string[] }
   | { readonly kind: 'answer'; readonly id: number; readonly value: Answers[keyof Answers] }
   | { readonly kind: 'refusal'; readonly id: number; readonly error: PlainError }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly facts: object; readonly message: string }

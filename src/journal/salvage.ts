@@ -1,10 +1,12 @@
 import SqliteDatabase, { type Database, type Statement } from 'better-sqlite3';
 import { existsSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { GENESIS_HASH, eventId, hashFields } from './canonical.js';
+import { GENESIS_HASH } from './canonical.js';
+import { eventSource } from './event-source.js';
+import { isSound, statedHash, type EventText } from './event-text.js';
 import { makeDirectory, syncDirectory, systemCode } from './files.js';
-import type { EventRow } from './protocol.js';
-import { pointRead, readState, type Gap, type State } from './store.js';
+import { buildBlocks } from './schema.js';
+import { readSavedState, readState, type Gap, type State } from './store.js';
 
 /** What could be read from a damaged database. */
 export interface Salvage {
@@ -68,7 +70,7 @@ export function salvage(damagedPath: string, into: Database, highest: number, ga
     return nothing;
   }
   try {
-    const state = attempt(() => readState(from));
+    const state = attempt(() => readState(from)) ?? attempt(() => readSavedState(from));
     const copy = (table: string, columns: string): number => copyTable(from, into, table, columns);
     const boots = copy('boot', 'epoch, gate, wall_ms, mono_ms');
     const facts = copy('fact', 'key, value');
@@ -78,7 +80,9 @@ export function salvage(damagedPath: string, into: Database, highest: number, ga
     copy('known_clock', 'boot, machine_ms, wall_ms, source');
     const first = (state?.prunedThrough ?? 0) + 1;
     const events = copyEvents(from, into, first, Math.max(highest, state?.reserved ?? 0), gate);
-    const epoch = into.prepare<[], { epoch: number }>('SELECT max(coalesce((SELECT max(epoch) FROM boot), 0), coalesce((SELECT max(epoch) FROM event), 0)) AS epoch').get()?.epoch ?? 0;
+    buildBlocks(into);
+    // Epochs never fall, so the newest event is of the highest.
+    const epoch = into.prepare<[], { epoch: number }>('SELECT max(coalesce((SELECT max(epoch) FROM boot), 0), coalesce((SELECT epoch FROM event_field ORDER BY seq DESC LIMIT 1), 0)) AS epoch').get()?.epoch ?? 0;
     return { state, epoch, boots, facts, evidence, ...events };
   } finally {
     attempt(() => from.close());
@@ -94,19 +98,14 @@ function attempt<T>(run: () => T): T | undefined {
 }
 
 function copyEvents(from: Database, into: Database, first: number, highest: number, gate: string): Pick<Salvage, 'events' | 'last' | 'lastHash' | 'missing'> {
-  const read = attempt(() => pointRead(from, gate));
-  if (read === undefined) return { events: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
-  const insert = into.prepare(
-    `INSERT INTO event (seq, epoch, type, lane, passage, wall_ms, mono_ms, clock_trusted, payload, previous_hash, hash)
-     VALUES (@seq, @epoch, @type, @lane, @passage, @wallMs, @monoMs, @trusted, @payloadText, @previous, @ownHash)`,
-  );
-  const scan = attempt(() => from.prepare<[number, number], { seq: number }>('SELECT seq FROM event NOT INDEXED WHERE seq BETWEEN ? AND ? ORDER BY seq'));
+  const source = attempt(() => eventSource(from, gate));
+  if (source === undefined) return { events: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
+  const insert = into.prepare<[number, string]>('INSERT INTO event (seq, text) VALUES (?, ?)');
   let events = 0;
-  let last: EventRow | undefined;
+  let last: EventText | undefined;
   const missing: Gap[] = [];
   // A restored journal has jumped over more numbers than can be looked at one by one.
   const gaps = attempt(() => into.prepare<[], { first: number; last: number }>('SELECT first, last FROM gap ORDER BY first').all()) ?? [];
-  const misnamed = new Set<number>();
   let blind = 0;
   let end = first - 1;
   while (end < highest && blind < MOST_BLIND_CHUNKS) {
@@ -115,12 +114,13 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
     const next = gaps.find((gap) => gap.first > start)?.first ?? highest + 1;
     end = Math.min(highest, next - 1, start + CHUNK_ROWS - 1);
     const before = events;
-    const listed = attempt(() => scan?.all(start, end).map(({ seq }) => seq));
+    const listed = attempt(() => source.sequences(start, end));
     into.transaction(() => {
       for (const seq of listed ?? range(start, end)) {
-        const row = intact(attempt(() => read(seq)), gate, (epoch) => misnamed.add(epoch));
-        if (row === undefined) continue;
-        insert.run({ ...row, trusted: row.clockTrusted ? 1 : 0, previous: Buffer.from(row.previousHash, 'hex'), ownHash: Buffer.from(row.hash, 'hex') });
+        const row = attempt(() => source.at(seq));
+        // One whose hash does not fit is damaged; it stays in the file that is set aside.
+        if (row === undefined || !isSound(row)) continue;
+        insert.run(row.seq, row.text);
         const expected = (last?.seq ?? first - 1) + 1;
         if (row.seq > expected) missing.push({ first: expected, last: row.seq - 1, reason: 'damaged' });
         last = row;
@@ -129,20 +129,7 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
     })();
     blind = events > before ? 0 : blind + 1;
   }
-  for (const epoch of misnamed) into.prepare('UPDATE boot SET gate = ? WHERE epoch = ?').run(gate, epoch);
-  return { events, last: last?.seq ?? 0, lastHash: last?.hash ?? GENESIS_HASH, missing };
-}
-
-/**
- * A row whose hash does not fit is damaged; it stays in the file that is set aside. Where only the name of the gate in the
- * row of its boot is, it is whole.
- */
-function intact(row: EventRow | undefined, gate: string, misnamed: (epoch: number) => void): EventRow | undefined {
-  if (row === undefined || hashFields(row) === row.hash) return row;
-  const named = { ...row, id: eventId(gate, row.epoch, row.seq) };
-  if (hashFields(named) !== row.hash) return undefined;
-  misnamed(row.epoch);
-  return named;
+  return { events, last: last?.seq ?? 0, lastHash: last === undefined ? GENESIS_HASH : statedHash(last.text), missing };
 }
 
 function* range(first: number, last: number): Generator<number> {

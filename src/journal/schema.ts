@@ -1,5 +1,7 @@
-import type { Database } from 'better-sqlite3';
+import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { GateError } from '../base/index.js';
+import { BLOCK_EVENTS, Blocks } from './blocks.js';
+import { MOVING_TABLE, eventSource } from './event-source.js';
 
 /**
  * The journal's tables. The comments are stored in the database too: `sqlite3 journal.db .schema` shows them.
@@ -160,9 +162,113 @@ SELECT
 FROM event JOIN event_time ON event_time.seq = event.seq WHERE passage IS NOT NULL GROUP BY passage;
 `;
 
+/**
+ * Events as the texts that go out, and blocks of them instead of indices over each: see `event-text.ts` and `blocks.ts`.
+ * Version 5 follows once the events have moved.
+ */
+const VERSION_4 = `
+DROP VIEW readable_passage;
+DROP VIEW readable_event;
+DROP VIEW event_time;
+DROP INDEX event_by_type;
+DROP INDEX event_by_lane;
+DROP INDEX event_by_passage;
+ALTER TABLE event RENAME TO ${MOVING_TABLE};
+
+CREATE TABLE event (
+  seq INTEGER PRIMARY KEY,                -- contiguous over all epochs, from 1, never reused
+  text TEXT NOT NULL,                     -- the event as it goes out: JSON, canonical (RFC 8785), its hash added as the last key
+  batch TEXT                              -- with the last event of a batch: a checksum, and [client, batch, batch_first, batch_count, wall_high_ms] as the row of state would have them
+) STRICT;
+
+CREATE TABLE block (                      -- each ${BLOCK_EVENTS} sequences that are behind: (seq - 1) / ${BLOCK_EVENTS}
+  block INTEGER PRIMARY KEY,
+  events INTEGER NOT NULL,                -- how many of them there were
+  untrusted INTEGER NOT NULL,             -- how many under a clock that was not trusted
+  digest BLOB NOT NULL,                   -- SHA-256 of their texts with commas between
+  keys TEXT NOT NULL                      -- JSON: what occurs among them, repeated in block_key
+) STRICT;
+
+CREATE TABLE block_key (                  -- where to look for a type, a lane or a passage
+  key TEXT NOT NULL,                      -- such as: type passage.read
+  block INTEGER NOT NULL,
+  PRIMARY KEY (key, block)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW event_field AS                -- what an event's text says
+SELECT
+  seq,
+  json_extract(text, '$.epoch') AS epoch,                  -- boot epoch
+  json_extract(text, '$.type') AS type,
+  json_extract(text, '$.lane') AS lane,
+  json_extract(text, '$.passage') AS passage,
+  json_extract(text, '$.wallMs') AS wall_ms,               -- ms since 1970 as believed when handed over
+  json_extract(text, '$.monoMs') AS mono_ms,               -- ms since the boot of that epoch
+  json_extract(text, '$.clockTrusted') AS clock_trusted,   -- 1: the wall time was known to be right
+  json_extract(text, '$.payload') AS payload,
+  json_extract(text, '$.previousHash') AS previous_hash,   -- hash of the event before
+  json_extract(text, '$.hash') AS hash                     -- SHA-256 of the text without it
+FROM event;
+
+CREATE VIEW event_time AS                 -- time of every event; mark: '' known at once, '~' corrected afterwards, '?' not known
+SELECT                                    -- (plain enough for the sqlite3 shell of Debian 12)
+  seq,
+  iif(true_ms IS NULL, wall_ms, true_ms) AS wall_ms,
+  iif(clock_trusted = 1, '', iif(true_ms IS NULL, '?', '~')) AS mark
+FROM (
+  SELECT
+    dated.seq AS seq, dated.wall_ms AS wall_ms, dated.clock_trusted AS clock_trusted,
+    iif(dated.clock_trusted = 1, NULL, coalesce((
+      SELECT CAST(round(known_clock.wall_ms + dated.mono_ms + epoch_clock.ahead_ms - known_clock.machine_ms) AS INTEGER)
+      FROM epoch_clock JOIN known_clock ON known_clock.boot = epoch_clock.boot
+      WHERE epoch_clock.epoch = dated.epoch AND known_clock.machine_ms >= dated.mono_ms + epoch_clock.ahead_ms
+      ORDER BY known_clock.machine_ms LIMIT 1), (
+      SELECT CAST(round(known_clock.wall_ms + dated.mono_ms + epoch_clock.ahead_ms - known_clock.machine_ms) AS INTEGER)
+      FROM epoch_clock JOIN known_clock ON known_clock.boot = epoch_clock.boot
+      WHERE epoch_clock.epoch = dated.epoch AND known_clock.machine_ms < dated.mono_ms + epoch_clock.ahead_ms
+      ORDER BY known_clock.machine_ms DESC LIMIT 1))) AS true_ms
+  FROM event_field AS dated);
+
+CREATE VIEW readable_event AS             -- every event with its time, newest last; ~ and ? as in event_time
+SELECT
+  event.seq,
+  strftime('%Y-%m-%d %H:%M:%f', event_time.wall_ms / 1000.0, 'unixepoch', 'localtime') || iif(mark = '', '', ' ' || mark) AS time,
+  type, lane, passage, payload, epoch
+FROM event_field AS event JOIN event_time ON event_time.seq = event.seq;
+
+CREATE VIEW readable_passage AS           -- one row a vehicle: when, which plate, what was decided and why, how it ended
+SELECT
+  passage,
+  max(lane) AS lane,
+  strftime('%Y-%m-%d %H:%M:%S', min(event_time.wall_ms) / 1000.0, 'unixepoch', 'localtime') || iif(max(mark) = '', '', ' ' || iif(max(mark = '?') = 1, '?', '~')) AS began,
+  round((max(mono_ms) - min(mono_ms)) / 1000.0, 1) AS seconds,
+  max(iif(type = 'passage.decided', json_extract(payload, '$.plate'), NULL)) AS plate,
+  max(iif(type = 'passage.decided', json_extract(payload, '$.outcome'), NULL)) AS outcome,
+  max(iif(type = 'passage.decided', json_extract(payload, '$.rule'), NULL)) AS rule,
+  max(iif(type = 'passage.ended', json_extract(payload, '$.end'), NULL)) AS ended,
+  (SELECT count(*) FROM evidence WHERE evidence.passage = event.passage) AS photographs,
+  min(event.seq) AS first_seq, max(event.seq) AS last_seq
+FROM event_field AS event JOIN event_time ON event_time.seq = event.seq WHERE passage IS NOT NULL GROUP BY passage;
+`;
+
+const VERSION_5 = `
+DROP TABLE ${MOVING_TABLE};
+`;
+
+export interface MigrationHooks {
+  /** Called with the old version before the first step of a database that holds something. */
+  readonly backup: (version: number) => void;
+  /** Id of the gate, for events of versions that kept it apart. */
+  readonly gate: string;
+  /** What a long step has got done. */
+  readonly progress?: (facts: { readonly moved: number; readonly through: number }) => void;
+}
+
 export interface Migration {
   /** Version the database has afterwards (`PRAGMA user_version`). */
   readonly version: number;
+  /** Work before it, in transactions of its own; it goes on where it was cut off. */
+  readonly prepare?: (db: Database, hooks: MigrationHooks) => void;
   readonly sql: string;
 }
 
@@ -171,7 +277,44 @@ export const migrations: readonly Migration[] = [
   { version: 1, sql: VERSION_1 },
   { version: 2, sql: VERSION_2 },
   { version: 3, sql: VERSION_3 },
+  { version: 4, sql: VERSION_4 },
+  { version: 5, prepare: moveEvents, sql: VERSION_5 },
 ];
+
+/** Events moved in one transaction: the room they leave is used by the next ones, so the file hardly grows. */
+const MOVED_AT_ONCE = 2_000;
+const PROGRESS_EVENTS = 100_000;
+const BLOCKS_AT_ONCE = 20;
+
+/** Moves events out of the form of versions 1 to 3; one that was damaged there is as damaged afterwards. */
+function moveEvents(db: Database, { gate, progress }: MigrationHooks): void {
+  const source = eventSource(db, gate);
+  const insert = db.prepare<[number, string]>('INSERT INTO event (seq, text) VALUES (?, ?)');
+  const remove = db.prepare<[number]>(`DELETE FROM ${MOVING_TABLE} WHERE seq <= ?`);
+  const newest = db.prepare<[], { seq: number | null }>('SELECT max(seq) AS seq FROM event');
+  let after = newest.get()?.seq ?? 0;
+  let moved = 0;
+  for (;;) {
+    const rows = source.after(after, MOVED_AT_ONCE);
+    const last = rows.at(-1);
+    if (last === undefined) break;
+    db.transaction(() => {
+      for (const { seq, text } of rows) insert.run(seq, text);
+      remove.run(last.seq);
+    }).immediate();
+    after = last.seq;
+    moved += rows.length;
+    if (moved % PROGRESS_EVENTS < MOVED_AT_ONCE) progress?.({ moved, through: after });
+  }
+  buildBlocks(db);
+}
+
+/** Brings the table of blocks up to date with events that were not written one after another. */
+export function buildBlocks(db: Database): void {
+  const blocks = new Blocks(db);
+  let at: number | undefined = 0;
+  while (at !== undefined) at = blocks.catchUp(at, BLOCKS_AT_ONCE);
+}
 
 function versionOf(db: Database): number {
   const version: unknown = db.pragma('user_version', { simple: true });
@@ -180,10 +323,9 @@ function versionOf(db: Database): number {
 
 /**
  * Brings a database to the newest version, each step in a transaction of its own, after a backup of what is there.
- * @param backup called with the old version before the first step of a database that holds something
  * @throws GateError JOURNAL_VERSION_UNKNOWN when the database was written by a newer release
  */
-export function migrate(db: Database, steps: readonly Migration[], backup: (version: number) => void): void {
+export function migrate(db: Database, steps: readonly Migration[], hooks: MigrationHooks): void {
   const from = versionOf(db);
   const newest = steps.at(-1)?.version ?? 0;
   if (from > newest) {
@@ -194,8 +336,9 @@ export function migrate(db: Database, steps: readonly Migration[], backup: (vers
   }
   const due = steps.filter((step) => step.version > from);
   if (due.length === 0) return;
-  if (from > 0) backup(from);
+  if (from > 0) hooks.backup(from);
   for (const step of due) {
+    step.prepare?.(db, hooks);
     db.transaction(() => {
       db.exec(step.sql);
       db.pragma(`user_version = ${step.version}`);
@@ -205,15 +348,18 @@ export function migrate(db: Database, steps: readonly Migration[], backup: (vers
 
 /** All tables, indices and views as the newest version has them, with their comments, as SQL. */
 export function schemaText(): string {
-  return `-- The gate's journal: journal/journal.db in the data directory. Readable while the gate runs:
+  const db = new SqliteDatabase(':memory:');
+  try {
+    migrate(db, migrations, { backup: () => undefined, gate: '' });
+    const made = db.prepare<[], { sql: string }>('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid').all();
+    return `-- The gate's journal: journal/journal.db in the data directory. Readable while the gate runs:
 --   sqlite3 -readonly journal.db "SELECT time, type, lane FROM readable_event ORDER BY seq DESC LIMIT 20"
 --   sqlite3 -readonly journal.db "SELECT began, lane, plate, outcome, ended FROM readable_passage ORDER BY first_seq DESC LIMIT 20"
 -- Never write to it: a changed event breaks the chain (gatectl journal verify).
--- Version ${migrations.at(-1)?.version ?? 0} (PRAGMA user_version).
-${withoutReplaced(migrations.map(({ sql }) => sql).join('')).trimEnd()}`;
-}
+-- Version ${versionOf(db)} (PRAGMA user_version).
 
-/** Leaves out views that a later version makes anew. */
-function withoutReplaced(sql: string): string {
-  return [...sql.matchAll(/^DROP VIEW (\w+);\n/gmu)].reduce((text, [drop, name]) => text.replace(new RegExp(`^CREATE VIEW ${name} [^;]*;\\n\\n?`, 'mu'), '').replace(drop, ''), sql);
+${made.map(({ sql }) => `${sql};\n`).join('\n')}`;
+  } finally {
+    db.close();
+  }
 }

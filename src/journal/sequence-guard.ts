@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { FILE_MODE, syncDirectory, systemCode } from './files.js';
+import { seal, unseal } from './seal.js';
 
 /** What must outlive the database, so that a lost, replaced or truncated one cannot issue a number twice. */
 export interface GuardMark {
@@ -97,7 +97,7 @@ export class SequenceGuard {
 
   #write(slot: number, mark: GuardMark): void {
     const text = JSON.stringify({ generation: this.#generation, epoch: mark.epoch, reserved: mark.reserved, used: mark.used, acknowledged: mark.acknowledged });
-    const line = `${hash('sha256', text, 'hex').slice(0, 16)} ${text}`.padEnd(SLOT_BYTES - 1, ' ') + '\n';
+    const line = `${seal(text).padEnd(SLOT_BYTES - 1, ' ')}\n`;
     writeSync(this.#handle, line, slot * SLOT_STRIDE, 'latin1');
     this.#mark = mark;
   }
@@ -124,9 +124,8 @@ function highest(found: Slots): GuardMark | undefined {
 function readSlot(handle: number, index: number): Slot | undefined {
   const bytes = Buffer.alloc(SLOT_BYTES);
   const read = readSync(handle, bytes, 0, SLOT_BYTES, index * SLOT_STRIDE);
-  const line = bytes.toString('latin1', 0, read).trimEnd();
-  const text = line.slice(17);
-  if (text === '' || hash('sha256', text, 'hex').slice(0, 16) !== line.slice(0, 16)) return undefined;
+  const text = unseal(bytes.toString('latin1', 0, read).trimEnd());
+  if (text === undefined) return undefined;
   const value: unknown = JSON.parse(text);
   return isSlot(value) ? value : undefined;
 }

@@ -1,12 +1,16 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { GateError, isGateError, type MachineBoot } from '../base/index.js';
-import { BatchBuilder } from './batch-builder.js';
-import { GENESIS_HASH, eventId, hashFields, hashText } from './canonical.js';
+import { BatchBuilder, cutBlock } from './batch-builder.js';
+import { BLOCK_EVENTS, Blocks, blockOf, firstOf, keyOfLane, keyOfPassage, keyOfType, lastOf, type WrittenText } from './blocks.js';
+import { GENESIS_HASH, canonicalEvent, canonicalJson, eventId } from './canonical.js';
 import { EpochClocks } from './epoch-clocks.js';
-import type { AppendOp, Batch, Committed, EventRow, Moment, WriteOp } from './protocol.js';
-import type { BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo } from './types.js';
+import { hasTexts } from './event-source.js';
+import { isSound, isUntrusted, parseEvent, statedHash, withKnown, type EventText } from './event-text.js';
+import type { AppendOp, Batch, Committed, Moment, WriteOp } from './protocol.js';
+import { seal, unseal } from './seal.js';
+import type { BatchLimits, BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo, StoredEvent } from './types.js';
 
-/** The one row of the table `state`, hashes as hex. */
+/** The one row of the table `state` and what was written with the newest event since, hashes as hex. */
 export interface State {
   epoch: number;
   head: number;
@@ -33,23 +37,8 @@ interface RawState extends Omit<State, 'headHash' | 'prunedHash'> {
   prunedHash: Buffer;
 }
 
-interface RawEvent {
-  seq: number;
-  epoch: number;
-  gate: string | null;
-  type: EventType;
-  lane: string | null;
-  passage: string | null;
-  wallMs: number;
-  monoMs: number;
-  clockTrusted: number;
-  payloadText: string;
-  previousHash: Buffer;
-  hash: Buffer;
-}
-
-/** Sequence, canonical form, hash, whether its clock was trusted (1), epoch and monotonic time, ms. */
-type CanonicalRow = [seq: number, canonical: string, hash: string, clockTrusted: number, epoch: number, monoMs: number];
+/** What a batch of events changes of the state; kept with its last event. */
+type Advance = Pick<State, 'wallHighMs' | 'client' | 'batch' | 'batchFirst' | 'batchCount'>;
 
 /** A row's place in its order, and its time. */
 export interface Aged {
@@ -63,17 +52,10 @@ export interface RawEvidence extends EvidenceInfo {
   readonly clockTrusted: number;
 }
 
-const EVENT_COLUMNS = `event.seq, event.epoch, boot.gate, event.type, event.lane, event.passage, event.wall_ms AS wallMs,
-  event.mono_ms AS monoMs, event.clock_trusted AS clockTrusted, event.payload AS payloadText,
-  event.previous_hash AS previousHash, event.hash AS hash`;
-const EVENT_SOURCE = 'event LEFT JOIN boot ON boot.epoch = event.epoch';
-/** `canonicalEvent` in SQL: a backlog is read several times faster than by fields. */
-const CANONICAL = `'{"clockTrusted":' || iif(event.clock_trusted = 1, 'true', 'false') || ',"epoch":' || event.epoch ||
-  ',"id":' || json_quote(coalesce(boot.gate, ?) || '-' || event.epoch || '-' || event.seq) || ',"lane":' || json_quote(event.lane) ||
-  ',"monoMs":' || iif(event.mono_ms = CAST(event.mono_ms AS INTEGER), CAST(event.mono_ms AS INTEGER), event.mono_ms) ||
-  ',"passage":' || json_quote(event.passage) || ',"payload":' || event.payload || ',"previousHash":"' || lower(hex(event.previous_hash)) ||
-  '","seq":' || event.seq || ',"type":' || json_quote(event.type) || ',"wallMs":' || event.wall_ms || '}'`;
 const EVIDENCE_COLUMNS = 'row, id, passage, kind, bytes, wall_ms AS wallMs, clock_trusted AS clockTrusted';
+
+/** Blocks looked for at one go in a search. */
+const SEARCH_BLOCKS = 50;
 
 export const GENESIS_STATE: Readonly<State> = {
   epoch: 0,
@@ -106,29 +88,31 @@ export class JournalStore {
   readonly #gate: string;
   #state: State;
   readonly clocks: EpochClocks;
-  readonly #insertEvent: Statement<[number, number, string, string | null, string | null, number, number, number, string, Buffer, Buffer]>;
+  readonly #blocks: Blocks;
+  readonly #transact: { immediate: (run: () => void) => void };
+  readonly #insertEvent: Statement<[number, Buffer, string | null]>;
   readonly #saveState: Statement<[RawState]>;
-  readonly #selectCanonical: Statement<[string, number, number, number], CanonicalRow>;
-  readonly #queries = new Map<string, Statement<(string | number)[], RawEvent>>();
+  readonly #between: Statement<[number, number, number], EventText>;
+  readonly #backwards: Statement<[number, number, number], EventText>;
+  readonly #dropFact: Statement<[string]>;
+  /** The newest event of the transaction under way, not yet in the table: its last one carries what the batch changed. */
+  #pending: { readonly seq: number; readonly bytes: Buffer } | undefined;
 
-  /** @param gate id of the gate now; also taken for events whose boot epoch is not known any more */
+  /** @param gate id of the gate now */
   constructor(db: Database, reserve: Reserve, gate: string) {
     this.#db = db;
     this.#reserve = reserve;
     this.#gate = gate;
-    this.#insertEvent = db.prepare(
-      `INSERT INTO event (seq, epoch, type, lane, passage, wall_ms, mono_ms, clock_trusted, payload, previous_hash, hash)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
+    this.#blocks = new Blocks(db);
+    this.#transact = db.transaction((run: () => void) => run());
+    this.#insertEvent = db.prepare('INSERT INTO event (seq, text, batch) VALUES (?, CAST(? AS TEXT), ?)');
     this.#saveState = db.prepare(
       `INSERT OR REPLACE INTO state (id, epoch, head, head_hash, acknowledged, reserved, pruned_through, pruned_hash, wall_high_ms, client, batch, batch_first, batch_count)
        VALUES (1, @epoch, @head, @headHash, @acknowledged, @reserved, @prunedThrough, @prunedHash, @wallHighMs, @client, @batch, @batchFirst, @batchCount)`,
     );
-    this.#selectCanonical = db
-      .prepare<[string, number, number, number], CanonicalRow>(
-        `SELECT event.seq, ${CANONICAL}, lower(hex(event.hash)), event.clock_trusted, event.epoch, event.mono_ms FROM ${EVENT_SOURCE} WHERE event.seq > ? AND event.seq < ? ORDER BY event.seq LIMIT ?`,
-      )
-      .raw();
+    this.#between = db.prepare('SELECT seq, text FROM event WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?');
+    this.#backwards = db.prepare('SELECT seq, text FROM event WHERE seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?');
+    this.#dropFact = db.prepare('DELETE FROM fact WHERE key = ?');
     this.#state = { ...(readState(db) ?? GENESIS_STATE) };
     this.clocks = new EpochClocks(db);
   }
@@ -148,7 +132,7 @@ export class JournalStore {
       this.#db.prepare('INSERT OR IGNORE INTO boot (epoch, gate, wall_ms, mono_ms) VALUES (?, ?, ?, ?)').run(epoch, this.#gate, Math.round(moment.wallMs), moment.monoMs);
       const { id, aheadMs } = boot ?? { id: `epoch ${epoch}`, aheadMs: 0 };
       this.clocks.begin({ epoch, boot: id, aheadMs, startMs: moment.monoMs + aheadMs, afterMs: state.wallHighMs });
-      this.#db.prepare('DELETE FROM fact WHERE key = ?').run(RESTORED_KEY);
+      this.#dropFact.run(RESTORED_KEY);
       if (event !== undefined) this.#appendOwn(state, event.type, event.payloadText, moment, event.gaps);
     });
   }
@@ -156,28 +140,34 @@ export class JournalStore {
   /**
    * Writes a batch in one transaction. A batch that is already in (same client and number) is not written again; what was
    * answered then is answered now.
+   * @returns also the text of the event that says what the client had to give up, where it had to
    */
-  apply(client: string, batch: Batch): Committed {
-    if (this.#state.client === client && this.#state.batch === batch.number) return this.#committedBefore(batch);
+  apply(client: string, batch: Batch): { readonly committed: Committed; readonly own: string | undefined } {
+    if (this.#state.client === client && this.#state.batch === batch.number) return { committed: this.#committedBefore(batch), own: undefined };
     const refused: { index: number; error: { code: string; message: string } }[] = [];
     const hashes: string[] = [];
     const { headHash, head } = this.#state;
+    let own: string | undefined;
     this.#change((state) => {
+      state.client = client;
+      state.batch = batch.number;
       batch.writes.forEach((write, index) => {
+        if (write.op === 'append') {
+          hashes.push(this.#append(state, write).hash);
+          return;
+        }
         try {
-          if (write.op === 'append') hashes.push(this.#append(state, write).hash);
-          else this.#write(state, head, write);
+          this.#write(state, head, write);
         } catch (error) {
-          if (!isGateError(error)) throw error;
+          if (!isGateError(error, 'MESSAGE_INVALID')) throw error;
           refused.push({ index, error: { code: error.code, message: error.message } });
         }
       });
-      state.client = client;
-      state.batch = batch.number;
       state.batchFirst = hashes.length === 0 ? 0 : head + 1;
       state.batchCount = hashes.length;
+      if (batch.unstored > 0) own = this.#appendOwn(state, 'journal.lost', canonicalJson({ reason: 'not-written', count: batch.unstored, gaps: [] }), batch.moment, []);
     });
-    return {
+    const committed: Committed = {
       number: batch.number,
       epoch: this.#state.epoch,
       first: this.#state.batchFirst,
@@ -186,65 +176,76 @@ export class JournalStore {
       refused,
       outbox: this.outbox(),
     };
+    return { committed, own };
   }
 
-  /** An event of the journal about itself, with the sequences it declares lost, in one transaction. */
-  record(type: EventType, payloadText: string, moment: Moment, gaps: readonly Gap[] = []): EventRow {
-    let row: EventRow | undefined;
+  /** An event of the journal about itself, with the sequences it declares lost, in one transaction. @returns its text */
+  record(type: EventType, payloadText: string, moment: Moment, gaps: readonly Gap[] = []): string {
+    let text: string | undefined;
     this.#change((state) => {
-      row = this.#appendOwn(state, type, payloadText, moment, gaps);
+      text = this.#appendOwn(state, type, payloadText, moment, gaps);
     });
-    if (row === undefined) throw new GateError('JOURNAL_WRITE_FAILED', 'an event of the journal itself was not written');
-    return row;
+    if (text === undefined) throw new GateError('JOURNAL_WRITE_FAILED', 'an event of the journal itself was not written');
+    return text;
   }
 
   outbox(): { head: number; acknowledged: number } {
     return { head: this.#state.head, acknowledged: this.#state.acknowledged };
   }
 
-  events(query: EventQuery): EventRow[] {
-    const where: string[] = [];
-    const values: (string | number)[] = [];
-    const add = (sql: string, ...bound: (string | number)[]): void => {
-      where.push(sql);
-      values.push(...bound);
-    };
-    if (query.after !== undefined) add('event.seq > ?', query.after);
-    if (query.before !== undefined) add('event.seq < ?', query.before);
-    if (query.lane !== undefined) add('event.lane = ?', query.lane);
-    if (query.passage !== undefined) add('event.passage = ?', query.passage);
-    if (query.types !== undefined) add(`event.type IN (${query.types.map(() => '?').join(',')})`, ...query.types);
-    const sql = `SELECT ${EVENT_COLUMNS} FROM ${EVENT_SOURCE} ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}
-      ORDER BY event.seq ${query.newestFirst === true ? 'DESC' : 'ASC'} LIMIT ?`;
-    let statement = this.#queries.get(sql);
-    if (statement === undefined) {
-      statement = this.#db.prepare<(string | number)[], RawEvent>(sql);
-      this.#queries.set(sql, statement);
+  /** @returns each a `StoredEvent` as JSON */
+  events(query: EventQuery): string[] {
+    const { limit, newestFirst = false } = query;
+    const [after, before] = [query.after ?? 0, query.before ?? Number.MAX_SAFE_INTEGER];
+    const keys = query.passage !== undefined ? [keyOfPassage(query.passage)] : query.types !== undefined ? query.types.map(keyOfType) : query.lane !== undefined ? [keyOfLane(query.lane)] : undefined;
+    const read = newestFirst ? this.#backwards : this.#between;
+    if (keys === undefined) return read.all(after, before, limit).map(({ text }) => this.#known(text));
+    const found: string[] = [];
+    let [first, last] = [blockOf(after + 1), blockOf(Math.min(before - 1, this.#state.head))];
+    for (;;) {
+      const blocks = this.#blocks.having(keys, first, last, newestFirst, SEARCH_BLOCKS);
+      for (const block of blocks) {
+        for (const { text } of read.all(Math.max(after, firstOf(block) - 1), Math.min(before, lastOf(block) + 1), BLOCK_EVENTS)) {
+          if (!mentions(text, query) || !fits(parseEvent(text), query)) continue;
+          found.push(this.#known(text));
+          if (found.length >= limit) return found;
+        }
+      }
+      const end = blocks.at(-1);
+      if (blocks.length < SEARCH_BLOCKS || end === undefined) return found;
+      if (newestFirst) last = end - 1;
+      else first = end + 1;
     }
-    return statement.all(...values, query.limit).map((raw) => (raw.clockTrusted === 1 ? toEventRow(raw, this.#gate) : { ...toEventRow(raw, this.#gate), ...this.clocks.correct(raw) }));
+  }
+
+  /** Events above `seq`, at most `limit`, as they were recorded. */
+  texts(seq: number, limit: number): EventText[] {
+    return this.#between.all(seq, Number.MAX_SAFE_INTEGER, limit);
+  }
+
+  /** One event as it was recorded. */
+  textOf(seq: number): string | undefined {
+    return this.#between.get(seq - 1, seq + 1, 1)?.text;
   }
 
   /**
-   * Events in a row as they go out, each held against its hash: what a failing disk made of an event is no event.
+   * Events in a row as they go out, held against their hashes, or a whole block at a time against its digest: what a failing
+   * disk made of an event is no event. No batch reaches from one block into another.
    * @throws GateError JOURNAL_CORRUPT at the first that does not fit
    */
-  batches({ after, before, batches: mostBatches, ...limits }: BatchQuery): EventBatch[] {
-    const batches: EventBatch[] = [];
-    let open = new BatchBuilder(after, limits);
-    for (const [seq, canonical, hash, clockTrusted, epoch, monoMs] of this.#selectCanonical.all(this.#gate, after, before, limits.events * mostBatches)) {
-      if (hashText(canonical) !== hash && !this.#isSound(seq)) throw new GateError('JOURNAL_CORRUPT', `event ${seq} is not what its hash says; it was damaged on the disk`);
-      // Its canonical form with the hash added: an object's keys have no order, and the text is made and looked at once.
-      const time = clockTrusted === 1 ? '' : JSON.stringify(this.clocks.correct({ epoch, monoMs })).slice(1, -1);
-      const text = `${canonical.slice(0, -1)},"hash":"${hash}"${time === '' ? '' : `,${time}`}}`;
-      if (open.add(seq, text)) continue;
-      const full = open.build();
-      batches.push(full);
-      if (batches.length >= mostBatches) return batches;
-      open = new BatchBuilder(full.last, limits);
-      open.add(seq, text);
+  batches({ after, before, batches: most, ...limits }: BatchQuery): EventBatch[] {
+    const made: EventBatch[] = [];
+    let at = after;
+    while (made.length < most) {
+      const block = blockOf(at + 1);
+      const whole = lastOf(block) < before ? this.#blocks.whole(block) : undefined;
+      const cut = whole === undefined ? this.#batchesOf(at, before, limits, most - made.length) : cutBlock(whole, at, limits, most - made.length);
+      const last = cut.at(-1)?.last;
+      if (last === undefined) break;
+      made.push(...cut);
+      at = last;
     }
-    if (open.count > 0) batches.push(open.build());
-    return batches;
+    return made;
   }
 
   recall(key: string): string | undefined {
@@ -283,9 +284,10 @@ export class JournalStore {
 
   /** @param through last sequence looked at */
   eventAges(after: number, through: number, limit: number): Aged[] {
-    return this.#db
-      .prepare<[number, number, number], Aged>('SELECT seq AS place, wall_ms AS wallMs, clock_trusted AS clockTrusted FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?')
-      .all(after, through, limit);
+    return this.#between.all(after, through + 1, limit).map(({ seq, text }) => {
+      const { wallMs, clockTrusted } = parseEvent(text);
+      return { place: seq, wallMs, clockTrusted: clockTrusted ? 1 : 0 };
+    });
   }
 
   evidenceBytes(): number {
@@ -309,20 +311,21 @@ export class JournalStore {
   /**
    * Removes the oldest events up to and with `seq`; the chain's anchor moves to the last one removed.
    * @param declare event of the journal that says so, in the same transaction
-   * @returns that event
+   * @returns that event's text
    */
-  pruneThrough(seq: number, declare?: { readonly type: EventType; readonly payloadText: string; readonly moment: Moment }): EventRow | undefined {
-    let row: EventRow | undefined;
+  pruneThrough(seq: number, declare?: { readonly type: EventType; readonly payloadText: string; readonly moment: Moment }): string | undefined {
+    let text: string | undefined;
     this.#change((state) => {
-      const last = this.#db.prepare<[number], { seq: number; hash: Buffer }>('SELECT seq, hash FROM event WHERE seq <= ? ORDER BY seq DESC LIMIT 1').get(seq);
+      const last = this.#backwards.get(0, seq + 1, 1);
       if (last === undefined) return;
+      this.#blocks.drop(seq);
       this.#db.prepare('DELETE FROM event WHERE seq <= ?').run(seq);
       this.#db.prepare('DELETE FROM gap WHERE last <= ?').run(seq);
       state.prunedThrough = last.seq;
-      state.prunedHash = last.hash.toString('hex');
-      if (declare !== undefined) row = this.#appendOwn(state, declare.type, declare.payloadText, declare.moment, []);
+      state.prunedHash = statedHash(last.text);
+      if (declare !== undefined) text = this.#appendOwn(state, declare.type, declare.payloadText, declare.moment, []);
     });
-    return row;
+    return text;
   }
 
   /** Wall time was vouched for up to here, though nothing happened. */
@@ -331,7 +334,7 @@ export class JournalStore {
   }
 
   gaps(): Gap[] {
-    return this.#db.prepare<[], Gap>('SELECT first, last, reason FROM gap ORDER BY first').all();
+    return readGaps(this.#db);
   }
 
   /** Bytes the tables really use; pages freed by retention are reused before the file grows. */
@@ -349,66 +352,90 @@ export class JournalStore {
     return typeof value === 'number' ? value : 0;
   }
 
-  /** Reads an event field by field: SQLite writes a number or a name in another way than RFC 8785 in rare cases. */
-  #isSound(seq: number): boolean {
-    const row = pointRead(this.#db, this.#gate)(seq);
-    return row !== undefined && hashFields(row) === row.hash;
+  /** Events one at a time: of a block that is not closed or not whole, or whose events' times have to be added. */
+  #batchesOf(after: number, before: number, limits: BatchLimits, most: number): EventBatch[] {
+    const rows = this.#between.all(after, before, Math.min(limits.events * most, BLOCK_EVENTS));
+    const batches: EventBatch[] = [];
+    let open = new BatchBuilder(after, limits);
+    for (const row of rows) {
+      if (blockOf(row.seq) !== blockOf(rows[0]?.seq ?? row.seq)) break;
+      if (!isSound(row)) throw new GateError('JOURNAL_CORRUPT', `event ${row.seq} is not what its hash says; it was damaged on the disk`);
+      const text = this.#known(row.text);
+      if (open.add(row.seq, text)) continue;
+      const full = open.build(true);
+      batches.push(full);
+      if (batches.length >= most) return batches;
+      open = new BatchBuilder(full.last, limits);
+      open.add(row.seq, text);
+    }
+    if (open.count > 0) batches.push(open.build(true));
+    return batches;
+  }
+
+  /** The text with what is known by now of the time of an event whose clock was not trusted. */
+  #known(text: string): string {
+    return isUntrusted(text) ? withKnown(text, this.clocks.correct(parseEvent(text))) : text;
   }
 
   #change(run: (state: State) => void): void {
-    const next = { ...this.#state };
+    const before = this.#state;
+    const next = { ...before };
     try {
-      this.#db.transaction(() => {
+      this.#transact.immediate(() => {
         run(next);
+        // A page less to write for each event that comes alone: what else its batch changes lies beside it.
+        if (this.#pending !== undefined && onlyAdvanced(before, next)) {
+          this.#flush(advanceText(next));
+          return;
+        }
+        this.#flush(null);
         this.#saveState.run({ ...next, headHash: Buffer.from(next.headHash, 'hex'), prunedHash: Buffer.from(next.prunedHash, 'hex') });
-      }).immediate();
+      });
     } catch (error) {
+      this.#pending = undefined;
+      this.#blocks.forget();
       this.clocks.forget();
       throw error;
     }
     this.#state = next;
   }
 
-  #appendOwn(state: State, type: EventType, payloadText: string, moment: Moment, gaps: readonly Gap[]): EventRow {
-    const insert = this.#db.prepare('INSERT OR REPLACE INTO gap (first, last, reason) VALUES (?, ?, ?)');
-    for (const gap of gaps) if (gap.last > state.prunedThrough) insert.run(gap.first, gap.last, gap.reason);
-    return this.#append(state, { op: 'append', type, lane: null, passage: null, payloadText, ...moment });
+  #flush(batch: string | null): void {
+    if (this.#pending === undefined) return;
+    this.#insertEvent.run(this.#pending.seq, this.#pending.bytes, batch);
+    this.#pending = undefined;
   }
 
-  #append(state: State, op: AppendOp): EventRow {
+  #appendOwn(state: State, type: EventType, payloadText: string, moment: Moment, gaps: readonly Gap[]): string {
+    const insert = this.#db.prepare('INSERT OR REPLACE INTO gap (first, last, reason) VALUES (?, ?, ?)');
+    for (const gap of gaps) if (gap.last > state.prunedThrough) insert.run(gap.first, gap.last, gap.reason);
+    return this.#append(state, { op: 'append', type, lane: null, passage: null, payloadText, ...moment }).bytes.toString('utf8');
+  }
+
+  #append(state: State, op: AppendOp): WrittenText {
     const seq = state.head + 1;
     if (seq > state.reserved) state.reserved = this.#reserve(seq);
-    const fields = {
+    this.#flush(null);
+    const wallMs = Math.round(op.wallMs);
+    const canonical = canonicalEvent({
       id: eventId(this.#gate, state.epoch, seq),
       epoch: state.epoch,
       seq,
       type: op.type,
       lane: op.lane,
       passage: op.passage,
-      wallMs: Math.round(op.wallMs),
+      wallMs,
       monoMs: Math.round(op.monoMs * 1_000) / 1_000,
       clockTrusted: op.clockTrusted,
       payloadText: op.payloadText,
       previousHash: state.headHash,
-    };
-    const hash = hashFields(fields);
-    this.#insertEvent.run(
-      seq,
-      fields.epoch,
-      fields.type,
-      fields.lane,
-      fields.passage,
-      fields.wallMs,
-      fields.monoMs,
-      fields.clockTrusted ? 1 : 0,
-      fields.payloadText,
-      Buffer.from(fields.previousHash, 'hex'),
-      Buffer.from(hash, 'hex'),
-    );
+    });
+    const made = this.#blocks.add(seq, op, canonical);
+    this.#pending = { seq, bytes: made.bytes };
     state.head = seq;
-    state.headHash = hash;
-    if (op.clockTrusted && op.clockVouched !== false) state.wallHighMs = Math.max(state.wallHighMs, fields.wallMs);
-    return { ...fields, hash };
+    state.headHash = made.hash;
+    if (op.clockTrusted && op.clockVouched !== false) state.wallHighMs = Math.max(state.wallHighMs, wallMs);
+    return made;
   }
 
   #write(state: State, durableHead: number, write: Exclude<WriteOp, AppendOp>): void {
@@ -419,7 +446,8 @@ export class JournalStore {
           throw new GateError('MESSAGE_INVALID', `sequence ${write.seq} is acknowledged but the journal ends at ${durableHead}; the platform mixes up gates or the journal lost events`);
         }
         if (write.epoch !== undefined && write.seq > state.acknowledged) {
-          const event = this.#db.prepare<[number], { epoch: number }>('SELECT epoch FROM event WHERE seq = ?').get(write.seq);
+          const text = this.textOf(write.seq);
+          const event = text === undefined ? undefined : parseEvent(text);
           if (event !== undefined && event.epoch !== write.epoch) {
             throw new GateError('MESSAGE_INVALID', `sequence ${write.seq} is acknowledged for epoch ${write.epoch}, and here it is of epoch ${event.epoch}: that was another journal of this gate; nothing is let go of`);
           }
@@ -437,13 +465,13 @@ export class JournalStore {
         state.wallHighMs = Math.min(state.wallHighMs, Math.round(write.wallMs));
         return;
       case 'forget':
-        this.#db.prepare('DELETE FROM fact WHERE key = ?').run(write.key);
+        this.#dropFact.run(write.key);
     }
   }
 
   #committedBefore(batch: Batch): Committed {
     const { batchFirst, batchCount } = this.#state;
-    const found = batchCount === 0 ? [] : this.events({ after: batchFirst - 1, before: batchFirst + batchCount, limit: batchCount });
+    const found = batchCount === 0 ? [] : this.#between.all(batchFirst - 1, batchFirst + batchCount, batchCount).map(({ text }) => parseEvent(text));
     // Written, and hurt by damage that was repaired since: what was declared lost is not told to be on record.
     const whole = found.length === batchCount;
     const rows = whole ? found : [];
@@ -465,8 +493,22 @@ export class JournalStore {
   }
 }
 
-/** The state row, or undefined in a new database. */
+/**
+ * How far the journal is: the state row, and what the newest event brought since. Undefined in a new database.
+ * @throws GateError JOURNAL_CORRUPT where the newest events do not say
+ */
 export function readState(db: Database): State | undefined {
+  const saved = readSavedState(db);
+  if (saved === undefined || !hasTexts(db)) return saved;
+  const newest = db.prepare<[], EventText & { batch: string | null }>('SELECT seq, text, batch FROM event ORDER BY seq DESC LIMIT 1').get();
+  if (newest === undefined || newest.seq <= saved.head) return saved;
+  const advance = newest.batch === null ? undefined : readAdvance(newest.batch);
+  if (advance === undefined) throw new GateError('JOURNAL_CORRUPT', `event ${newest.seq}, the last one, does not say what was written with it`);
+  return { ...saved, ...advance, head: newest.seq, headHash: statedHash(newest.text) };
+}
+
+/** The state row alone, which may be older than the newest events. */
+export function readSavedState(db: Database): State | undefined {
   const raw = db
     .prepare<[], RawState>(
       `SELECT epoch, head, head_hash AS headHash, acknowledged, reserved, pruned_through AS prunedThrough, pruned_hash AS prunedHash,
@@ -476,32 +518,45 @@ export function readState(db: Database): State | undefined {
   return raw === undefined ? undefined : { ...raw, headHash: raw.headHash.toString('hex'), prunedHash: raw.prunedHash.toString('hex') };
 }
 
-/**
- * Reads one event by its sequence: a point read, which often still works where a scan meets a destroyed page.
- * @param gate id taken where the event's boot epoch is not known any more
- */
-export function pointRead(db: Database, gate: string): (seq: number) => EventRow | undefined {
-  const statement = db.prepare<[number], RawEvent>(`SELECT ${EVENT_COLUMNS} FROM ${EVENT_SOURCE} WHERE event.seq = ?`);
-  return (seq) => {
-    const raw = statement.get(seq);
-    return raw === undefined ? undefined : toEventRow(raw, gate);
-  };
+/** What was declared lost. */
+export function readGaps(db: Database): Gap[] {
+  return db.prepare<[], Gap>('SELECT first, last, reason FROM gap ORDER BY first').all();
 }
 
-function toEventRow(raw: RawEvent, gate: string): EventRow {
-  return {
-    id: eventId(raw.gate ?? gate, raw.epoch, raw.seq),
-    epoch: raw.epoch,
-    seq: raw.seq,
-    type: raw.type,
-    lane: raw.lane,
-    passage: raw.passage,
-    wallMs: raw.wallMs,
-    monoMs: raw.monoMs,
-    clockTrusted: raw.clockTrusted === 1,
-    payloadText: raw.payloadText,
-    previousHash: raw.previousHash.toString('hex'),
-    hash: raw.hash.toString('hex'),
-  };
+/** Whether nothing changed but what lies with the last event. */
+function onlyAdvanced(before: State, next: State): boolean {
+  return (
+    before.epoch === next.epoch &&
+    before.acknowledged === next.acknowledged &&
+    before.reserved === next.reserved &&
+    before.prunedThrough === next.prunedThrough &&
+    before.prunedHash === next.prunedHash
+  );
 }
 
+function advanceText({ client, batch, batchFirst, batchCount, wallHighMs }: Advance): string {
+  return seal(JSON.stringify([client, batch, batchFirst, batchCount, wallHighMs]));
+}
+
+function readAdvance(sealed: string): Advance | undefined {
+  const text = unseal(sealed);
+  const value: unknown = text === undefined ? undefined : JSON.parse(text);
+  if (!Array.isArray(value)) return undefined;
+  const [client, ...numbers]: readonly unknown[] = value;
+  const [batch, batchFirst, batchCount, wallHighMs] = numbers.filter((number) => typeof number === 'number');
+  if (typeof client !== 'string' || batch === undefined || batchFirst === undefined || batchCount === undefined || wallHighMs === undefined) return undefined;
+  return { client, batch, batchFirst, batchCount, wallHighMs };
+}
+
+/** Whether a text can be of an event that is looked for: far cheaper than to read it. */
+function mentions(text: string, { lane, passage, types }: EventQuery): boolean {
+  return (
+    (lane === undefined || text.includes(`"lane":${JSON.stringify(lane)}`)) &&
+    (passage === undefined || text.includes(`"passage":${JSON.stringify(passage)}`)) &&
+    (types === undefined || types.some((type) => text.includes(`"type":"${type}"`)))
+  );
+}
+
+function fits(event: StoredEvent, { lane, passage, types }: EventQuery): boolean {
+  return (lane === undefined || event.lane === lane) && (passage === undefined || event.passage === passage) && (types === undefined || types.includes(event.type));
+}

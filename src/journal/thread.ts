@@ -17,9 +17,11 @@ function plain(error: unknown): PlainError {
   return isGateError(error) ? { code: error.code, message: error.message } : { code: 'JOURNAL_WRITE_FAILED', message: `JOURNAL_WRITE_FAILED: ${errorText(error)}` };
 }
 
-/** What of an answer changes hands instead of being copied. */
+/** What of an answer changes hands instead of being copied; each piece of memory once. */
 function memoryOf(value: Answers[keyof Answers]): readonly ArrayBuffer[] {
-  return Array.isArray(value) ? value.flatMap((entry: unknown) => (typeof entry === 'object' && entry !== null && 'json' in entry && entry.json instanceof Uint8Array && entry.json.buffer instanceof ArrayBuffer ? [entry.json.buffer] : [])) : [];
+  if (!Array.isArray(value)) return [];
+  const found = value.flatMap((entry: unknown) => (typeof entry === 'object' && entry !== null && 'message' in entry && entry.message instanceof Uint8Array && entry.message.buffer instanceof ArrayBuffer ? [entry.message.buffer] : []));
+  return [...new Set(found)];
 }
 
 function run(options: ThreadOptions, post: (message: FromThread, transfer?: readonly ArrayBuffer[]) => void, onMessage: (listener: (message: unknown) => void) => void): void {

@@ -151,15 +151,18 @@ export interface BatchQuery extends BatchLimits {
   readonly batches: number;
 }
 
-/** Events in a row, as text. */
+/** Events in a row, as they go out. */
 export interface EventBatch {
   /** The sequences it stands for, gaps included. */
   readonly first: number;
   readonly last: number;
   /** Those among them that the journal does not hold, and never will. */
   readonly lost: readonly { readonly first: number; readonly last: number }[];
-  /** A JSON array of `StoredEvent`s as UTF-8, in memory of its own: it goes from thread to thread without a copy. */
-  readonly json: Uint8Array<ArrayBuffer>;
+  /**
+   * The `event` message of the contract as UTF-8, `{historical, lost, events}`: made where the events are read, in memory
+   * that goes from thread to thread without a copy and may hold other batches of the same answer.
+   */
+  readonly message: Uint8Array<ArrayBuffer>;
 }
 
 export interface EvidenceInfo {

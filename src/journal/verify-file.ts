@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GateError } from '../base/index.js';
 import { failureKind } from './database.js';
+import { eventSource } from './event-source.js';
+import { systemCode } from './files.js';
 import { assertJournal } from './hold.js';
-import { JournalStore, readState } from './store.js';
+import { readGaps, readState } from './store.js';
 import { verifyChain } from './verify.js';
 
 export interface ChainVerdict {
@@ -21,7 +23,7 @@ export interface ChainVerdict {
  */
 export async function verifyFile(directory: string): Promise<ChainVerdict> {
   assertJournal(directory);
-  const copy = mkdtempSync(join(tmpdir(), 'laurel-verify-'));
+  const copy = temporaryFolder(directory);
   try {
     for (const name of ['journal.db', 'journal.db-wal']) if (existsSync(join(directory, name))) copyFileSync(join(directory, name), join(copy, name));
     return await verifyDatabase(join(copy, 'journal.db'));
@@ -30,14 +32,25 @@ export async function verifyFile(directory: string): Promise<ChainVerdict> {
   }
 }
 
+/** Beside the journal, since the system's folder for such things is often small, or memory; there where the journal's cannot be written. */
+function temporaryFolder(directory: string): string {
+  try {
+    return mkdtempSync(join(directory, '.verify-'));
+  } catch (error) {
+    if (!['EROFS', 'EACCES', 'EPERM'].includes(systemCode(error))) throw error;
+    return mkdtempSync(join(tmpdir(), 'laurel-verify-'));
+  }
+}
+
 /** Walks the chain of one database file. @throws GateError JOURNAL_CORRUPT */
 export async function verifyDatabase(path: string): Promise<ChainVerdict> {
   const db = new SqliteDatabase(path, { fileMustExist: true });
   try {
-    if (readState(db) === undefined) return { checked: 0, brokenAt: null };
+    const state = readState(db);
+    if (state === undefined) return { checked: 0, brokenAt: null };
     const boot = db.prepare<[], { gate: string }>('SELECT gate FROM boot ORDER BY epoch DESC LIMIT 1').get();
-    const store = new JournalStore(db, (head) => head, boot?.gate ?? 'unknown');
-    return await verifyChain(() => store);
+    const source = eventSource(db, boot?.gate ?? 'unknown');
+    return await verifyChain(() => ({ state, texts: (seq, limit) => source.after(seq, limit), gaps: () => readGaps(db) }));
   } catch (error) {
     if (failureKind(error) !== 'corrupt') throw error;
     throw new GateError('JOURNAL_CORRUPT', 'the database is damaged, so its chain cannot be walked; the gate sets it aside and salvages it when it starts', {}, error);

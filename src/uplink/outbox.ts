@@ -1,6 +1,5 @@
-import { z } from 'zod';
 import { BatchBuilder, type BatchLimits, type EventBatch, type Journal, type StoredEvent } from '../journal/index.js';
-import { eventSchema } from './messages.js';
+import { eventMessageSchema } from './messages.js';
 
 export interface OutboxMessage {
   /** JSON as UTF-8. */
@@ -29,8 +28,7 @@ interface OutboxHooks {
 /** Events kept in memory because they just happened; beyond it they are read from the journal again. */
 const MOST_LIVE = 2_000;
 /** Events of one page at most: a long read would hold up the events that are being written. */
-const PAGE_EVENTS = 250;
-const END = Buffer.from('}');
+const PAGE_EVENTS = 500;
 
 /**
  * What goes out on one connection, in which order: live events (stored since the connection stood) and backlog (all
@@ -135,7 +133,7 @@ export class Outbox {
     for (const event of this.#live) if (!builder.add(event.seq, JSON.stringify(event))) break;
     if (builder.count === 0) return undefined;
     this.#live.splice(0, builder.count);
-    const batch = builder.build();
+    const batch = builder.build(false);
     this.#liveAfter = batch.last;
     return this.#messageOf(batch, false);
   }
@@ -182,20 +180,19 @@ export class Outbox {
     this.#readAfter = this.#backlogAfter;
   }
 
-  #messageOf({ first, last, lost, json }: EventBatch, historical: boolean): OutboxMessage {
-    const head = Buffer.from(`{"historical":${historical ? 'true' : 'false'},"lost":${JSON.stringify(lost)},"events":`);
-    const payload = Buffer.concat([head, json, END]);
+  #messageOf({ first, last, message }: EventBatch, historical: boolean): OutboxMessage {
+    const payload = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
     const bytes = payload.byteLength;
     if (bytes <= this.#limits.most) return { payload, first, last, historical };
-    const { events, seq } = reduced(json, bytes);
+    const { text, seq } = reduced(payload);
     this.#hooks.reduced(seq, bytes);
-    return { payload: Buffer.concat([head, Buffer.from(events), END]), first, last, historical };
+    return { payload: Buffer.from(text), first, last, historical };
   }
 }
 
-/** The events without their payloads: what is left proves that they are links of the chain, and which. */
-function reduced(json: Uint8Array, bytes: number): { readonly events: string; readonly seq: number } {
-  const events = z.array(eventSchema).parse(JSON.parse(Buffer.from(json).toString('utf8')));
-  const less = events.map((event) => ({ ...event, payload: { tooLarge: bytes }, reduced: true }));
-  return { events: JSON.stringify(less), seq: events.at(-1)?.seq ?? 0 };
+/** The message with its events' payloads left out: what is left proves that they are links of the chain, and which. */
+function reduced(message: Buffer): { readonly text: string; readonly seq: number } {
+  const { events, ...rest } = eventMessageSchema.parse(JSON.parse(message.toString('utf8')));
+  const less = events.map((event) => ({ ...event, payload: { tooLarge: message.byteLength }, reduced: true }));
+  return { text: JSON.stringify({ ...rest, events: less }), seq: events.at(-1)?.seq ?? 0 };
 }

@@ -1,12 +1,12 @@
 import SqliteDatabase from 'better-sqlite3';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { ManualClock, type MachineBoot } from '../../src/base/index.js';
 import { hashOfEvent, type SqliteJournal } from '../../src/journal/index.js';
 import { schemaText, verifyFile } from '../../src/journal/offline.js';
-import { migrate, migrations } from '../../src/journal/schema.js';
+import { asVersion } from './old-version.js';
 import { until } from '../support/until.js';
 import { crash, freshDirectory, makeJournal, openJournal, read } from './support.js';
 
@@ -49,8 +49,8 @@ describe('the time of events recorded before the clock was known', () => {
     expect(events[0]?.hash).toBe(first.hash);
     expect((await journal.verify()).brokenAt).toBeNull();
     const [batch] = await journal.eventBatches({ after: 0, before: 10, events: 10, bytes: 100_000, batches: 1 });
-    const sent: unknown = JSON.parse(Buffer.from(batch?.json ?? []).toString('utf8'));
-    expect(sent).toMatchObject([noonMs - 65_000, noonMs - 5_000, noonMs + 1_000].map((correctedWallMs) => ({ correctedWallMs })));
+    const sent: unknown = JSON.parse(Buffer.from(batch?.message ?? []).toString('utf8'));
+    expect(sent).toMatchObject({ events: [noonMs - 65_000, noonMs - 5_000, noonMs + 1_000].map((correctedWallMs) => ({ correctedWallMs })) });
   });
 
   it('becomes known also for a process that was killed, from a later one in the same run of the machine, and survives it', async () => {
@@ -207,7 +207,7 @@ describe('a journal of the release before', () => {
     for (let number = 0; number < 20; number += 1) await old.append(read(number));
     await old.stop();
     const path = join(directory, 'journal.db');
-    asVersionTwo(path);
+    asVersion(path, 2);
     expect(await verifyFile(directory)).toEqual({ checked: 20, brokenAt: null });
     const { clock, journal, started } = await run(directory, { id: 'one', aheadMs: 0 });
     expect(started).toMatchObject({ origin: 'continued', epoch: 2 });
@@ -233,19 +233,3 @@ describe('a journal of the release before', () => {
     made.close();
   });
 });
-
-/** Turns a journal into what the release before would have left: its rows in its tables. */
-function asVersionTwo(path: string): void {
-  const twoPath = `${path}.two`;
-  const two = new SqliteDatabase(twoPath);
-  migrate(two, migrations.slice(0, 2), () => undefined);
-  two.prepare('ATTACH ? AS new').run(path);
-  for (const table of ['state', 'boot', 'event', 'gap', 'fact', 'evidence']) two.exec(`INSERT INTO main.${table} SELECT * FROM new.${table}`);
-  two.exec('DETACH new');
-  two.close();
-  for (const suffix of ['', '-wal', '-shm']) if (existsSync(path + suffix)) rmSync(path + suffix);
-  const copy = new SqliteDatabase(twoPath);
-  copy.prepare('VACUUM INTO ?').run(path);
-  copy.close();
-  rmSync(twoPath);
-}

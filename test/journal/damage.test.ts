@@ -2,11 +2,10 @@ import { copyFileSync, existsSync, openSync, readdirSync, readFileSync, renameSy
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { hashOfEvent, type StoredEvent } from '../../src/journal/index.js';
 import { migrate } from '../../src/journal/schema.js';
 import { SequenceGuard, type GuardMark } from '../../src/journal/sequence-guard.js';
-import { eventSchema } from '../../src/uplink/index.js';
+import { eventMessageSchema } from '../../src/uplink/index.js';
 import { freshDirectory, openJournal, read } from './support.js';
 
 /** A journal of `count` events, closed in order; gives its directory. */
@@ -127,13 +126,13 @@ describe('a damaged journal', () => {
   it('with a flipped bit in an event that the platform does not have yet declares it, and never sends a broken chain', async () => {
     const directory = await filled(400);
     const db = new SqliteDatabase(join(directory, 'journal.db'));
-    db.exec(`UPDATE event SET payload = replace(payload, '京QM86H8', '京QM86H9') WHERE seq = 300`);
+    db.exec(`UPDATE event SET text = replace(text, '京QM86H8', '京QM86H9') WHERE seq = 300`);
     db.close();
     const journal = await openJournal({ directory });
     const stored: StoredEvent[] = [];
     journal.onStored((events) => stored.push(...events));
     const batches = await journal.eventBatches({ after: 200, before: 401, events: 100, bytes: 1_000_000, batches: 4 });
-    const sent = batches.flatMap(({ json }) => z.array(eventSchema).parse(JSON.parse(Buffer.from(json).toString('utf8'))));
+    const sent = batches.flatMap(({ message }) => eventMessageSchema.parse(JSON.parse(Buffer.from(message).toString('utf8'))).events);
     expect(sent).toHaveLength(199);
     expect(batches.flatMap(({ lost }) => lost)).toEqual([{ first: 300, last: 300 }]);
     expect(sent.every((event) => hashOfEvent(event) === event.hash)).toBe(true);
@@ -157,7 +156,7 @@ describe('a damaged journal', () => {
     const directory = await filled(400);
     const journal = await openJournal({ directory });
     const db = new SqliteDatabase(join(directory, 'journal.db'));
-    db.exec(`UPDATE event SET payload = '{}' WHERE seq = 300`);
+    db.exec(`UPDATE event SET text = replace(text, '"payload":{', '"payload":{"more":1,') WHERE seq = 300`);
     db.close();
     // Where the damaged database has to go, something is in the way.
     writeFileSync(join(directory, 'damaged'), '');
@@ -217,7 +216,7 @@ describe('a damaged journal', () => {
   it('whose payload was changed by hand is found by the walk of the chain', async () => {
     const directory = await filled(20);
     const db = new SqliteDatabase(join(directory, 'journal.db'));
-    db.exec(`UPDATE event SET payload = replace(payload, '京QM86H8', '京A00001') WHERE seq = 7`);
+    db.exec(`UPDATE event SET text = replace(text, '京QM86H8', '京A00001') WHERE seq = 7`);
     db.close();
     const journal = await openJournal({ directory });
     expect(await journal.verify()).toEqual({ checked: 6, brokenAt: 7 });
@@ -261,15 +260,15 @@ describe('the tables', () => {
     const directory = freshDirectory();
     const db = new SqliteDatabase(join(directory, 'x.db'));
     const backups: number[] = [];
-    const backup = (version: number): void => void backups.push(version);
+    const hooks = { gate: 'east-gate', backup: (version: number): void => void backups.push(version) };
     const one = { version: 1, sql: 'CREATE TABLE a (x INTEGER) STRICT' };
     const two = { version: 2, sql: 'ALTER TABLE a ADD COLUMN y TEXT' };
-    migrate(db, [one], backup);
+    migrate(db, [one], hooks);
     expect(backups).toEqual([]);
-    expect(() => migrate(db, [one, { version: 2, sql: 'CREATE TABLE b (x INTEGER); NONSENSE' }], backup)).toThrow();
+    expect(() => migrate(db, [one, { version: 2, sql: 'CREATE TABLE b (x INTEGER); NONSENSE' }], hooks)).toThrow();
     expect(db.pragma('user_version', { simple: true })).toBe(1);
-    migrate(db, [one, two], backup);
-    migrate(db, [one, two], backup);
+    migrate(db, [one, two], hooks);
+    migrate(db, [one, two], hooks);
     expect(db.pragma('user_version', { simple: true })).toBe(2);
     expect(backups).toEqual([1, 1]);
     db.close();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/index.js';
-import { GENESIS_HASH, hashOfEvent, type NewEvent, type StoredEvent } from '../../src/journal/index.js';
+import { GENESIS_HASH, hashOfEvent, type EventBatch, type NewEvent, type StoredEvent } from '../../src/journal/index.js';
 import { freshDirectory, makeJournal, openJournal, read } from './support.js';
 
 describe('journal', () => {
@@ -63,14 +63,15 @@ describe('journal', () => {
     const [first, second, ...more] = await journal.eventBatches(query);
     expect(more).toEqual([]);
     expect([first, second]).toMatchObject([{ first: 1, last: 5, lost: [] }, { first: 6, last: 10, lost: [] }]);
-    const text = (batch: { readonly json: Uint8Array } | undefined): unknown => JSON.parse(Buffer.from(batch?.json ?? []).toString('utf8'));
-    expect([text(first), text(second)]).toEqual([events.slice(0, 5), events.slice(5, 10)]);
+    const sent = (batch: EventBatch | undefined): unknown => JSON.parse(Buffer.from(batch?.message ?? []).toString('utf8'));
+    const message = (some: readonly StoredEvent[]): object => ({ historical: true, lost: [], events: some });
+    expect([sent(first), sent(second)]).toEqual([message(events.slice(0, 5)), message(events.slice(5, 10))]);
     expect(await journal.eventBatches({ ...query, after: 12 })).toEqual([]);
     const small = await journal.eventBatches({ ...query, bytes: 900, batches: 12 });
-    expect(small.flatMap((batch) => text(batch))).toEqual(events);
-    small.forEach(({ first: from, last, json }, index) => {
+    expect(small.map(sent)).toEqual(small.map(({ first: from, last }) => message(events.slice(from - 1, last))));
+    small.forEach(({ first: from, last, message: bytes }, index) => {
       expect(from).toBe((small[index - 1]?.last ?? 0) + 1);
-      expect(json.byteLength <= 902 || from === last).toBe(true);
+      expect(bytes.byteLength <= 950 || from === last).toBe(true);
     });
     expect(small.some(({ first: from, last }) => last > from)).toBe(true);
     await journal.stop();
@@ -182,7 +183,7 @@ describe('journal', () => {
     const journal = await openJournal({ directory });
     await journal.append(read(1));
     const path = join(directory, 'journal.db');
-    expect(execFileSync('sqlite3', ['-readonly', path, "SELECT seq, type, json_extract(payload, '$.plate') FROM event"], { encoding: 'utf8' })).toBe('1|passage.read|京QM86H8\n');
+    expect(execFileSync('sqlite3', ['-readonly', path, "SELECT seq, type, json_extract(payload, '$.plate') FROM event_field"], { encoding: 'utf8' })).toBe('1|passage.read|京QM86H8\n');
     expect(execFileSync('sqlite3', ['-readonly', path, '.schema event'], { encoding: 'utf8' })).toContain('-- contiguous over all epochs');
     for (const name of ['journal.db', 'journal.db-wal', 'sequence.guard', 'lock.db']) expect(statSync(join(directory, name)).mode & 0o777, name).toBe(0o600);
   });

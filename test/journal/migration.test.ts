@@ -5,38 +5,27 @@ import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/index.js';
 import { makeBackup } from '../../src/journal/backup.js';
-import { openDatabase } from '../../src/journal/database.js';
 import { schemaText } from '../../src/journal/offline.js';
 import { restoreBackup } from '../../src/journal/restore.js';
-import { migrate, migrations } from '../../src/journal/schema.js';
-import { SequenceGuard } from '../../src/journal/sequence-guard.js';
-import { JournalStore } from '../../src/journal/store.js';
+import { migrations } from '../../src/journal/schema.js';
 import { runCli } from '../cli/run-cli.js';
-import { atRest, batchOf } from './core.js';
+import { atRest } from './core.js';
+import { asVersion } from './old-version.js';
 import { freshDirectory, openJournal, read } from './support.js';
 
 const { moment } = atRest('');
 
-/** A journal as the release before this one left it: version 1, `count` events, half of them acknowledged, facts and a photograph. */
-function ofVersionOne(count: number): string {
+/** A journal as the first release left it: `count` events, half of them acknowledged, facts and a photograph. */
+async function ofVersionOne(count: number): Promise<string> {
   const directory = freshDirectory();
-  const guard = SequenceGuard.open(join(directory, 'sequence.guard'));
-  guard.bound({ epoch: 1, reserved: 4_096, used: 0, acknowledged: 0 });
-  const db = openDatabase(join(directory, 'journal.db'), false);
-  migrate(db, migrations.slice(0, 1), () => undefined);
-  expect(db.pragma('user_version', { simple: true })).toBe(1);
-  // What that release did not keep goes nowhere.
-  db.exec('CREATE TEMP TABLE epoch_clock (epoch, boot, ahead_ms, start_ms, after_ms); CREATE TEMP TABLE known_clock (boot, machine_ms, wall_ms, source)');
-  const store = new JournalStore(db, (head) => head + 4_095, 'east-gate');
-  store.beginEpoch(1, undefined, moment, { reserved: 4_096 });
-  store.apply('before', batchOf(count));
-  const { writes: _none, ...rest } = batchOf(0);
-  store.apply('before', { ...rest, writes: [{ op: 'acknowledge', seq: Math.floor(count / 2) }, { op: 'remember', key: 'access/京QM86H8', value: '{"since":1}' }] });
-  store.addEvidence({ id: 'a'.repeat(64), passage: 'p-1', kind: 'frame', bytes: 3, wallMs: moment.wallMs }, true);
-  guard.bound({ epoch: 1, reserved: count, used: count, acknowledged: Math.floor(count / 2) });
-  db.pragma('wal_checkpoint(TRUNCATE)');
-  db.close();
-  guard.close();
+  const journal = await openJournal({ directory });
+  await Promise.all(Array.from({ length: count }, (_, number) => journal.append(read(number, number % 2 === 0 ? 'entry' : 'exit'))));
+  await journal.acknowledge(Math.floor(count / 2));
+  await journal.remember('access/京QM86H8', { since: 1 });
+  await journal.saveEvidence('p-1', 'frame', new Uint8Array([1, 2, 3]));
+  await journal.stop();
+  asVersion(join(directory, 'journal.db'), 1);
+  expect(versionOf(join(directory, 'journal.db'))).toBe(1);
   return directory;
 }
 
@@ -52,13 +41,13 @@ const copies = (directory: string): readonly string[] => readdirSync(join(direct
 
 describe('a journal of the release before', () => {
   it('is brought up with all it holds, after a copy of it was made, and goes on without a gap', async () => {
-    const directory = ofVersionOne(400);
+    const directory = await ofVersionOne(400);
     const journal = await openJournal({ directory });
     const events = await journal.events({ limit: 1_000 });
     expect(events.map(({ seq }) => seq)).toEqual(Array.from({ length: 400 }, (_, at) => at + 1));
     expect(await journal.outbox()).toEqual({ head: 400, acknowledged: 200 });
     expect(await journal.recall('access/京QM86H8')).toEqual({ since: 1 });
-    expect(await journal.evidence('p-1')).toMatchObject([{ id: 'a'.repeat(64), kind: 'frame' }]);
+    expect(await journal.evidence('p-1')).toMatchObject([{ bytes: 3, kind: 'frame' }]);
     expect(await journal.append(read(1))).toMatchObject({ seq: 401, epoch: 2, previousHash: events.at(-1)?.hash });
     expect(await journal.verify()).toEqual({ checked: 401, brokenAt: null });
     expect(versionOf(join(directory, 'journal.db'))).toBe(migrations.length);
@@ -74,7 +63,7 @@ describe('a journal of the release before', () => {
   });
 
   it('whose new tables cannot be made stays as it was, and each further try does not add another copy', async () => {
-    const directory = ofVersionOne(40);
+    const directory = await ofVersionOne(40);
     // Something of that name is there already.
     const db = new SqliteDatabase(join(directory, 'journal.db'));
     db.exec('CREATE TABLE readable_event (x INTEGER) STRICT');
@@ -89,7 +78,7 @@ describe('a journal of the release before', () => {
   });
 
   it('is brought up without a copy on a disk that has no room for one', async () => {
-    const directory = ofVersionOne(40);
+    const directory = await ofVersionOne(40);
     mkdirSync(join(directory, 'backup'));
     try {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', join(directory, 'backup')], { stdio: 'ignore' });

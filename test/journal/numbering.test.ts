@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { makeBackup } from '../../src/journal/backup.js';
 import { JournalCore } from '../../src/journal/core.js';
-import type { EventRow, ThreadOptions } from '../../src/journal/protocol.js';
+import { parseEvent } from '../../src/journal/event-text.js';
+import type { StoredEvent } from '../../src/journal/index.js';
+import type { ThreadOptions } from '../../src/journal/protocol.js';
 import { restoreBackup } from '../../src/journal/restore.js';
 import { SequenceGuard } from '../../src/journal/sequence-guard.js';
 import { JournalStore } from '../../src/journal/store.js';
@@ -14,11 +16,11 @@ afterEach(() => vi.restoreAllMocks());
 
 /** What a platform has: every event it was ever given, over all that happened to the gate. */
 class Book {
-  readonly #bySequence = new Map<number, EventRow>();
-  readonly #byId = new Map<string, EventRow>();
+  readonly #bySequence = new Map<number, StoredEvent>();
+  readonly #byId = new Map<string, StoredEvent>();
   readonly #declared: { readonly first: number; readonly last: number }[] = [];
 
-  take(events: readonly EventRow[]): void {
+  take(events: readonly StoredEvent[]): void {
     for (const event of events) {
       const known = this.#byId.get(event.id);
       if (known !== undefined) expect(event, `${event.id} was issued twice`).toEqual(known);
@@ -31,7 +33,7 @@ class Book {
     }
   }
 
-  get last(): EventRow {
+  get last(): StoredEvent {
     const last = [...this.#bySequence.values()].reduce((one, other) => (other.seq > one.seq ? other : one));
     return last;
   }
@@ -57,22 +59,17 @@ function isGap(value: unknown): value is { first: number; last: number } {
   return typeof value === 'object' && value !== null && 'first' in value && 'last' in value;
 }
 
-function payloadOf({ payloadText }: EventRow): Readonly<Record<string, unknown>> {
-  const value: unknown = JSON.parse(payloadText);
-  return typeof value === 'object' && value !== null ? { ...value } : {};
+function payloadOf({ payload }: StoredEvent): Readonly<Record<string, unknown>> {
+  return payload;
 }
 
-async function all(core: JournalCore): Promise<readonly EventRow[]> {
-  const rows = await core.answer({ ask: 'events', query: { limit: 10_000 } }, atRest('').moment);
-  return Array.isArray(rows) ? rows.filter(isRow) : [];
-}
-
-function isRow(value: unknown): value is EventRow {
-  return typeof value === 'object' && value !== null && 'payloadText' in value;
+async function all(core: JournalCore): Promise<readonly StoredEvent[]> {
+  const texts = await core.answer({ ask: 'events', query: { limit: 10_000 } }, atRest('').moment);
+  return Array.isArray(texts) ? texts.map((text: unknown) => parseEvent(String(text))) : [];
 }
 
 /** One run of the gate: `count` events more, all of them told to the book. */
-async function run(book: Book, directory: string, count: number, more: Partial<ThreadOptions> = {}): Promise<readonly EventRow[]> {
+async function run(book: Book, directory: string, count: number, more: Partial<ThreadOptions> = {}): Promise<readonly StoredEvent[]> {
   const core = new JournalCore(atRest(directory, more), () => undefined);
   core.commit(batchOf(count));
   const events = await all(core);

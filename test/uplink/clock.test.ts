@@ -64,7 +64,7 @@ describe('events recorded before the clock was known', () => {
     const ledger = new GateLedger();
     const take = async (after: number): Promise<EventMessage['events']> => {
       const [batch] = await journal.eventBatches({ after, before: 1_000, events: 100, bytes: 100_000, batches: 1 });
-      const message = eventMessageSchema.parse(JSON.parse(`{"historical":true,"lost":[],"events":${Buffer.from(batch?.json ?? []).toString('utf8')}}`));
+      const message = eventMessageSchema.parse(JSON.parse(Buffer.from(batch?.message ?? []).toString('utf8')));
       ledger.take(message);
       return message.events;
     };
