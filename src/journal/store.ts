@@ -542,7 +542,7 @@ function readAdvance(sealed: string): Advance | undefined {
   const text = unseal(sealed);
   const value: unknown = text === undefined ? undefined : JSON.parse(text);
   if (!Array.isArray(value)) return undefined;
-  const [client, ...numbers]: readonly unknown[] = value;
+  const [client, ...numbers]: unknown[] = value;
   const [batch, batchFirst, batchCount, wallHighMs] = numbers.filter((number) => typeof number === 'number');
   if (typeof client !== 'string' || batch === undefined || batchFirst === undefined || batchCount === undefined || wallHighMs === undefined) return undefined;
   return { client, batch, batchFirst, batchCount, wallHighMs };
