@@ -161,8 +161,9 @@ export class SqliteJournal implements Journal {
 
   append(event: NewEvent): Promise<StoredEvent> {
     return new Promise((resolve, reject) => {
-      const checked = checkEvent(event);
-      const op: AppendOp = { op: 'append', type: event.type, ...checked, ...this.#moment() };
+      const { lane, passage, payloadText } = checkEvent(event);
+      const { wallMs, monoMs, clockTrusted, clockVouched } = this.#moment();
+      const op: AppendOp = { op: 'append', type: event.type, lane, passage, payloadText, wallMs, monoMs, clockTrusted, ...(clockVouched === false ? { clockVouched } : {}) };
       const refused = this.#handOver({ op, done: (stored) => stored !== undefined && resolve(stored), fail: reject });
       if (refused !== undefined) reject(refused);
     });

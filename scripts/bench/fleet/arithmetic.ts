@@ -25,7 +25,7 @@ const given = {
   h: { value: 674, unit: 'bytes of telemetry', source: demonstration },
   c: { value: 60, unit: 's, the longest back-off, with full jitter', source: '`src/uplink/uplink.ts`' },
   x: { value: 5, unit: 'ms of processor a TLS connection costs the broker', source: 'assumed; `scripts/fleet --tls` tells it' },
-  m: { value: 50, unit: 'events a backlog message', source: '`uplink.batch`' },
+  m: { value: 100, unit: 'events a backlog message', source: '`uplink.batch`' },
   g: { value: 200, unit: 'backlog events a second from one gate', source: 'assumed; one gate alone drained 13,600 in `npm run bench -- control`' },
   u: { value: 2_000, unit: 'events a second one consumer writes into its database', source: 'assumed; the reference platform, which has none, took 1,968 with 15 % of a processor' },
   d: { value: 10, unit: 'consumers while a backlog drains', source: 'assumed' },

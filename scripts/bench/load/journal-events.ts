@@ -22,3 +22,12 @@ export function eventOf(number: number): NewEvent {
 export async function appendAll(journal: SqliteJournal, from: number, to: number): Promise<void> {
   await Promise.all(Array.from({ length: to - from }, (_, at) => journal.append(eventOf(from + at))));
 }
+
+/** Hands over events `from` to below `to`, with so many on their way to the disk all the time. */
+export async function appendAhead(journal: SqliteJournal, from: number, to: number, ahead: number): Promise<void> {
+  await Promise.all(
+    Array.from({ length: ahead }, async (_, first) => {
+      for (let number = from + first; number < to; number += ahead) await journal.append(eventOf(number));
+    }),
+  );
+}
