@@ -268,6 +268,8 @@ describe('a technician on the box', () => {
     await outcomeIs(configuration, 'applied');
     // What the platform sends next has to be above all it ever sent, though none of it is in force by its number now.
     expect([spacesIn(configuration), configuration.report()]).toMatchObject([7, { active: { version: null }, highest: 3 }]);
+    // An outcome is on disk first; the event that tells of it follows.
+    await until(() => box.types.filter((type) => type === 'config.applied').length === 3, { timeoutMs: 10_000, what: 'the event' });
     expect(box.events.at(-1)).toMatchObject({ type: 'config.applied', payload: { issuer: 'console:pi', version: null } });
   });
 });
