@@ -26,7 +26,7 @@ export const restartStatus = 75;
  * Rejects with `CONFIG_*` or `SECRET_UNREADABLE` before anything is started.
  */
 export async function runDaemon(configPath: string, log: Log = pino({ level: process.env['LAUREL_GATE_LOG'] ?? 'info' })): Promise<number> {
-  const effective = await beginEffective(configPath, systemClock.wallMs());
+  const effective = await beginEffective(configPath, systemClock.wallMs(), log);
   const { config } = effective;
   const configText = maskText(await readConfigText(configPath));
   const secrets = await readSecrets(config);

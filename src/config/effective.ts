@@ -1,5 +1,5 @@
 import { basename, dirname, resolve } from 'node:path';
-import { GateError, errorText, isGateError } from '../base/index.js';
+import { GateError, errorText, isGateError, type Log } from '../base/index.js';
 import { readConfig } from './check.js';
 import { formatFaults } from './faults.js';
 import { readConfigText } from './load.js';
@@ -64,11 +64,11 @@ export async function loadEffective(path: string): Promise<EffectiveConfig> {
 /**
  * The same for the daemon at its start, with what a start decides: a configuration on trial whose last run did not end in
  * order is given back; one that stands is counted, on disk, before anything runs with it; what cannot be used any more is
- * dropped. A gate starts with the technician's file whatever came from outside.
+ * dropped. A gate starts with the technician's file whatever came from outside; what keeps a decision from the disk is logged.
  * @param wallMs for the record
  * @throws GateError CONFIG_UNREADABLE, CONFIG_INVALID of the technician's file
  */
-export async function beginEffective(path: string, wallMs: number): Promise<EffectiveConfig> {
+export async function beginEffective(path: string, wallMs: number, log: Log): Promise<EffectiveConfig> {
   const base = await readBase(path);
   const store = new ManagedStore(resolvePaths(base.config, base.folder).gate.dataDirectory);
   try {
@@ -81,15 +81,21 @@ export async function beginEffective(path: string, wallMs: number): Promise<Effe
         return effective(base, store, path, plain, trial);
       }
     }
-  } catch {
-    // A disk that cannot be written: no trial is begun that could not be ended. The gate itself reports such a disk.
+  } catch (error) {
+    // A disk that cannot be written: no trial is begun that could not be ended.
+    const { trial } = store.state;
+    log.error({ version: trial?.version ?? null, id: trial?.id ?? null, error: errorText(error) }, 'what the start decides about the managed configuration could not be stored; nothing is tried, what was in force before counts until the next start. Look at the disk (gatectl doctor)');
   }
   const { active } = store.state;
   if (active === null) return effective(base, store, path, base.config, null);
   try {
     return effective(base, store, path, await together(base, store, active), active);
   } catch (error) {
-    await store.drop(codeOf(error), [`it does not go together with ${basename(path)} any more: ${errorText(error)}`], wallMs).catch(() => undefined);
+    const why = `it does not go together with ${basename(path)} any more: ${errorText(error)}`;
+    log.error({ version: active.version, id: active.id, code: codeOf(error), error: errorText(error) }, `the managed configuration is not used, ${basename(path)} alone counts: ${why}`);
+    await store.drop(codeOf(error), [why], wallMs).catch((failure: unknown) => {
+      log.error({ version: active.version, id: active.id, error: errorText(failure) }, 'that the managed configuration was dropped could not be stored; the next start looks at it again. Look at the disk (gatectl doctor)');
+    });
     return effective(base, store, path, base.config, null);
   }
 }

@@ -18,6 +18,7 @@ import type { Configuration } from './configuration.js';
 import { createDrivers, watchRelays, wireLane, type Drivers } from './drivers.js';
 import { Guard } from './guard.js';
 import { endInterruptedCommands } from './interrupted-commands.js';
+import { recallLastRun, runTimesKey, type LastRun } from './last-run.js';
 import { LostDevices } from './lost-devices.js';
 import { resolveCamera, resolveUplink, type GateSecrets } from './secrets.js';
 import { SimulatedSite } from './simulated-site.js';
@@ -38,8 +39,6 @@ const frameLimitMs = 30_000;
 const laneLimitMs = 15_000;
 const roomLimitMs = 300_000;
 const scheduleCheckMs = 1_000;
-const runTimesPrefix = 'lane-run-times/';
-const runTimesKey = (lane: LaneId): string => `${runTimesPrefix}${lane}`;
 
 function outcomeCode(reason: CommandOutcome['reason']): GateErrorCode {
   return reason === 'duplicate' ? 'COMMAND_DUPLICATE' : 'COMMAND_REFUSED';
@@ -128,6 +127,7 @@ export class Gate implements GatePort {
   #journalOrigin: JournalOrigin | null = null;
   #startedMs = 0;
   #passageCount = 0;
+  #lastRunKnown = false;
   #worldTimer: Timer | undefined;
   #scheduleTimer: Timer | undefined;
   readonly #localTime: LocalTime;
@@ -215,7 +215,7 @@ export class Gate implements GatePort {
           onView: (view) => this.#live('lane', view),
           onPassageEnd: (ended) => this.#passageEnded(ended),
           relays: watchRelays(wiring, this.drivers.devices),
-          onLearned: ({ openMs, closeMs }) => this.#remember(runTimesKey(lane.id), { openMs, closeMs }),
+          onLearned: (times) => this.#measured(lane.id, times),
           onMeasure: (measure) => options.hooks?.onMeasure?.(lane.id, measure),
           onLastWill: (report) => this.#guard.will(lane.id, report),
         },
@@ -256,12 +256,11 @@ export class Gate implements GatePort {
     if (this.#epoch === 0) this.#clockTrust.remember({ boundMs: 0, known: null });
     await this.#atMost(listStartMs, listsLoaded);
     this.#record({ type: 'gate.started', payload: { version, journal: this.#journalOrigin, lanes: config.lanes.map((lane) => lane.id) } });
-    const unfinished = this.#epoch > 0 ? await this.#unfinishedPassages() : new Map<LaneId, readonly PassageId[]>();
-    if (this.#epoch > 0) await endInterruptedCommands(this.journal, this.#options.log);
     // Asked of a journal that is not open yet, the answer would come when it is: lanes do not wait for that (S8).
-    const learned = this.#epoch > 0 ? await this.#learnedRunTimes() : new Map<LaneId, LearnedRunTimes>();
+    const lastRun = this.#epoch > 0 ? await this.#makeUp() : undefined;
     this.#diagnosis.start();
-    for (const [id, lane] of this.#lanes) lane.runner.start(unfinished.get(id) ?? [], learned.get(id));
+    for (const [id, lane] of this.#lanes) lane.runner.start(lastRun?.unfinished.get(id) ?? [], lastRun?.learned.get(id));
+    const madeUp = lastRun === undefined ? this.#attempt('last run', () => this.#makeUpLate()) : this.#journalStarted;
     this.#followSchedule();
 
     for (const id of this.#lanes.keys()) this.#heartbeats.expect(`lane ${id}`, laneLimitMs);
@@ -270,11 +269,11 @@ export class Gate implements GatePort {
     this.#backups.start();
     await this.#attempt('simulation', () => this.#startSite());
     // These two ask the journal. One that is still under repair holds up neither the page nor the recognition (S8).
-    const uplink = this.#journalStarted.then(() => this.#attempt('uplink', () => this.#startUplink()));
-    if (this.#epoch > 0) await uplink;
+    const uplink = madeUp.then(() => this.#attempt('uplink', () => this.#startUplink()));
+    if (lastRun !== undefined) await uplink;
     await this.#attempt('web', () => this.#startWeb());
     const configuration = uplink.then(() => this.#attempt('configuration', () => this.#startConfiguration()));
-    if (this.#epoch > 0) await configuration;
+    if (lastRun !== undefined) await configuration;
     // Loading networks takes seconds on a small box, and one that never comes up is tried for ever: nothing waits long for it.
     await this.#atMost(visionStartMs, this.#attempt('vision', () => this.#startVision()));
     this.site?.open();
@@ -464,35 +463,26 @@ export class Gate implements GatePort {
     await this.#attempt(`device ${device.id}`, () => device.start());
   }
 
-  /** Passages on record as started and never ended, by lane: a power cut in the middle of them. */
-  async #unfinishedPassages(): Promise<ReadonlyMap<LaneId, readonly PassageId[]>> {
-    const open = new Map<PassageId, LaneId>();
-    try {
-      const events = await this.journal.events({ limit: 500, newestFirst: true, types: ['passage.started', 'passage.ended'] });
-      for (const event of [...events].reverse()) {
-        if (event.passage === null || event.lane === null) continue;
-        if (event.type === 'passage.started') open.set(event.passage, event.lane);
-        else open.delete(event.passage);
-      }
-    } catch (error) {
-      this.#options.log.warn({ error: errorText(error) }, 'passages of the last run cannot be looked up');
-    }
-    const byLane = new Map<LaneId, PassageId[]>();
-    for (const [passage, lane] of open) byLane.set(lane, [...(byLane.get(lane) ?? []), passage]);
-    return byLane;
+  /** What the last run left open is ended on record, and what it measured is told to the lanes. */
+  async #makeUp(): Promise<LastRun> {
+    const { log } = this.#options;
+    const lastRun = await recallLastRun(this.journal, this.#epoch, log);
+    await endInterruptedCommands(this.journal, this.#epoch, log);
+    this.#lastRunKnown = true;
+    return lastRun;
   }
 
-  /** Run times that the lanes measured before a restart. */
-  async #learnedRunTimes(): Promise<ReadonlyMap<LaneId, LearnedRunTimes>> {
-    const learned = new Map<LaneId, LearnedRunTimes>();
-    try {
-      const rows = await this.journal.recallAll(runTimesPrefix);
-      const time = (value: unknown): number | null => (typeof value === 'number' && value > 0 ? value : null);
-      for (const [key, { openMs, closeMs }] of rows) learned.set(key.slice(runTimesPrefix.length), { openMs: time(openMs), closeMs: time(closeMs) });
-    } catch (error) {
-      this.#options.log.warn({ error: errorText(error) }, 'run times measured before the restart cannot be looked up; those configured count');
-    }
-    return learned;
+  /** The same where the journal opened after the lanes had begun to work. One that does not open leaves it to the next start. */
+  async #makeUpLate(): Promise<void> {
+    await this.#journalStarted;
+    if (this.#epoch === 0 || this.#stopping) return;
+    const { unfinished, learned } = await this.#makeUp();
+    for (const [id, { runner }] of this.#lanes) runner.recall(unfinished.get(id) ?? [], learned.get(id) ?? { openMs: null, closeMs: null });
+  }
+
+  /** Not over what an earlier run measured, before that is known. */
+  #measured(lane: LaneId, { openMs, closeMs }: LearnedRunTimes): void {
+    if (this.#lastRunKnown) this.#remember(runTimesKey(lane), { openMs, closeMs });
   }
 
   #remember(key: string, value: JsonObject): void {

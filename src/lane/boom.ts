@@ -3,6 +3,7 @@ import type { LaneInput } from './input.js';
 import type { Urgency } from './effect.js';
 import { clearSinceMs, earliestDownMs, firstClaim, followed, gatewayCloses, heldDown, heldOpen, holdDrive, holdsContact, limits, limitsDisagree, movementDueMs, obstruction, owedPulse, positionAt, runTimes, sensorState, stopInForce, upReason, wantsNewEdge, wired } from './facts.js';
 import { closingContactGuards, closingGuards, firstBlocking, openingContactGuards, openingGuards } from './guards.js';
+import type { LearnedRunTimes } from './settings.js';
 import type { Contact, LaneState, Movement, PendingMovement } from './state.js';
 import { journal, latch, patch, patchBoom, patchPassage, takeSerial, unlatch, type Step } from './step.js';
 import type { Cause, ContactName } from './types.js';
@@ -160,6 +161,12 @@ export function leavesOpenLimit(step: Step): void {
   beginMovement(step, 'down', 'seen');
 }
 
+function longestRuns(step: Step): LearnedRunTimes {
+  const { up, down } = step.state.boom.runs;
+  const longest = (times: readonly number[]): number | null => (times.length === 0 ? null : Math.max(...times));
+  return { openMs: longest(up), closeMs: longest(down) };
+}
+
 /** A whole run that was ordered and has just reached its limit switch tells how long the boom really takes. */
 function learn(step: Step, direction: 'up' | 'down'): void {
   const { movement, runs, doubtful } = step.state.boom;
@@ -171,9 +178,7 @@ function learn(step: Step, direction: 'up' | 'down'): void {
   if (ranMs < (direction === 'up' ? settings.openTimeMs : settings.closeTimeMs) / 2) return;
   const before = runTimes(step.state);
   patchBoom(step, { runs: { ...runs, [direction]: [...runs[direction], ranMs].slice(-RUNS_KEPT) } });
-  const now = step.state.boom.runs;
-  const longest = (times: readonly number[]): number | null => (times.length === 0 ? null : Math.max(...times));
-  const times = { openMs: longest(now.up), closeMs: longest(now.down) };
+  const times = longestRuns(step);
   const { openMs, closeMs } = runTimes(step.state);
   const same = Math.abs(openMs - before.openMs) < 100 && Math.abs(closeMs - before.closeMs) < 100;
   if (!same || runs[direction].length === 0) {
@@ -183,6 +188,20 @@ function learn(step: Step, direction: 'up' | 'down'): void {
   const slow = openMs > settings.openTimeMs * settings.slowRun ? `up ${Math.round(openMs)} ms` : closeMs > settings.closeTimeMs * settings.slowRun ? `down ${Math.round(closeMs)} ms` : null;
   if (slow === null) unlatch(step, 'boom-slow');
   else latch(step, 'boom-slow', slow);
+}
+
+/**
+ * Run times that an earlier run measured and that became known late count where this one has measured none. A movement
+ * keeps the times it began with.
+ */
+export function takeRecalled(step: Step): void {
+  const { recalled, movement, pending, runs } = step.state.boom;
+  if (recalled === null || movement !== null || pending !== null) return;
+  const { openMs, closeMs } = recalled;
+  const up = runs.up.length === 0 && openMs !== null ? [openMs] : runs.up;
+  const down = runs.down.length === 0 && closeMs !== null ? [closeMs] : runs.down;
+  patchBoom(step, { recalled: null, runs: { up, down } });
+  if (up.length + down.length > 0) step.effects.push({ kind: 'learned', times: longestRuns(step) });
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { SignalState } from '../base/index.js';
 import type { Decision } from '../access/index.js';
+import type { LearnedRunTimes } from './settings.js';
 import type { ContactName, LaneCommand, SensorName, SupervisedOrder, TrackInput } from './types.js';
 
 /** Everything that can happen to a lane. Times are the `nowMs` the reducer is called with. */
@@ -22,6 +23,8 @@ export type LaneInput =
   | { readonly kind: 'lamp'; readonly works: boolean; readonly detail: string }
   /** The board of a contact does not answer, or answers again. */
   | { readonly kind: 'relay'; readonly available: boolean; readonly detail: string }
+  /** Run times that an earlier run measured have become known. */
+  | { readonly kind: 'run-times'; readonly times: LearnedRunTimes }
   /** The schedule's window to hold open began or ended. */
   | { readonly kind: 'schedule'; readonly hold: boolean }
   /** Somebody at the boom begins to hold a movement, holds it on, or lets go. */

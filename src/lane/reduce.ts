@@ -1,6 +1,6 @@
 import type { SignalState } from '../base/index.js';
 import { settleAttention, settleMessage } from './attention.js';
-import { advanceBoom, driveBoom, foundOn, inferBoard, leavesOpenLimit, outputAnswers, outputFault, reconcileLimits, recorded, relayChanges, settleFailOpen, watchDescent, watchLoops } from './boom.js';
+import { advanceBoom, driveBoom, foundOn, inferBoard, leavesOpenLimit, outputAnswers, outputFault, reconcileLimits, recorded, relayChanges, settleFailOpen, takeRecalled, watchDescent, watchLoops } from './boom.js';
 import { absorbCommand, fireChanges, pressButton, scheduleChanges, settleCommands, stopChanges } from './commands.js';
 import { lampAnswers, settleLamp } from './lamp.js';
 import { absorbDecision, askDecisions, claimTracks } from './decisions.js';
@@ -71,6 +71,9 @@ function absorb(step: Step, input: LaneInput): void {
       break;
     case 'lamp':
       lampAnswers(step, input.works, input.detail);
+      break;
+    case 'run-times':
+      patchBoom(step, { recalled: input.times });
       break;
     case 'schedule':
       scheduleChanges(step, input.hold);
@@ -172,6 +175,7 @@ function settle(step: Step): void {
   inferBoard(step, false);
   settleFailOpen(step);
   driveBoom(step);
+  takeRecalled(step);
   watchLoops(step);
   startExpiry(step);
   settleCommands(step);

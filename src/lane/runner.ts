@@ -74,6 +74,16 @@ export class LaneRunner {
   }
 
   /**
+   * The same two, where they became known after the start. The passages are ended on record; the run times count where this
+   * run has measured none, and are told by `onLearned` together with what it has. Nothing moves by it.
+   */
+  recall(unfinished: readonly PassageId[], learned: LearnedRunTimes): void {
+    if (!this.#running) return;
+    for (const passage of unfinished) this.#endUnfinished(passage);
+    this.#dispatch({ kind: 'run-times', times: learned });
+  }
+
+  /**
    * Ends watching and carries out the lane's last will: releases every output, raises the boom or holds the contact, as
    * `lastWill` says.
    * @returns whether the hardware has taken it; false, after a bounded time, where it did not

@@ -84,6 +84,8 @@ export interface Boom {
   readonly halted: boolean;
   /** The last full runs between the limit switches, ms, newest last. */
   readonly runs: { readonly up: readonly number[]; readonly down: readonly number[] };
+  /** Run times of an earlier run that became known after the start; they wait until the boom is at rest. */
+  readonly recalled: LearnedRunTimes | null;
 }
 
 /**
@@ -235,6 +237,7 @@ export function initialLane(settings: LaneSettings, nowMs: number, learned: Lear
       bothLoops: false,
       halted: false,
       runs: { up: learned.openMs === null ? [] : [learned.openMs], down: learned.closeMs === null ? [] : [learned.closeMs] },
+      recalled: null,
     },
     held: false,
     holdCause: null,

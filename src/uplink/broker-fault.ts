@@ -2,30 +2,44 @@ import { GateError, errorText } from '../base/index.js';
 import { reasonText } from './reason-codes.js';
 import type { BrokerSettings } from './types.js';
 
-const CLOCK = "check the gate's clock first (gatectl status)";
-const FOREIGN_CA = "the broker's certificate is not signed by an authority this gate knows; write the broker's CA into uplink.broker.ca";
-const WANTS_CERTIFICATE = 'the broker wants a client certificate that it knows; set uplink.broker.certificate and key, signed by the CA that the broker trusts';
+/** What the settings are called where whoever reads the fault can change them. */
+export interface FaultWords {
+  readonly who: string;
+  readonly clock: string;
+  readonly url: string;
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+  /** The broker's reason code, with what to do. */
+  readonly refusal: (code: number) => string;
+}
 
-/** What OpenSSL and Node call it, what it means at a gate. */
-const TLS: readonly (readonly [RegExp, string])[] = [
-  [/^(?:SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?|CERT_SIGNATURE_FAILURE|CERT_UNTRUSTED)$/u, FOREIGN_CA],
-  [/^ERR_TLS_CERT_ALTNAME_INVALID$/u, "the broker's certificate is for another name; write the name it was made for into uplink.broker.url, or have a certificate made for this one"],
-  [/^CERT_HAS_EXPIRED$/u, `the broker's certificate has expired; ${CLOCK}, then have the certificate renewed`],
-  [/^CERT_NOT_YET_VALID$/u, `the broker's certificate is not valid yet; ${CLOCK}`],
-  [/^CERT_REVOKED$/u, "the broker's certificate was revoked; ask the broker's keeper"],
-  [/ALERT_CERTIFICATE_EXPIRED$/u, `this gate's certificate has expired; ${CLOCK}, then have a new one made for uplink.broker.certificate`],
-  [/ALERT_CERTIFICATE_REVOKED$/u, "this gate's certificate was revoked; have a new one made for uplink.broker.certificate"],
-  [/ALERT_(?:CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE)$/u, WANTS_CERTIFICATE],
-  [/ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|ACCESS_DENIED|DECRYPT_ERROR)$/u, `the broker does not accept this gate's certificate: ${WANTS_CERTIFICATE}`],
-  [/ALERT_PROTOCOL_VERSION$|UNSUPPORTED_PROTOCOL$|VERSION_TOO_LOW$/u, 'the broker offers no TLS 1.2 or newer, which this gate asks for; renew the broker'],
-  [/WRONG_VERSION_NUMBER$|PACKET_LENGTH_TOO_LONG$|HTTP_REQUEST$/u, 'there is no TLS at this port; check the port in uplink.broker.url, which is 8883 at most brokers'],
-  [/KEY_VALUES_MISMATCH$/u, 'uplink.broker.key does not belong to uplink.broker.certificate; take both from the same order'],
-  [/PEM|DECODER|ASN1|BAD_BASE64|UNSUPPORTED$/u, 'uplink.broker.ca, certificate or key is no PEM file; it has to begin with -----BEGIN'],
+const GATE: FaultWords = { who: 'this gate', clock: "check the gate's clock first (gatectl status)", url: 'uplink.broker.url', ca: 'uplink.broker.ca', certificate: 'uplink.broker.certificate', key: 'uplink.broker.key', refusal: reasonText };
+
+type Say = (words: FaultWords) => string;
+
+const wantsCertificate: Say = ({ certificate, key }) => `the broker wants a client certificate that it knows; set ${certificate} and ${key}, signed by the CA that the broker trusts`;
+
+/** What OpenSSL and Node call it, what it means to whoever connects. */
+const TLS: readonly (readonly [RegExp, Say])[] = [
+  [/^(?:SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?|CERT_SIGNATURE_FAILURE|CERT_UNTRUSTED)$/u, ({ who, ca }) => `the broker's certificate is not signed by an authority ${who} knows; write the broker's CA into ${ca}`],
+  [/^ERR_TLS_CERT_ALTNAME_INVALID$/u, ({ url }) => `the broker's certificate is for another name; write the name it was made for into ${url}, or have a certificate made for this one`],
+  [/^CERT_HAS_EXPIRED$/u, ({ clock }) => `the broker's certificate has expired; ${clock}, then have the certificate renewed`],
+  [/^CERT_NOT_YET_VALID$/u, ({ clock }) => `the broker's certificate is not valid yet; ${clock}`],
+  [/^CERT_REVOKED$/u, () => "the broker's certificate was revoked; ask the broker's keeper"],
+  [/ALERT_CERTIFICATE_EXPIRED$/u, ({ who, clock, certificate }) => `${who}'s certificate has expired; ${clock}, then have a new one made for ${certificate}`],
+  [/ALERT_CERTIFICATE_REVOKED$/u, ({ who, certificate }) => `${who}'s certificate was revoked; have a new one made for ${certificate}`],
+  [/ALERT_(?:CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE)$/u, wantsCertificate],
+  [/ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|ACCESS_DENIED|DECRYPT_ERROR)$/u, (words) => `the broker does not accept ${words.who}'s certificate: ${wantsCertificate(words)}`],
+  [/ALERT_PROTOCOL_VERSION$|UNSUPPORTED_PROTOCOL$|VERSION_TOO_LOW$/u, ({ who }) => `the broker offers no TLS 1.2 or newer, which ${who} asks for; renew the broker`],
+  [/WRONG_VERSION_NUMBER$|PACKET_LENGTH_TOO_LONG$|HTTP_REQUEST$/u, ({ url }) => `there is no TLS at this port; check the port in ${url}, which is 8883 at most brokers`],
+  [/KEY_VALUES_MISMATCH$/u, ({ certificate, key }) => `${key} does not belong to ${certificate}; take both from the same order`],
+  [/PEM|DECODER|ASN1|BAD_BASE64|UNSUPPORTED$/u, ({ ca, certificate, key }) => `${ca}, ${certificate} or ${key} is no PEM file; it has to begin with -----BEGIN`],
 ];
 
 const SOCKET: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there; is the broker running, is the port right?',
-  ENOTFOUND: 'there is no such name; check uplink.broker.url and the name server',
+  ENOTFOUND: 'there is no such name; check how it is written and the name server',
   EAI_AGAIN: 'the name cannot be looked up; check the network and the name server',
   ETIMEDOUT: 'no answer; check the network and the firewall',
   EHOSTUNREACH: 'no way there; check the network',
@@ -56,11 +70,11 @@ export function reasonCodeOf(error: unknown): number | undefined {
   return typeof code === 'number' ? code : undefined;
 }
 
-/** Why a broker could not be had, as BROKER_REFUSED, BROKER_TLS or BROKER_UNREACHABLE, with what to do. */
-export function brokerFault(cause: unknown, { url, ca, certificate }: BrokerSettings): GateError {
+/** Why a broker could not be had, as BROKER_REFUSED, BROKER_TLS or BROKER_UNREACHABLE, with what to do, in the words of whoever connects. */
+export function brokerFault(cause: unknown, { url, ca, certificate }: BrokerSettings, words: FaultWords = GATE): GateError {
   if (cause instanceof GateError) return cause;
   const code = sslCodeOf(cause) ?? codeOf(cause);
-  if (typeof code === 'number') return new GateError('BROKER_REFUSED', `${url}: the broker says ${reasonText(code)}`, { url, reasonCode: code }, cause);
+  if (typeof code === 'number') return new GateError('BROKER_REFUSED', `${url}: the broker says ${words.refusal(code)}`, { url, reasonCode: code }, cause);
   const text = errorText(cause) || (cause instanceof AggregateError ? cause.errors.map(errorText).join('; ') : 'no answer');
   if (typeof code === 'string') {
     const path = cause instanceof Error && 'path' in cause ? cause.path : undefined;
@@ -68,7 +82,7 @@ export function brokerFault(cause: unknown, { url, ca, certificate }: BrokerSett
       return new GateError('BROKER_TLS', `${url}: ${path} cannot be read (${code}); put the certificate there, readable for the service`, { url, cause: code }, cause);
     }
     const tls = TLS.find(([pattern]) => pattern.test(code));
-    if (tls !== undefined) return new GateError('BROKER_TLS', `${url}: ${tls[1]} (${code})`, { url, cause: code }, cause);
+    if (tls !== undefined) return new GateError('BROKER_TLS', `${url}: ${tls[1](words)} (${code})`, { url, cause: code }, cause);
     return new GateError('BROKER_UNREACHABLE', `${url}: ${SOCKET[code] ?? text} (${code})`, { url, cause: code }, cause);
   }
   return new GateError('BROKER_UNREACHABLE', `${url}: ${WORDS[text] ?? text}`, { url }, cause);

@@ -7,8 +7,15 @@ const TAKEN_OVER = 2;
 /** MQTT 3.1.1 gives no reason when it ends a connection, so it takes more of them to tell. */
 const CLOSED = 3;
 
+type Evidence = 'status' | 'taken-over' | 'closed' | 'record';
+
+/** How sure each is: what weaker evidence guesses at takes nothing back of what stronger has shown. */
+const STRENGTH: Readonly<Record<Evidence, number>> = { closed: 1, 'taken-over': 2, status: 3, record: 3 };
+
 export interface Duplicate {
   readonly error: GateError;
+  /** Of the evidence; more is surer. */
+  readonly strength: number;
   /** For the journal. */
   readonly facts: JsonObject;
 }
@@ -94,8 +101,8 @@ export class DuplicateWatch {
     this.#closed = [];
   }
 
-  #found(evidence: 'status' | 'taken-over' | 'closed' | 'record', url: string, text: string, more: JsonObject): Duplicate {
+  #found(evidence: Evidence, url: string, text: string, more: JsonObject): Duplicate {
     const { clientId } = this.#options;
-    return { error: new GateError('BROKER_CLIENT_ID_TAKEN', `${url}: ${text}`, { url, clientId, evidence, ...more }), facts: { clientId, broker: url, evidence, detail: text, ...more } };
+    return { error: new GateError('BROKER_CLIENT_ID_TAKEN', `${url}: ${text}`, { url, clientId, evidence, ...more }), strength: STRENGTH[evidence], facts: { clientId, broker: url, evidence, detail: text, ...more } };
   }
 }

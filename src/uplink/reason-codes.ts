@@ -62,8 +62,12 @@ export const NO_MATCHING_SUBSCRIBERS = 0x10;
 export const SESSION_TAKEN_OVER = 0x8e;
 export const PACKET_TOO_LARGE = 0x95;
 
-/** `Not authorized (0x87); check …`. */
+/** `Not authorized (0x87)`. */
+export function reasonName(code: number): string {
+  return `${REASONS[code]?.name ?? 'a reason that no standard names'} (0x${code.toString(16).padStart(2, '0')})`;
+}
+
+/** `Not authorized (0x87); check …`, with what to do at a gate. */
 export function reasonText(code: number): string {
-  const { name, todo } = REASONS[code] ?? { name: 'a reason that no standard names', todo: "look into the broker's log" };
-  return `${name} (0x${code.toString(16).padStart(2, '0')}); ${todo}`;
+  return `${reasonName(code)}; ${REASONS[code]?.todo ?? "look into the broker's log"}`;
 }

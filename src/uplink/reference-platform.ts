@@ -1,11 +1,13 @@
-import { connect, type MqttClient } from 'mqtt';
+import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { GateError, errorText, type Log } from '../base/index.js';
+import { brokerFault, type FaultWords } from './broker-fault.js';
 import { configReportSchema, desiredConfigSchema, type ConfigReport } from './config-messages.js';
 import { eventMessageSchema, replyMessageSchema, statusMessageSchema, telemetryMessageSchema, topicOf, type AckMessage, type CommandMessage, type DownTopic, type EventMessage, type ReplyMessage, type StatusMessage, type TelemetryMessage, type UpTopic } from './messages.js';
 import { withoutDelay } from './no-delay.js';
 import { GateLedger, type LedgerReport, type Taken } from './platform-ledger.js';
+import { reasonName } from './reason-codes.js';
 
 export interface ReferencePlatformOptions {
   readonly url: string;
@@ -59,6 +61,8 @@ export interface GateName {
 }
 
 const CONNECT_MS = 10_000;
+/** As `gatectl platform` calls them. */
+const WORDS: FaultWords = { who: 'this platform', clock: "check this machine's clock first", url: '--broker', ca: '--ca', certificate: '--cert', key: '--key', refusal: (code) => `${reasonName(code)}; check --user, --password-file and --protocol, and what the broker's access rules allow this platform` };
 /** A message that unpacks to more is refused: a small one may be made to fill the memory. */
 const MOST_UNPACKED_BYTES = 16 * 1024 * 1024;
 
@@ -108,7 +112,8 @@ export class ReferencePlatform {
 
   async #open(topics: readonly string[]): Promise<MqttClient> {
     const { url, protocol, username, password, ca, certificate, key, reconnectMs } = this.#options;
-    const client = connect(url, {
+    const fault = (error: unknown): GateError => brokerFault(error, { url }, WORDS);
+    const options: IClientOptions = {
       protocolVersion: protocol === '3.1.1' ? 4 : 5,
       clean: true,
       reconnectPeriod: reconnectMs ?? 1_000,
@@ -118,22 +123,35 @@ export class ReferencePlatform {
       ...(ca === undefined ? {} : { ca }),
       ...(certificate === undefined ? {} : { cert: certificate }),
       ...(key === undefined ? {} : { key }),
-    });
+    };
+    let client: MqttClient;
+    try {
+      client = connect(url, options);
+    } catch (error) {
+      // What is no PEM is found out here.
+      throw fault(error);
+    }
     withoutDelay(client);
     client.on('message', (topic, payload) => this.#receive(topic, payload));
-    client.on('error', (error) => this.#options.log.warn({ error: errorText(error) }, 'platform: connection trouble'));
+    let opened = false;
+    client.on('error', (error) => {
+      // What keeps it from signing in is the caller's to tell.
+      if (opened) this.#options.log.warn({ error: errorText(error) }, 'platform: connection trouble');
+    });
     try {
       await new Promise<void>((resolve, reject) => {
         client.once('connect', () => {
           if (topics.length === 0) resolve();
-          else client.subscribe([...topics], { qos: 1 }, (error) => (error === null ? resolve() : reject(new GateError('BROKER_UNREACHABLE', errorText(error)))));
+          else client.subscribe([...topics], { qos: 1 }, (error) => (error === null ? resolve() : reject(fault(error))));
         });
-        client.once('error', (error) => reject(new GateError('BROKER_UNREACHABLE', `${url}: ${errorText(error)}`)));
+        client.once('error', (error) => reject(fault(error)));
+        client.once('close', () => reject(fault(new GateError('BROKER_UNREACHABLE', `${url}: it closed the connection before it had answered; is this the port of an MQTT broker?`))));
       });
     } catch (error) {
       client.end(true);
       throw error;
     }
+    opened = true;
     return client;
   }
 

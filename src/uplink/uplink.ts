@@ -123,6 +123,8 @@ export class Uplink {
   #quiet: (() => void) | undefined;
   #prefer: Timer | undefined;
   #duplicate: UplinkState['duplicate'] = null;
+  /** Of the surest evidence for it. */
+  #duplicateStrength = 0;
   #duplicateQuiet: Timer | undefined;
   #liveStreak = 0;
   #control: ControlMessage[] = [];
@@ -386,12 +388,14 @@ export class Uplink {
   #suspect(found: Duplicate | undefined): void {
     if (found === undefined) return;
     const { clock, journal } = this.#options;
-    const first = this.#duplicate === null;
-    this.#duplicate = { message: found.error.message, sinceMs: this.#duplicate?.sinceMs ?? Math.round(clock.wallMs()) };
-    this.#fault(found.error);
     this.#duplicateQuiet?.cancel();
     this.#duplicateQuiet = clock.after(this.#timing.duplicateQuietMs, () => this.#ownAgain());
-    if (first) journal.append({ type: 'uplink.duplicate-client', payload: found.facts }).catch((error: unknown) => this.#fault(error));
+    const before = this.#duplicate === null ? 0 : this.#duplicateStrength;
+    if (found.strength < before) return;
+    this.#duplicate = { message: found.error.message, sinceMs: this.#duplicate?.sinceMs ?? Math.round(clock.wallMs()) };
+    this.#duplicateStrength = found.strength;
+    this.#fault(found.error);
+    if (found.strength > before) journal.append({ type: 'uplink.duplicate-client', payload: found.facts }).catch((error: unknown) => this.#fault(error));
   }
 
   /** Nobody has taken the client id for a while. */

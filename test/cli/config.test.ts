@@ -30,7 +30,7 @@ async function box(): Promise<{ readonly directory: string; ctl: (...args: strin
   let running: Configuration;
   const gate: FakeGate & { configuration?: Configuration } = new FakeGate();
   const begin = async (): Promise<void> => {
-    running = new Configuration({ effective: await beginEffective(path, systemClock.wallMs()), clock: systemClock, log: silentLog });
+    running = new Configuration({ effective: await beginEffective(path, systemClock.wallMs(), silentLog), clock: systemClock, log: silentLog });
     gate.configuration = running;
     await running.start({
       busyLanes: () => [],

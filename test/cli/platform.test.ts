@@ -10,7 +10,7 @@ import { ConfigDesk, ListDesk, type ConfigReport, type ConfigurationPort } from 
 import { openBox } from '../lists/support.js';
 import { atEnd, drained, freshDirectory, online, passage, settings, startGate, startMosquitto, until, type Gate } from '../uplink/support.js';
 import { CliProcess, type Finished } from './run-cli.js';
-import { runHere } from './run-here.js';
+import { RunningHere, runHere } from './run-here.js';
 
 const shownSchema = z.array(z.looseObject({ site: z.string(), gate: z.string(), seenMs: z.number().nullable(), status: z.looseObject({ state: z.string() }).nullable(), ledger: z.looseObject({ events: z.number(), through: z.number() }) }));
 
@@ -21,6 +21,15 @@ function platformProcess(...args: string[]): CliProcess {
     await started.ended;
   });
   return started;
+}
+
+/** Where nothing hangs on its being a process: that takes seconds to start. */
+function platformHere(...args: string[]): RunningHere {
+  const running = new RunningHere(['platform', 'run', ...args]);
+  atEnd(async () => {
+    await running.end('SIGTERM');
+  });
+  return running;
 }
 
 const write = (gate: Gate, from: number, count: number): Promise<unknown> => Promise.all(Array.from({ length: count }, (_, at) => gate.journal.append(passage(from + at))));
@@ -59,8 +68,8 @@ describe('gatectl platform run and show', () => {
   it('says in words what is wrong: doubles, gaps, and another event under a number', { timeout: 150_000 }, async () => {
     const broker = await startMosquitto();
     const ledger = join(freshDirectory(), 'ledger.db');
-    const platform = platformProcess('--broker', broker.url, '--ledger', ledger);
-    await until(() => platform.out.includes('Listening'), { timeoutMs: 60_000, what: 'the platform' });
+    const platform = platformHere('--broker', broker.url, '--ledger', ledger);
+    await until(() => platform.said.out.includes('Listening'), { what: 'the platform' });
     const line = connect(broker.url);
     atEnd(() => line.endAsync(true).then(() => undefined));
     const event = (seq: number, plate: string): object => ({ id: `b-1-${seq}`, epoch: 1, seq, type: 'passage.read', lane: 'entry', passage: null, wallMs: 1, monoMs: 1, clockTrusted: true, payload: { plate }, previousHash: '0'.repeat(64), hash: plate === 'A' ? 'a'.repeat(64) : 'b'.repeat(64) });
@@ -70,12 +79,11 @@ describe('gatectl platform run and show', () => {
     await say(event(1, 'B'));
     await say(event(4, 'A'));
     await line.publishAsync('laurel/v1/laurel/b/event', 'no JSON', { qos: 1 });
-    await until(() => platform.err.includes('does not fit the contract'), { what: 'the malformed message' });
-    expect(platform.out).toMatch(/#1 {2}came again/u);
-    expect(platform.out).toMatch(/#1 {2}CONFLICT/u);
-    expect(platform.out).toMatch(/#2 to #3 {2}not here yet/u);
-    platform.child.kill('SIGINT');
-    expect((await platform.ended).status).toBe(0);
+    await until(() => platform.said.err.includes('does not fit the contract'), { what: 'the malformed message' });
+    expect(platform.said.out).toMatch(/#1 {2}came again/u);
+    expect(platform.said.out).toMatch(/#1 {2}CONFLICT/u);
+    expect(platform.said.out).toMatch(/#2 to #3 {2}not here yet/u);
+    expect((await platform.end('SIGINT')).status).toBe(0);
     const one = await runHere(['platform', 'show', '--ledger', ledger, '--gate', 'laurel/b']);
     expect(one.out).toContain('Missing, not declared lost: 2 to 3');
     expect(one.out).toContain('Two events under one number: 1');
@@ -90,12 +98,12 @@ describe('gatectl platform run and show', () => {
     await gate.uplink.stop();
     await gate.journal.stop();
     const again = await startGate(settings(broker.url), { directory, timing: { backoffMs: 30, backoffMostMs: 200, stableMs: 500, resendMs: 300, connectTimeoutMs: 2_000 } });
-    const naive = platformProcess('--broker', broker.url, '--ledger', join(directory, 'naive.db'));
-    await until(() => naive.out.includes('--after laurel/east=30'), { timeoutMs: 60_000, what: 'the advice' });
-    naive.child.kill('SIGTERM');
-    await naive.ended;
-    platformProcess('--broker', broker.url, '--ledger', join(directory, 'told.db'), '--after', 'laurel/east=30');
-    await drained(again, 60_000);
+    const naive = platformHere('--broker', broker.url, '--ledger', join(directory, 'naive.db'));
+    await until(() => naive.said.out.includes('--after laurel/east=30'), { what: 'the advice' });
+    expect((await naive.end('SIGTERM')).status).toBe(0);
+    const told = platformHere('--broker', broker.url, '--ledger', join(directory, 'told.db'), '--after', 'laurel/east=30');
+    await drained(again);
+    expect((await told.end('SIGTERM')).status).toBe(0);
     const late = await runHere(['platform', 'run', '--broker', broker.url, '--ledger', join(directory, 'told.db'), '--after', 'laurel/east=99']);
     expect([late.status, late.err]).toEqual([1, expect.stringContaining('[LEDGER_UNREADABLE]')]);
   });

@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ManualClock, silentLog, type JsonObject } from '../../src/base/index.js';
@@ -22,6 +22,8 @@ class Box {
   readonly events: NewEvent[] = [];
   readonly restarts: string[] = [];
   readonly busy: string[] = [];
+  /** What the log said at starts, facts and words. */
+  readonly errors: string[] = [];
   readonly parts = new Map([['lane entry', true], ['uplink', true]]);
   journalAnswers = true;
   readonly path: string;
@@ -45,9 +47,14 @@ class Box {
     );
   }
 
+  /** Its own folder of configurations. */
+  get managed(): string {
+    return join(dirname(this.path), 'data', 'config');
+  }
+
   /** What the daemon does when it starts. */
   async begin(): Promise<Configuration> {
-    const configuration = new Configuration({ effective: await beginEffective(this.path, this.clock.wallMs()), clock: this.clock, log: silentLog });
+    const configuration = new Configuration({ effective: await beginEffective(this.path, this.clock.wallMs(), { ...silentLog, error: (facts, message) => void this.errors.push(`${message} ${JSON.stringify(facts)}`) }), clock: this.clock, log: silentLog });
     const host: ConfigurationHost = {
       busyLanes: () => this.busy,
       parts: () => this.parts,
@@ -184,6 +191,42 @@ describe('a new configuration', () => {
   });
 });
 
+describe('a start on a disk that takes nothing', () => {
+  const full = (box: Box): void => mkdirSync(join(box.managed, 'state.json.new'));
+  const mended = (box: Box): void => rmdirSync(join(box.managed, 'state.json.new'));
+
+  it('tries no new configuration and says so; the next start on a good disk does', async () => {
+    const box = new Box();
+    const configuration = await box.begin();
+    await configuration.propose(desired(1, spaces(7)));
+    await box.pass(4);
+    await configuration.stop(true);
+    full(box);
+    const untried = await box.begin();
+    expect([spacesIn(untried), untried.report()]).toMatchObject([100, { active: { source: 'file' }, outcome: null }]);
+    expect(box.errors).toEqual([expect.stringMatching(/could not be stored; nothing is tried.*"version":1,"id":"c1","error":".+"/u)]);
+    mended(box);
+    expect(spacesIn(await box.begin())).toBe(7);
+    expect(box.errors).toHaveLength(1);
+  });
+
+  it('does without a managed configuration that cannot be used, says why, and that it could not be dropped', async () => {
+    const box = new Box();
+    const configuration = await applied(box, await box.begin(), desired(1, spaces(7)));
+    await configuration.stop(true);
+    for (const name of readdirSync(box.managed)) if (name !== 'state.json') rmSync(join(box.managed, name));
+    full(box);
+    expect(spacesIn(await box.begin())).toBe(100);
+    expect(box.errors).toEqual([
+      expect.stringMatching(/is not used, gate\.yaml alone counts.*"version":1,"id":"c1","code":"CONFIG_UNREADABLE"/u),
+      expect.stringMatching(/was dropped could not be stored.*"version":1/u),
+    ]);
+    mended(box);
+    const dropped = await box.begin();
+    expect(dropped.report()).toMatchObject({ active: { source: 'file' }, outcome: { version: 1, outcome: 'returned', code: 'CONFIG_UNREADABLE' } });
+  });
+});
+
 describe('a configuration that is not taken', () => {
   it('came before: the same gets the same answer, another under its number is a conflict, a lower one is outdated', async () => {
     const box = new Box();
@@ -268,6 +311,8 @@ describe('a technician on the box', () => {
     await outcomeIs(configuration, 'applied');
     // What the platform sends next has to be above all it ever sent, though none of it is in force by its number now.
     expect([spacesIn(configuration), configuration.report()]).toMatchObject([7, { active: { version: null }, highest: 3 }]);
+    // An outcome is on disk first; the event that tells of it follows.
+    await until(() => box.types.filter((type) => type === 'config.applied').length === 3, { timeoutMs: 10_000, what: 'the event' });
     expect(box.events.at(-1)).toMatchObject({ type: 'config.applied', payload: { issuer: 'console:pi', version: null } });
   });
 });

@@ -479,6 +479,23 @@ describe('run times', () => {
     expect(bench.boom).toBe('open');
   });
 
+  test('of an earlier run that come late count where this one has none, once the boom is at rest, and move nothing', () => {
+    const learned = (of: Bench): readonly unknown[] => of.log.flatMap(({ effect }) => (effect.kind === 'learned' ? [effect.times] : []));
+    const late = { kind: 'run-times', times: { openMs: 1_300, closeMs: 1_700 } } as const;
+    const resting = new Bench(LIMITS).ready({ closedLimit: 'on' });
+    const before = resting.log.length;
+    resting.input(late);
+    expect(resting.log.slice(before).map(({ effect }) => effect)).toEqual([{ kind: 'learned', times: late.times }]);
+    expect(resting.state.boom.runs).toEqual({ up: [1_300], down: [1_700] });
+
+    const moving = new Bench(LIMITS).ready({ closedLimit: 'on' }).command('open').pass(1).off('closedLimit').pass(999).input(late);
+    expect([moving.boom, moving.state.boom.runs, learned(moving)]).toEqual(['opening', { up: [], down: [] }, []]);
+    moving.pass(1_000).on('openLimit').pass(1);
+    expect(learned(moving).at(-1)).toEqual({ openMs: 2_000, closeMs: 1_700 });
+    moving.input({ kind: 'run-times', times: { openMs: null, closeMs: 900 } });
+    expect(moving.state.boom.runs).toEqual({ up: [2_000], down: [1_700] });
+  });
+
   test('survive a restart', () => {
     const settings = site();
     const state = initialLane(settings, 0, { openMs: 1_200, closeMs: 1_500 });

@@ -361,6 +361,25 @@ describe('lane runner', () => {
     ]);
   });
 
+  test('passages of an earlier run that come late are ended on record; the one under way goes on, and nothing moves', async () => {
+    const learned: unknown[] = [];
+    const rig = new Rig({}, { approach: 'on' }, { onLearned: (times) => learned.push(times) });
+    rig.lane.start();
+    await rig.pass(100);
+    const said = [...rig.open.said, '|', ...rig.close.said];
+    const { passage } = rig.lane.view();
+    expect(passage).not.toBeNull();
+    rig.lane.recall(['old-1', 'old-2'], { openMs: 2_500, closeMs: null });
+    expect(rig.ended.map(({ id, end }) => `${id} ${end}`)).toEqual(['old-1 unfinished', 'old-2 unfinished']);
+    expect(rig.events.slice(-2).map(({ event }) => event)).toMatchObject([
+      { type: 'passage.ended', passage: 'old-1', payload: { end: 'unfinished' } },
+      { type: 'passage.ended', passage: 'old-2', payload: { end: 'unfinished' } },
+    ]);
+    expect([rig.lane.view().passage, [...rig.open.said, '|', ...rig.close.said]]).toEqual([passage, said]);
+    await rig.pass(30_000);
+    expect(learned[0]).toMatchObject({ openMs: 2_500, closeMs: null });
+  });
+
   test('a vehicle found waiting at start is served and measured', async () => {
     const rig = new Rig({}, { approach: 'on' });
     rig.lane.start();

@@ -1,8 +1,37 @@
 import { connectAsync } from 'mqtt';
 import { describe, expect, it } from 'vitest';
+import type { ReferencePlatform } from '../../src/uplink/index.js';
 import { Line } from './line.js';
 import { saying } from './scripted-broker.js';
 import { drained, duplicatesOf, freshDirectory, online, passage, quick, settings, startGate, startMosquitto, startPlatform, until } from './support.js';
+
+/** Waits for the next birth of a gate: the broker has taken it, and as soon as the gate knows, its connection is a good one. */
+function births(platform: ReferencePlatform): () => Promise<unknown> {
+  let lastMs = 0;
+  return () =>
+    until(
+      () => {
+        const status = platform.status('laurel', 'east');
+        if (status?.state !== 'online' || status.atMs <= lastMs || status.instance === 'second') return false;
+        lastMs = status.atMs;
+        return true;
+      },
+      { what: 'the birth' },
+    );
+}
+
+/** Publishes it again and again, until it was noticed: a gate that does not know yet that its own birth was taken lets one pass. */
+async function statusOfSecondBox(url: string, noticed: () => boolean | Promise<boolean>): Promise<void> {
+  const box = await connectAsync(url, { reconnectPeriod: 0 });
+  await until(
+    async () => {
+      await box.publishAsync('laurel/v1/laurel/east/status', JSON.stringify({ state: 'online', epoch: 7, instance: 'second', atMs: 1, promise: 'platform', gate: {} }), { qos: 1, retain: true });
+      return noticed();
+    },
+    { what: 'the second box to be noticed' },
+  );
+  await box.endAsync();
+}
 
 describe('a client id', () => {
   const twins = { backoffMs: 20, backoffMostMs: 100, stableMs: 60_000, duplicateQuietMs: 300 };
@@ -51,17 +80,60 @@ describe('a client id', () => {
     expect(await duplicatesOf(gate, 'uplink.duplicate-client')).toMatchObject([{ payload: { evidence: 'taken-over' } }]);
   });
 
+  it('that a second box has shown itself with is not put down to another program by what the broker does afterwards', async () => {
+    const broker = await startMosquitto();
+    const line = await Line.to(broker.port);
+    const platform = await startPlatform({ url: broker.url });
+    const gate = await startGate(settings(line.url), { timing: { ...quick, ...twins, duplicateQuietMs: 60_000 } });
+    const born = births(platform);
+    await born();
+    await statusOfSecondBox(broker.url, () => gate.uplink.state().duplicate !== null);
+    for (let time = 0; time < 6; time += 1) {
+      line.cut();
+      await born();
+    }
+    expect(gate.uplink.state().duplicate?.message).toMatch(/second box .*its boot epoch is 7/u);
+    expect(await duplicatesOf(gate, 'uplink.duplicate-client')).toMatchObject([{ payload: { evidence: 'status', other: { instance: 'second', epoch: 7 } } }]);
+  });
+
+  it('that another program seems to use is on record again when it is a second box for sure', async () => {
+    const broker = await startMosquitto();
+    const line = await Line.to(broker.port);
+    const platform = await startPlatform({ url: broker.url });
+    const gate = await startGate(settings(line.url), { timing: { ...quick, ...twins, duplicateQuietMs: 60_000 } });
+    const born = births(platform);
+    await born();
+    // A cut that is quicker than the broker's receipt of the birth does not count.
+    for (let time = 0; gate.uplink.state().duplicate === null && time < 20; time += 1) {
+      line.cut();
+      await born();
+    }
+    await until(async () => (await duplicatesOf(gate, 'uplink.duplicate-client')).length === 1, { what: 'the first record' });
+    await statusOfSecondBox(broker.url, async () => (await duplicatesOf(gate, 'uplink.duplicate-client')).length === 2);
+    expect(await duplicatesOf(gate, 'uplink.duplicate-client')).toMatchObject([{ payload: { evidence: 'closed', times: 3 } }, { payload: { evidence: 'status', other: { epoch: 7 } } }]);
+    expect(gate.uplink.state().duplicate?.message).toMatch(/second box/u);
+  });
+
   it('that this gate takes over from its own dead connection, or after a restart, is no duplicate', async () => {
     const broker = await startMosquitto();
     const line = await Line.to(broker.port);
     const directory = freshDirectory();
     const before = await startGate(settings(line.url), { directory });
     await online(before);
+    const watching = await startPlatform({ url: broker.url });
+    const born = births(watching);
     for (let time = 0; time < 4; time += 1) {
+      await born();
       const { connects } = before.uplink.state();
-      line.cut();
+      line.leaveDead();
+      expect(line.dead).toBe(1);
       await until(() => before.uplink.state().connects > connects && before.uplink.state().connection === 'online', { what: 'the reconnect' });
+      await until(() => line.dead === 0, { what: 'the broker to end the dead connection' });
     }
+    // The last will of a connection that was taken over comes after the new one's birth, and is not the last word.
+    await until(() => watching.status('laurel', 'east')?.state === 'online', { what: 'the status online' });
+    expect(before.uplink.state().duplicate).toBeNull();
+    await watching.stop();
     await before.uplink.stop();
     await before.journal.stop();
     const after = await startGate(settings(broker.url), { directory });
@@ -69,7 +141,8 @@ describe('a client id', () => {
     await after.journal.append(passage(1));
     const platform = await startPlatform({ url: broker.url });
     await drained(after);
-    expect(platform.status('laurel', 'east')).toMatchObject({ state: 'online', epoch: 2 });
+    await until(() => platform.status('laurel', 'east')?.epoch === 2, { what: 'the status of the second run' });
+    expect(platform.status('laurel', 'east')).toMatchObject({ state: 'online' });
     expect(after.uplink.state().duplicate).toBeNull();
     expect(await duplicatesOf(after, 'uplink.duplicate-client')).toEqual([]);
   });

@@ -4,6 +4,9 @@ import { atEnd } from './support.js';
 /** A line to a broker that can be cut, closed to new connections and opened again. */
 export class Line {
   readonly #sockets = new Set<Socket>();
+  /** The broker's ends of connections whose other end is gone, until the broker ends them. */
+  readonly #dead = new Set<Socket>();
+  readonly #farOf = new Map<Socket, Socket>();
   #open = true;
   #url = '';
   /** Connections that were let through. */
@@ -19,13 +22,16 @@ export class Line {
       }
       line.connections += 1;
       const far = connect(port, '127.0.0.1');
+      line.#farOf.set(near, far);
+      near.on('close', () => line.#farOf.delete(near));
       for (const [one, other] of [[near, far], [far, near]] as const) {
         line.#sockets.add(one);
         one.pipe(other);
         one.on('error', () => undefined);
         one.on('close', () => {
           line.#sockets.delete(one);
-          other.destroy();
+          line.#dead.delete(one);
+          if (!line.#dead.has(other)) other.destroy();
         });
       }
     });
@@ -50,6 +56,22 @@ export class Line {
   /** As a bad line does: the ends hear of a reset, not of a goodbye. */
   reset(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  /** The near end hears of a reset, the broker of nothing: it holds what is dead, as after a cable was pulled. */
+  leaveDead(): void {
+    for (const [near, far] of this.#farOf) {
+      this.#dead.add(far);
+      near.resetAndDestroy();
+      // What the broker still says, and that it ends the connection, has to be read to be noticed.
+      far.unpipe();
+      far.resume();
+    }
+  }
+
+  /** Dead connections that the broker still holds. */
+  get dead(): number {
+    return this.#dead.size;
   }
 
   close(): void {

@@ -98,7 +98,7 @@ describe('TLS', () => {
       return { ca: own.ca, certificate, key: readFileSync(key, 'utf8') };
     };
     await signsIn(url, mine('gate', own));
-    expect(await messageFor(url, { ca: own.ca })).toMatch(/^BROKER_TLS: .*the broker wants a client certificate.*set uplink\.broker\.certificate and key/u);
+    expect(await messageFor(url, { ca: own.ca })).toMatch(/^BROKER_TLS: .*the broker wants a client certificate.*set uplink\.broker\.certificate and uplink\.broker\.key/u);
     expect(await messageFor(url, mine('expired', own, '-1'))).toMatch(/^BROKER_TLS: .*this gate's certificate has expired; check the gate's clock/u);
     expect(await messageFor(url, mine('foreign', authority()))).toMatch(/^BROKER_TLS: .*does not accept this gate's certificate/u);
     expect(await messageFor(url, { ...mine('one', own), key: mine('two', own).key })).toMatch(/^BROKER_TLS: .*does not belong to/u);
