@@ -541,11 +541,13 @@ function advanceText({ client, batch, batchFirst, batchCount, wallHighMs }: Adva
 function readAdvance(sealed: string): Advance | undefined {
   const text = unseal(sealed);
   const value: unknown = text === undefined ? undefined : JSON.parse(text);
-  if (!Array.isArray(value)) return undefined;
-  const [client, ...numbers]: unknown[] = value;
-  const [batch, batchFirst, batchCount, wallHighMs] = numbers.filter((number) => typeof number === 'number');
-  if (typeof client !== 'string' || batch === undefined || batchFirst === undefined || batchCount === undefined || wallHighMs === undefined) return undefined;
+  if (!isAdvance(value)) return undefined;
+  const [client, batch, batchFirst, batchCount, wallHighMs] = value;
   return { client, batch, batchFirst, batchCount, wallHighMs };
+}
+
+function isAdvance(value: unknown): value is [client: string, batch: number, batchFirst: number, batchCount: number, wallHighMs: number] {
+  return Array.isArray(value) && value.length === 5 && typeof value[0] === 'string' && value.slice(1).every((number) => typeof number === 'number');
 }
 
 /** Whether a text can be of an event that is looked for: far cheaper than to read it. */

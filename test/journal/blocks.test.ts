@@ -96,7 +96,7 @@ describe('a search', () => {
 });
 
 describe('blocks of events', () => {
-  it('say what is in them, also where a batch that crossed from one to the next failed first, and after a restart in between', async () => {
+  it('say what is in them, also where a batch that crossed from one to the next failed first, and after a restart in between', () => {
     const directory = freshDirectory();
     const core = new JournalCore(atRest(directory), () => undefined);
     core.commit(batchOf(450));
@@ -137,7 +137,7 @@ describe('blocks of events', () => {
     let trusted = true;
     const directory = freshDirectory();
     const journal = await openJournal({ directory, clockTrusted: () => trusted });
-    const some = (count: number): Promise<unknown> => Promise.all(Array.from({ length: count }, (_, number) => journal.append({ ...read(number), payload: { number, note: '车牌'.repeat(number % 50) } })));
+    const some = (count: number): Promise<readonly StoredEvent[]> => Promise.all(Array.from({ length: count }, (_, number) => journal.append({ ...read(number), payload: { number, note: '车牌'.repeat(number % 50) } })));
     await some(1_100);
     trusted = false;
     await some(300);
