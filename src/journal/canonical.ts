@@ -36,12 +36,12 @@ export function canonicalJson(value: unknown, depth = 0): string {
       if (value === null) return 'null';
       if (isList(value)) return `[${value.map((item) => canonicalJson(item ?? null, depth + 1)).join(',')}]`;
       if (!isRecord(value)) throw new GateError('EVENT_INVALID', 'a payload holds an object that is not plain JSON; convert it first');
-      let text = '';
+      const parts: string[] = [];
       for (const key of Object.keys(value).sort()) {
         const item = value[key];
-        if (item !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(item, depth + 1)}`;
+        if (item !== undefined) parts.push(`${JSON.stringify(key)}:${canonicalJson(item, depth + 1)}`);
       }
-      return `{${text}}`;
+      return `{${parts.join(',')}}`;
     }
     default:
       throw new GateError('EVENT_INVALID', `a ${typeof value} is no JSON value; leave it out of the payload`);

@@ -57,12 +57,10 @@ const MOST_ATTEMPTS = 2;
 
 const JOURNAL_CODES: readonly GateErrorCode[] = ['BACKUP_FAILED', 'EVENT_INVALID', 'JOURNAL_CLOSED', 'JOURNAL_CORRUPT', 'JOURNAL_IN_USE', 'JOURNAL_VERSION_UNKNOWN', 'MESSAGE_INVALID'];
 
-interface WaitingWrite {
-  readonly op: WriteOp;
-  /** Settles the caller's promise with the event (appends) or the outbox (others). */
-  readonly done: (event: StoredEvent | undefined, outbox: OutboxState) => void;
-  readonly fail: (error: GateError) => void;
-}
+/** A write that its caller waits for: for the event as it is on record, or for the outbox. */
+type WaitingWrite =
+  | { readonly op: AppendOp; readonly stored: (event: StoredEvent) => void; readonly fail: (error: GateError) => void }
+  | { readonly op: Exclude<WriteOp, AppendOp>; readonly done: (outbox: OutboxState) => void; readonly fail: (error: GateError) => void };
 
 interface InFlight {
   readonly batch: Batch;
@@ -160,13 +158,15 @@ export class SqliteJournal implements Journal {
   }
 
   append(event: NewEvent): Promise<StoredEvent> {
-    return new Promise((resolve, reject) => {
+    let op: AppendOp;
+    try {
       const { lane, passage, payloadText } = checkEvent(event);
       const { wallMs, monoMs, clockTrusted, clockVouched } = this.#moment();
-      const op: AppendOp = { op: 'append', type: event.type, lane, passage, payloadText, wallMs, monoMs, clockTrusted, ...(clockVouched === false ? { clockVouched } : {}) };
-      const refused = this.#handOver({ op, done: (stored) => stored !== undefined && resolve(stored), fail: reject });
-      if (refused !== undefined) reject(refused);
-    });
+      op = { op: 'append', type: event.type, lane, passage, payloadText, wallMs, monoMs, clockTrusted, ...(clockVouched === false ? { clockVouched } : {}) };
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+    return this.#append(op);
   }
 
   onStored(listener: (events: readonly StoredEvent[]) => void): () => void {
@@ -256,10 +256,18 @@ export class SqliteJournal implements Journal {
     return { wallMs: clock.wallMs(), monoMs: clock.monoMs(), clockTrusted: clockTrusted?.() ?? true, clockVouched: clockVouched?.() ?? true };
   }
 
-  #write(make: () => WriteOp): Promise<OutboxState> {
-    return new Promise((resolve, reject) => {
-      const refused = this.#handOver({ op: make(), done: (_, outbox) => resolve(outbox), fail: reject });
-      if (refused !== undefined) reject(refused);
+  /** Apart from what is handed over, which need not be kept while the event waits for the disk. */
+  #append(op: AppendOp): Promise<StoredEvent> {
+    return new Promise((stored, fail) => {
+      const refused = this.#handOver({ op, stored, fail });
+      if (refused !== undefined) fail(refused);
+    });
+  }
+
+  #write(make: () => Exclude<WriteOp, AppendOp>): Promise<OutboxState> {
+    return new Promise((done, fail) => {
+      const refused = this.#handOver({ op: make(), done, fail });
+      if (refused !== undefined) fail(refused);
     });
   }
 
@@ -424,15 +432,15 @@ export class SqliteJournal implements Journal {
       const error = refused.get(index);
       if (error !== undefined) {
         write.fail(toGateError(error));
-      } else if (write.op.op === 'append') {
+      } else if ('stored' in write) {
         const hash = committed.hashes.slice(count * 64, count * 64 + 64);
         const event = this.corrected(storedFrom(write.op, this.#options.gateId, committed.epoch, committed.first + count, previousHash, hash));
         previousHash = hash;
         count += 1;
         stored.push(event);
-        write.done(event, committed.outbox);
+        write.stored(event);
       } else {
-        write.done(undefined, committed.outbox);
+        write.done(committed.outbox);
       }
     });
     if (own.length > 0) stored.sort((one, other) => one.seq - other.seq);

@@ -147,7 +147,6 @@ export class JournalCore {
           assertFullSync(this.#db);
           this.#syncChecked = true;
         }
-        this.#hint();
         return committed;
       } catch (error) {
         const kind = failureKind(error);
@@ -158,6 +157,11 @@ export class JournalCore {
         throw isGateError(error) && kind === 'other' ? error : writeFailed(error, kind);
       }
     }
+  }
+
+  /** After a batch was answered: how far the journal is, for a database that goes back. Nobody waits for it. */
+  noteProgress(): void {
+    if (this.#trouble === undefined) this.#hint();
   }
 
   /** Answers a question; a damaged database met on the way is repaired and the question put again. */

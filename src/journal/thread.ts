@@ -50,7 +50,9 @@ function run(options: ThreadOptions, post: (message: FromThread, transfer?: read
     switch (message.kind) {
       case 'batch':
         try {
-          post({ kind: 'committed', committed: core.commit(message.batch), own: core.takeOwn() });
+          const committed = core.commit(message.batch);
+          post({ kind: 'committed', committed, own: core.takeOwn() });
+          core.noteProgress();
         } catch (error) {
           post({ kind: 'rejected', number: message.batch.number, error: plain(error), again: isGateError(error) && error.context.again === true });
           postOwn();
