@@ -5,6 +5,7 @@ import { Engine } from './engine.js';
 import { loadModels } from './models.js';
 import { isToVision, machineMs, type FromVision, type ToVision } from './protocol.js';
 import { Recognizer } from './recognizer.js';
+import { onClock } from './types.js';
 
 /** The vision process: started by `VisionClient`, ends with it. */
 
@@ -39,7 +40,7 @@ async function start(message: Extract<ToVision, { type: 'start' }>): Promise<voi
     clock: systemClock,
     log,
     random: () => Math.random(),
-    onTrack: (report) => send({ type: 'track', report: { ...report, seenAtMs: toMachineMs(report.seenAtMs) } }),
+    onTrack: (report) => send({ type: 'track', report: onClock(report, toMachineMs) }),
     onCamera: (lane, camera, state, detail) => send({ type: 'camera', lane, camera, state, ...(detail === undefined ? {} : { detail }) }),
   });
   await engine.warmUp();
