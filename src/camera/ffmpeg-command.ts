@@ -66,16 +66,19 @@ function input(source: ResolvedSource): { args: string[]; stdin?: string } {
   }
 }
 
-/** ffmpeg that plays `source` in its own time and writes PPM pictures to standard output. */
+/** ffmpeg that plays `source` in its own time and writes its pictures to standard output: JPEG from `http`, else PPM. */
 export function liveCommand(source: ResolvedSource, framesPerSecond: number): FfmpegCommand {
   const { args, stdin } = input(source);
+  const selected = ['-map', '0:v:0', '-an', '-sn', '-dn', '-fps_mode', 'passthrough'];
+  // Motion JPEG is only taken from the network here, see `MotionJpeg`.
+  if (source.kind === 'http') return { args: ['-hide_banner', '-nostats', '-loglevel', 'warning', ...args, ...selected, '-c:v', 'copy', '-f', 'image2pipe', 'pipe:1'], ...(stdin === undefined ? {} : { stdin }) };
   return {
     args: [
       ...['-hide_banner', '-nostats', '-loglevel', 'warning'],
       // one thread decodes 1080p at camera rate and delays nothing; the size is kept for ffmpeg's life (see sizeChanged)
       ...['-threads', '1', '-reinit_filter', '0'],
       ...args,
-      ...['-map', '0:v:0', '-an', '-sn', '-dn', '-fps_mode', 'passthrough', '-vf', `${thinning(framesPerSecond)},${scaling}`],
+      ...[...selected, '-vf', `${thinning(framesPerSecond)},${scaling}`],
       ...['-f', 'image2pipe', '-c:v', 'ppm', 'pipe:1'],
     ],
     ...(stdin === undefined ? {} : { stdin }),

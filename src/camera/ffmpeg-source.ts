@@ -5,6 +5,8 @@ import { liveCommand, sizeChanged } from './ffmpeg-command.js';
 import { explain, redact } from './ffmpeg-words.js';
 import { FramePool } from './frame-pool.js';
 import { NewestFrame } from './newest-frame.js';
+import { MotionJpeg } from './motion-jpeg.js';
+import type { PicturePipe } from './picture-pipe.js';
 import { PpmParser } from './ppm-parser.js';
 import type { Frame, FrameSource, ResolvedCamera, SourceChange, SourceState } from './types.js';
 
@@ -33,7 +35,7 @@ type Ffmpeg = ChildProcessByStdio<Writable, Readable, Readable>;
 export class FfmpegSource implements FrameSource {
   readonly #options: FfmpegSourceOptions;
   readonly #face: NewestFrame;
-  readonly #parser: PpmParser;
+  readonly #pictures: PicturePipe;
   #child: Ffmpeg | undefined;
   #gone: Promise<void> = Promise.resolve();
   #running = false;
@@ -42,14 +44,17 @@ export class FfmpegSource implements FrameSource {
   #failures = 0;
   #startedMs = 0;
   #lastFrameMs: number | undefined;
-  #bytes = 0;
   #words: string[] = [];
   #because: string | undefined;
 
   constructor(options: FfmpegSourceOptions) {
     this.#options = options;
     this.#face = new NewestFrame(options.log);
-    this.#parser = new PpmParser((frame) => this.#take(frame), () => options.clock.monoMs(), new FramePool());
+    const { camera, clock, log } = options;
+    const now = (): number => clock.monoMs();
+    const onFrame = (frame: Frame): void => this.#take(frame);
+    const onUnreadable = (reason: string): void => log.debug({ camera: camera.id, reason }, 'camera: a picture cannot be decoded and is left out');
+    this.#pictures = camera.source.kind === 'http' ? new MotionJpeg({ framesPerSecond: camera.framesPerSecond, pool: new FramePool(), now, onFrame, onUnreadable }) : new PpmParser(onFrame, now, new FramePool());
   }
 
   start(): void {
@@ -65,7 +70,7 @@ export class FfmpegSource implements FrameSource {
     this.#watch?.cancel();
     this.#child?.kill('SIGKILL');
     await this.#gone;
-    this.#parser.reset();
+    this.#pictures.reset();
     this.#face.drop();
   }
 
@@ -83,10 +88,6 @@ export class FfmpegSource implements FrameSource {
 
   newest(): Frame | undefined {
     return this.#face.newest();
-  }
-
-  bytesRead(): number {
-    return this.#bytes;
   }
 
   /** Process id of the running ffmpeg, for a diagnosis. */
@@ -133,9 +134,8 @@ export class FfmpegSource implements FrameSource {
 
   #bytesArrived(child: Ffmpeg, chunk: Buffer): void {
     if (child !== this.#child || !this.#running) return;
-    this.#bytes += chunk.length;
     try {
-      this.#parser.push(chunk);
+      this.#pictures.push(chunk);
     } catch (error) {
       this.#end(errorText(error));
     }
@@ -185,7 +185,7 @@ export class FfmpegSource implements FrameSource {
     if (child !== this.#child) return;
     this.#child = undefined;
     this.#watch?.cancel();
-    this.#parser.reset();
+    this.#pictures.reset();
     if (!this.#running) return;
     const { camera, clock, log, random } = this.#options;
     const hadFrames = this.#lastFrameMs !== undefined;

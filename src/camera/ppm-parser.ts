@@ -1,5 +1,6 @@
 import { GateError } from '../base/index.js';
 import { FramePool, type FillingFrame } from './frame-pool.js';
+import type { PicturePipe } from './picture-pipe.js';
 import type { Frame } from './types.js';
 
 const longestHeader = 32;
@@ -10,7 +11,7 @@ const largestSide = 16_384;
  * Cuts a stream of binary PPM pictures (P6, 8 bits; netpbm's ppm(5)) into frames. PPM and not bare pixels, because every
  * picture then says its size: a camera that comes back with another resolution cannot shear the image.
  */
-export class PpmParser {
+export class PpmParser implements PicturePipe {
   readonly #pool: FramePool;
   #header = Buffer.alloc(longestHeader);
   #headerBytes = 0;

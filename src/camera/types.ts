@@ -51,6 +51,4 @@ export interface FrameSource {
   onFrame(listener: () => void): () => void;
   /** The newest picture, retained for the caller, who must release it; undefined before the first. */
   newest(): Frame | undefined;
-  /** Bytes taken from the source so far: lets a busy caller see whether more is waiting. */
-  bytesRead(): number;
 }
