@@ -24,11 +24,11 @@ export class PpmParser implements PicturePipe {
 
   /**
    * @param onFrame takes over the frame's retention
-   * @param now monotonic ms for a completed frame
+   * @param takenAt monotonic ms at which the picture was taken that has just arrived whole; called once for each
    */
   constructor(
     private readonly onFrame: (frame: Frame) => void,
-    private readonly now: () => number,
+    private readonly takenAt: () => number,
     pool = new FramePool(),
   ) {
     this.#pool = pool;
@@ -95,11 +95,12 @@ export class PpmParser implements PicturePipe {
     this.#sequence += 1;
     const frame = this.#frame;
     this.#frame = undefined;
+    const atMs = this.takenAt();
     if (frame === undefined) {
       this.dropped += 1;
       return;
     }
-    frame.atMs = this.now();
+    frame.atMs = atMs;
     frame.sequence = this.#sequence;
     this.onFrame(frame);
   }

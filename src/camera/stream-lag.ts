@@ -1,0 +1,24 @@
+/** A camera's clock and the box's may part by so much, as a share of the time; quartz is within 0.00005. */
+const drift = 0.0002;
+
+/**
+ * How late a stream's pictures come, by the time they carry: a picture that took the shortest way so far was not late, and
+ * whatever another one took longer it is late. A decoder that is starved of the processor falls behind its camera by
+ * seconds, while its pictures still come one after the other.
+ */
+export class StreamLag {
+  #shortest: { readonly ms: number; readonly atMs: number } | undefined;
+
+  /**
+   * @param arrivedMs on this process's clock
+   * @param streamMs when it was taken, on the stream's own clock
+   * @returns how late the picture came, ms
+   */
+  take(arrivedMs: number, streamMs: number): number {
+    const tookMs = arrivedMs - streamMs;
+    const known = this.#shortest;
+    const shortestMs = known === undefined ? tookMs : Math.min(tookMs, known.ms + (arrivedMs - known.atMs) * drift);
+    this.#shortest = { ms: shortestMs, atMs: arrivedMs };
+    return tookMs - shortestMs;
+  }
+}
