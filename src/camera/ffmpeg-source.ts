@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { GateError, errorText, type Clock, type Log, type Timer } from '../base/index.js';
 import { liveCommand, sizeChanged } from './ffmpeg-command.js';
 import { explain, redact } from './ffmpeg-words.js';
+import { exifTime } from './exif-time.js';
 import { FramePool } from './frame-pool.js';
 import { NewestFrame } from './newest-frame.js';
 import { MotionJpeg } from './motion-jpeg.js';
@@ -50,7 +51,7 @@ export class FfmpegSource implements FrameSource {
   #lastFrameMs: number | undefined;
   #times = new PictureTimes();
   #lag = new StreamLag();
-  /** Pictures since ffmpeg started, and how late the last one was whose time is known. */
+  /** PPM pictures since ffmpeg started, and how late the last picture was whose time is known. */
   #count = 0;
   #behindMs = 0;
   #lateSinceMs: number | undefined;
@@ -64,7 +65,7 @@ export class FfmpegSource implements FrameSource {
     const now = (): number => clock.monoMs();
     const onFrame = (frame: Frame): void => this.#take(frame);
     const onUnreadable = (reason: string): void => log.debug({ camera: camera.id, reason }, 'camera: a picture cannot be decoded and is left out');
-    this.#pictures = camera.source.kind === 'http' ? new MotionJpeg({ framesPerSecond: camera.framesPerSecond, pool: new FramePool(), now, onFrame, onUnreadable }) : new PpmParser(onFrame, () => this.#takenAt(), new FramePool());
+    this.#pictures = camera.source.kind === 'http' ? new MotionJpeg({ framesPerSecond: camera.framesPerSecond, pool: new FramePool(), now, takenAt: (jpeg) => this.#takenAt(exifTime(jpeg)), onFrame, onUnreadable }) : new PpmParser(onFrame, () => this.#takenAt(this.#times.take(this.#count++)), new FramePool());
   }
 
   start(): void {
@@ -163,12 +164,13 @@ export class FfmpegSource implements FrameSource {
     }
   }
 
-  /** When the picture was taken that has just arrived. */
-  #takenAt(): number {
+  /**
+   * When the picture was taken that has just arrived.
+   * @param streamMs its own time, where it has one and that is known already
+   */
+  #takenAt(streamMs: number | undefined): number {
     const nowMs = this.#options.clock.monoMs();
-    const streamMs = this.#times.take(this.#count);
-    this.#count += 1;
-    // its time may be on its way still; a stream does not fall behind from one picture to the next
+    // a stream does not fall behind from one picture to the next
     if (streamMs !== undefined) this.#behindMs = this.#lag.take(nowMs, streamMs);
     this.#noteLateness(nowMs);
     return nowMs - this.#behindMs;
@@ -177,8 +179,8 @@ export class FfmpegSource implements FrameSource {
   #noteLateness(nowMs: number): void {
     if (this.#behindMs < lateMs) this.#lateSinceMs = undefined;
     else this.#lateSinceMs ??= nowMs;
-    if (this.#options.camera.source.kind !== 'rtsp' || this.#lateSinceMs === undefined || nowMs < this.#lateSinceMs + catchUpMs || this.#because !== undefined) return;
-    this.#end(`its pictures come ${(this.#behindMs / 1_000).toFixed(1)} s late, because this box is too busy to decode them; choose a smaller stream of the camera, or relieve the box`);
+    if (this.#options.camera.source.kind === 'file' || this.#lateSinceMs === undefined || nowMs < this.#lateSinceMs + catchUpMs || this.#because !== undefined) return;
+    this.#end(`its pictures come ${(this.#behindMs / 1_000).toFixed(1)} s late, because this box, or the network, is too busy for them; choose a smaller stream of the camera, or relieve the box`);
   }
 
   #take(frame: Frame): void {

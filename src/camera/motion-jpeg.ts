@@ -10,6 +10,8 @@ export interface MotionJpegOptions {
   readonly pool: FramePool;
   /** Monotonic ms. */
   readonly now: () => number;
+  /** When a picture was taken that has just arrived, monotonic ms; called once for each. */
+  readonly takenAt: (jpeg: Buffer) => number;
   /** Takes over the frame's retention. */
   readonly onFrame: (frame: Frame) => void;
   /** A picture that cannot be decoded is left out. */
@@ -18,13 +20,14 @@ export interface MotionJpegOptions {
 
 interface Arrived {
   readonly jpeg: Uint8Array;
-  readonly atMs: number;
+  readonly takenMs: number;
+  readonly cameMs: number;
 }
 
 /**
  * Motion JPEG, taken as fast as it comes and decoded as far as the processor allows: of the pictures that arrive while one
- * is being decoded only the newest is kept. A stream without a time of its own would else queue up before a slow decoder,
- * in the network's buffers, and nobody could tell how old its pictures are.
+ * is being decoded only the newest is kept. The stream would else queue up before a slow decoder,
+ * in the network's buffers, by many seconds.
  */
 export class MotionJpeg implements PicturePipe {
   readonly #options: MotionJpegOptions;
@@ -52,9 +55,10 @@ export class MotionJpeg implements PicturePipe {
   }
 
   /** One picture for each slot of 1/rate seconds, the last of those that came together. */
-  #arrived(jpeg: Uint8Array): void {
-    const atMs = this.#options.now();
-    if (this.#newest !== undefined || this.#slotOf(atMs) !== this.#slot) this.#newest = { jpeg, atMs };
+  #arrived(jpeg: Buffer): void {
+    const cameMs = this.#options.now();
+    const takenMs = this.#options.takenAt(jpeg);
+    if (this.#newest !== undefined || this.#slotOf(cameMs) !== this.#slot) this.#newest = { jpeg, takenMs, cameMs };
   }
 
   #slotOf(atMs: number): number {
@@ -68,9 +72,9 @@ export class MotionJpeg implements PicturePipe {
     const life = this.#life;
     this.#newest = undefined;
     this.#decoding = true;
-    this.#slot = this.#slotOf(next.atMs);
+    this.#slot = this.#slotOf(next.cameMs);
     this.#sequence += 1;
-    decodeInto(pool, next.jpeg, next.atMs, this.#sequence)
+    decodeInto(pool, next.jpeg, next.takenMs, this.#sequence)
       .then((frame) => {
         if (life === this.#life) {
           if (frame !== undefined) onFrame(frame);

@@ -1,5 +1,7 @@
-/** A camera's clock and the box's may part by so much, as a share of the time; quartz is within 0.00005. */
-const drift = 0.0002;
+/** A camera's clock and the box's may part by so much, as a share of the time; quartz is within 0.00005. What a clock was set back is forgotten as slowly. */
+const drift = 0.0005;
+/** No network holds pictures back for so long: the camera's clock was set back. */
+const longestLagMs = 60_000;
 
 /**
  * How late a stream's pictures come, by the time they carry: a picture that took the shortest way so far was not late, and
@@ -17,7 +19,7 @@ export class StreamLag {
   take(arrivedMs: number, streamMs: number): number {
     const tookMs = arrivedMs - streamMs;
     const known = this.#shortest;
-    const shortestMs = known === undefined ? tookMs : Math.min(tookMs, known.ms + (arrivedMs - known.atMs) * drift);
+    const shortestMs = known === undefined || tookMs - known.ms > longestLagMs ? tookMs : Math.min(tookMs, known.ms + (arrivedMs - known.atMs) * drift);
     this.#shortest = { ms: shortestMs, atMs: arrivedMs };
     return tookMs - shortestMs;
   }
