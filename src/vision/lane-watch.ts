@@ -75,12 +75,12 @@ export class LaneWatch {
   }
 
   /** The part of a picture of this size that is searched; undefined for the whole. */
-  region(picture: { readonly width: number; readonly height: number }, recognizer: Recognizer): Region | undefined {
+  region(picture: { readonly width: number; readonly height: number }, recognizer: Pick<Recognizer, 'models'>): Region | undefined {
     return zoneRegion(this.#options.zone, picture, recognizer.models.manifest.detector.input.longSide);
   }
 
   /** Searches the newest picture if it is new and worth it. Returns whether it did. */
-  async search(recognizer: Recognizer): Promise<boolean> {
+  async search(recognizer: Pick<Recognizer, 'recognize' | 'models'>): Promise<boolean> {
     const frame = this.#options.source.newest();
     if (frame === undefined) return false;
     try {

@@ -56,7 +56,10 @@ export function startNetworks({ clock, log, onLost, directories, lastGood, threa
     };
     const ask = (run: NetworkRun): Promise<NetworkOutput> =>
       new Promise((done, fail) => {
-        if (over) return fail(new GateError('VISION_DOWN', 'The thread of the networks has ended.'));
+        if (over) {
+          fail(new GateError('VISION_DOWN', 'The thread of the networks has ended.'));
+          return;
+        }
         waiting.push({ resolve: done, reject: fail });
         if (waiting.length === 1) watch();
         post(worker, { kind: 'run', run }, [run.input.buffer]);
@@ -68,7 +71,10 @@ export function startNetworks({ clock, log, onLost, directories, lastGood, threa
     };
     const close = (): Promise<void> =>
       new Promise((done) => {
-        if (over) return done();
+        if (over) {
+          done();
+          return;
+        }
         closing = done;
         post(worker, { kind: 'close' });
       });
