@@ -179,8 +179,9 @@ export class FfmpegSource implements FrameSource {
   #noteLateness(nowMs: number): void {
     if (this.#behindMs < lateMs) this.#lateSinceMs = undefined;
     else this.#lateSinceMs ??= nowMs;
-    if (this.#options.camera.source.kind === 'file' || this.#lateSinceMs === undefined || nowMs < this.#lateSinceMs + catchUpMs || this.#because !== undefined) return;
-    this.#end(`its pictures come ${(this.#behindMs / 1_000).toFixed(1)} s late, because this box, or the network, is too busy for them; choose a smaller stream of the camera, or relieve the box`);
+    // motion JPEG is never behind for lack of decoding
+    if (this.#options.camera.source.kind !== 'rtsp' || this.#lateSinceMs === undefined || nowMs < this.#lateSinceMs + catchUpMs || this.#because !== undefined) return;
+    this.#end(`its pictures come ${(this.#behindMs / 1_000).toFixed(1)} s late, because this box is too busy to decode them; choose a smaller stream of the camera, or relieve the box`);
   }
 
   #take(frame: Frame): void {
