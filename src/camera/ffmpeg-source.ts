@@ -172,8 +172,10 @@ export class FfmpegSource implements FrameSource {
     const nowMs = this.#options.clock.monoMs();
     // a stream does not fall behind from one picture to the next
     if (streamMs !== undefined) this.#behindMs = this.#lag.take(nowMs, streamMs);
+    const settled = this.#lag.settled(nowMs) || this.#options.camera.source.kind === 'file';
     this.#noteLateness(nowMs);
-    return nowMs - this.#behindMs;
+    // not before it was asked for, which is all that is known of the first ones
+    return settled ? nowMs - this.#behindMs : this.#startedMs;
   }
 
   #noteLateness(nowMs: number): void {

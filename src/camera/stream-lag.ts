@@ -1,5 +1,8 @@
 /** A camera's clock and the box's may part by so much, as a share of the time; quartz is within 0.00005. What a clock was set back is forgotten as slowly. */
 const drift = 0.0005;
+/** Pictures that come no sooner than those before, by this much and for this long, come as soon as they can. */
+const soonerMs = 100;
+const settlingMs = 2_000;
 /** No network holds pictures back for so long: the camera's clock was set back. */
 const longestLagMs = 60_000;
 
@@ -10,6 +13,20 @@ const longestLagMs = 60_000;
  */
 export class StreamLag {
   #shortest: { readonly ms: number; readonly atMs: number } | undefined;
+  /** When a picture last came much sooner than all before it, and what it took. */
+  #sooner: { readonly ms: number; readonly atMs: number } | undefined;
+  #settled = false;
+
+  /**
+   * To be asked of each picture after `take`, of one without a time alone. What was sent while the connection was being
+   * made waits in the network, and nobody can tell how old it is until the pictures come no sooner any more.
+   */
+  settled(arrivedMs: number): boolean {
+    const ms = this.#shortest?.ms ?? 0;
+    if (this.#sooner === undefined || ms < this.#sooner.ms - soonerMs) this.#sooner = { ms, atMs: arrivedMs };
+    this.#settled ||= arrivedMs >= this.#sooner.atMs + settlingMs;
+    return this.#settled;
+  }
 
   /**
    * @param arrivedMs on this process's clock

@@ -139,7 +139,7 @@ describe('a network camera', () => {
       frame?.release();
     });
     source.start();
-    await until(() => seen.length >= 20, { timeoutMs: 30_000, what: 'pictures' });
+    await until(() => seen.length >= 30, { timeoutMs: 30_000, what: 'pictures' });
     const pid = source.pid() ?? 0;
     const stoppedMs = systemClock.monoMs();
     process.kill(pid, 'SIGSTOP');

@@ -143,8 +143,12 @@ describe('the time in a picture', () => {
     };
     const timer = setInterval(send, 50);
     try {
+      const openedMs = systemClock.monoMs();
       opened.start();
       await until(() => ageMs !== undefined, { timeoutMs: 20_000, what: 'the first picture' });
+      // sent while the connection was made, for all that is known
+      expect(ageMs).toBeGreaterThanOrEqual(systemClock.monoMs() - openedMs - 500);
+      await until(() => (ageMs ?? Infinity) < 500, { timeoutMs: 20_000, what: 'pictures known to be fresh' });
       heldBackMs = 20_000;
       await until(() => (ageMs ?? 0) > 19_000, { timeoutMs: 20_000, what: 'a picture held back' });
     } finally {

@@ -29,6 +29,22 @@ describe('how late a stream is', () => {
     expect(lateMs).toBeGreaterThan(2_500);
   });
 
+  it('is not known while the pictures come that waited in the network for the connection', () => {
+    const lag = new StreamLag();
+    // eight seconds of pictures, taken from the network at four times their pace
+    for (let at = 0; at < 85; at += 1) {
+      const arrivedMs = 8_000 + (at * frameMs) / 4;
+      lag.take(arrivedMs, at * frameMs);
+      expect(lag.settled(arrivedMs)).toBe(false);
+    }
+    const settled = Array.from({ length: 30 }, (_, at) => {
+      lag.take((85 + at) * frameMs, (85 + at) * frameMs);
+      return lag.settled((85 + at) * frameMs);
+    });
+    expect(settled.indexOf(true)).toBeGreaterThan(10);
+    expect(settled.slice(-8)).toEqual(Array.from({ length: 8 }, () => true));
+  });
+
   it('begins anew where a clock was set back by an hour, which no network holds pictures for', () => {
     const lag = new StreamLag();
     lag.take(3_600_000, 3_600_000);
