@@ -136,7 +136,8 @@ function judge(seen: readonly Seen[], truth: readonly TruePassage[]): { readsRig
       result.readsWrong += 1;
       result.wrong.push(`${best.plate.text} read as ${passage.plate.text}`);
     }
-    if (passage.decision?.outcome === 'admit') result[right ? 'admittedRight' : 'admittedWrong'] += 1;
+    // a vehicle admitted without a plate, as an exit does, is let out on nobody else's
+    if (passage.decision?.outcome === 'admit' && passage.plate !== null) result[right ? 'admittedRight' : 'admittedWrong'] += 1;
   }
   return result;
 }

@@ -14,6 +14,9 @@ export interface FfmpegCommand {
   readonly stdin?: string;
 }
 
+/** The stream's time of each selected picture goes to the fourth pipe; see `PictureTimes`. */
+const timing = `metadata=mode=add:key=at:value=1,metadata=mode=print:file='pipe\\:3':direct=1`;
+
 const scaling = `scale=w='min(${longestSide},iw)':h='min(${longestSide},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2:flags=area`;
 
 /**
@@ -66,16 +69,19 @@ function input(source: ResolvedSource): { args: string[]; stdin?: string } {
   }
 }
 
-/** ffmpeg that plays `source` in its own time and writes PPM pictures to standard output. */
+/** ffmpeg that plays `source` in its own time and writes its pictures to standard output: JPEG from `http`, else PPM with the pictures' times on pipe 3. */
 export function liveCommand(source: ResolvedSource, framesPerSecond: number): FfmpegCommand {
   const { args, stdin } = input(source);
+  const selected = ['-map', '0:v:0', '-an', '-sn', '-dn', '-fps_mode', 'passthrough'];
+  // Motion JPEG is only taken from the network here, see `MotionJpeg`.
+  if (source.kind === 'http') return { args: ['-hide_banner', '-nostats', '-loglevel', 'warning', ...args, ...selected, '-c:v', 'copy', '-f', 'image2pipe', 'pipe:1'], ...(stdin === undefined ? {} : { stdin }) };
   return {
     args: [
       ...['-hide_banner', '-nostats', '-loglevel', 'warning'],
       // one thread decodes 1080p at camera rate and delays nothing; the size is kept for ffmpeg's life (see sizeChanged)
       ...['-threads', '1', '-reinit_filter', '0'],
       ...args,
-      ...['-map', '0:v:0', '-an', '-sn', '-dn', '-fps_mode', 'passthrough', '-vf', `${thinning(framesPerSecond)},${scaling}`],
+      ...[...selected, '-vf', `${thinning(framesPerSecond)},${timing},${scaling}`],
       ...['-f', 'image2pipe', '-c:v', 'ppm', 'pipe:1'],
     ],
     ...(stdin === undefined ? {} : { stdin }),

@@ -1,11 +1,16 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { Readable } from 'node:stream';
 import { GateError, errorText, type Clock, type Log, type Timer } from '../base/index.js';
 import { liveCommand, sizeChanged } from './ffmpeg-command.js';
 import { explain, redact } from './ffmpeg-words.js';
+import { exifTime } from './exif-time.js';
 import { FramePool } from './frame-pool.js';
 import { NewestFrame } from './newest-frame.js';
+import { MotionJpeg } from './motion-jpeg.js';
+import type { PicturePipe } from './picture-pipe.js';
+import { PictureTimes } from './picture-times.js';
 import { PpmParser } from './ppm-parser.js';
+import { StreamLag } from './stream-lag.js';
 import type { Frame, FrameSource, ResolvedCamera, SourceChange, SourceState } from './types.js';
 
 /** No picture for this long: the camera counts as lost and ffmpeg is started anew. Exit codes tell nothing. */
@@ -16,6 +21,10 @@ const firstBackOffMs = 500;
 const longestBackOffMs = 30_000;
 /** A connection that lived this long was good; the next one is tried without delay. */
 const goodAfterMs = 10_000;
+/** Pictures that are later than this show who has driven on meanwhile. */
+const lateMs = 3_000;
+/** A decoder that has not caught up after this does not: it is started anew, at the live picture. */
+const catchUpMs = 3_000;
 
 export interface FfmpegSourceOptions {
   readonly camera: ResolvedCamera;
@@ -27,14 +36,12 @@ export interface FfmpegSourceOptions {
   readonly ffmpeg?: string;
 }
 
-type Ffmpeg = ChildProcessByStdio<Writable, Readable, Readable>;
-
 /** A network camera or a video file, read through an ffmpeg that is watched and started anew whenever it must be. */
 export class FfmpegSource implements FrameSource {
   readonly #options: FfmpegSourceOptions;
   readonly #face: NewestFrame;
-  readonly #parser: PpmParser;
-  #child: Ffmpeg | undefined;
+  readonly #pictures: PicturePipe;
+  #child: ChildProcess | undefined;
   #gone: Promise<void> = Promise.resolve();
   #running = false;
   #watch: Timer | undefined;
@@ -42,14 +49,23 @@ export class FfmpegSource implements FrameSource {
   #failures = 0;
   #startedMs = 0;
   #lastFrameMs: number | undefined;
-  #bytes = 0;
+  #times = new PictureTimes();
+  #lag = new StreamLag();
+  /** PPM pictures since ffmpeg started, and how late the last picture was whose time is known. */
+  #count = 0;
+  #behindMs = 0;
+  #lateSinceMs: number | undefined;
   #words: string[] = [];
   #because: string | undefined;
 
   constructor(options: FfmpegSourceOptions) {
     this.#options = options;
     this.#face = new NewestFrame(options.log);
-    this.#parser = new PpmParser((frame) => this.#take(frame), () => options.clock.monoMs(), new FramePool());
+    const { camera, clock, log } = options;
+    const now = (): number => clock.monoMs();
+    const onFrame = (frame: Frame): void => this.#take(frame);
+    const onUnreadable = (reason: string): void => log.debug({ camera: camera.id, reason }, 'camera: a picture cannot be decoded and is left out');
+    this.#pictures = camera.source.kind === 'http' ? new MotionJpeg({ framesPerSecond: camera.framesPerSecond, pool: new FramePool(), now, takenAt: (jpeg) => this.#takenAt(exifTime(jpeg)), onFrame, onUnreadable }) : new PpmParser(onFrame, () => this.#takenAt(this.#times.take(this.#count++)), new FramePool());
   }
 
   start(): void {
@@ -65,7 +81,7 @@ export class FfmpegSource implements FrameSource {
     this.#watch?.cancel();
     this.#child?.kill('SIGKILL');
     await this.#gone;
-    this.#parser.reset();
+    this.#pictures.reset();
     this.#face.drop();
   }
 
@@ -85,10 +101,6 @@ export class FfmpegSource implements FrameSource {
     return this.#face.newest();
   }
 
-  bytesRead(): number {
-    return this.#bytes;
-  }
-
   /** Process id of the running ffmpeg, for a diagnosis. */
   pid(): number | undefined {
     return this.#child?.pid;
@@ -100,14 +112,26 @@ export class FfmpegSource implements FrameSource {
     this.#words = [];
     this.#because = undefined;
     this.#lastFrameMs = undefined;
+    this.#times = new PictureTimes();
+    this.#lag = new StreamLag();
+    this.#count = 0;
+    this.#behindMs = 0;
+    this.#lateSinceMs = undefined;
     this.#startedMs = clock.monoMs();
-    const child = spawn(ffmpeg ?? 'ffmpeg', args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(ffmpeg ?? 'ffmpeg', args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
     this.#child = child;
     log.debug({ camera: camera.id, pid: child.pid }, 'camera: ffmpeg started');
     // an ffmpeg that dies before it has read its script must not take this process with it
     child.stdin.on('error', () => undefined);
     child.stdin.end(stdin ?? '');
     child.stdout.on('data', (chunk: Buffer) => this.#bytesArrived(child, chunk));
+    const told = child.stdio[3];
+    if (told instanceof Readable) {
+      const times = this.#times;
+      told.setEncoding('utf8');
+      told.on('data', (text: string) => times.push(text));
+      told.on('error', () => undefined);
+    }
     let rest = '';
     child.stderr.setEncoding('utf8');
     child.stderr.on('data', (text: string) => {
@@ -131,18 +155,39 @@ export class FfmpegSource implements FrameSource {
     this.#lookAgain();
   }
 
-  #bytesArrived(child: Ffmpeg, chunk: Buffer): void {
+  #bytesArrived(child: ChildProcess, chunk: Buffer): void {
     if (child !== this.#child || !this.#running) return;
-    this.#bytes += chunk.length;
     try {
-      this.#parser.push(chunk);
+      this.#pictures.push(chunk);
     } catch (error) {
       this.#end(errorText(error));
     }
   }
 
+  /**
+   * When the picture was taken that has just arrived.
+   * @param streamMs its own time, where it has one and that is known already
+   */
+  #takenAt(streamMs: number | undefined): number {
+    const nowMs = this.#options.clock.monoMs();
+    // a stream does not fall behind from one picture to the next
+    if (streamMs !== undefined) this.#behindMs = this.#lag.take(nowMs, streamMs);
+    const settled = this.#lag.settled(nowMs) || this.#options.camera.source.kind === 'file';
+    this.#noteLateness(nowMs);
+    // not before it was asked for, which is all that is known of the first ones
+    return settled ? nowMs - this.#behindMs : this.#startedMs;
+  }
+
+  #noteLateness(nowMs: number): void {
+    if (this.#behindMs < lateMs) this.#lateSinceMs = undefined;
+    else this.#lateSinceMs ??= nowMs;
+    // motion JPEG is never behind for lack of decoding
+    if (this.#options.camera.source.kind !== 'rtsp' || this.#lateSinceMs === undefined || nowMs < this.#lateSinceMs + catchUpMs || this.#because !== undefined) return;
+    this.#end(`its pictures come ${(this.#behindMs / 1_000).toFixed(1)} s late, because this box is too busy to decode them; choose a smaller stream of the camera, or relieve the box`);
+  }
+
   #take(frame: Frame): void {
-    this.#lastFrameMs = frame.atMs;
+    this.#lastFrameMs = this.#options.clock.monoMs();
     this.#face.change('live');
     this.#face.put(frame);
   }
@@ -181,11 +226,11 @@ export class FfmpegSource implements FrameSource {
     this.#child?.kill('SIGKILL');
   }
 
-  #ended(child: Ffmpeg, code: number | null, error?: Error): void {
+  #ended(child: ChildProcess, code: number | null, error?: Error): void {
     if (child !== this.#child) return;
     this.#child = undefined;
     this.#watch?.cancel();
-    this.#parser.reset();
+    this.#pictures.reset();
     if (!this.#running) return;
     const { camera, clock, log, random } = this.#options;
     const hadFrames = this.#lastFrameMs !== undefined;

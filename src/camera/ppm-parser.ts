@@ -1,5 +1,6 @@
 import { GateError } from '../base/index.js';
 import { FramePool, type FillingFrame } from './frame-pool.js';
+import type { PicturePipe } from './picture-pipe.js';
 import type { Frame } from './types.js';
 
 const longestHeader = 32;
@@ -10,7 +11,7 @@ const largestSide = 16_384;
  * Cuts a stream of binary PPM pictures (P6, 8 bits; netpbm's ppm(5)) into frames. PPM and not bare pixels, because every
  * picture then says its size: a camera that comes back with another resolution cannot shear the image.
  */
-export class PpmParser {
+export class PpmParser implements PicturePipe {
   readonly #pool: FramePool;
   #header = Buffer.alloc(longestHeader);
   #headerBytes = 0;
@@ -23,11 +24,11 @@ export class PpmParser {
 
   /**
    * @param onFrame takes over the frame's retention
-   * @param now monotonic ms for a completed frame
+   * @param takenAt monotonic ms at which the picture was taken that has just arrived whole; called once for each
    */
   constructor(
     private readonly onFrame: (frame: Frame) => void,
-    private readonly now: () => number,
+    private readonly takenAt: () => number,
     pool = new FramePool(),
   ) {
     this.#pool = pool;
@@ -94,11 +95,12 @@ export class PpmParser {
     this.#sequence += 1;
     const frame = this.#frame;
     this.#frame = undefined;
+    const atMs = this.takenAt();
     if (frame === undefined) {
       this.dropped += 1;
       return;
     }
-    frame.atMs = this.now();
+    frame.atMs = atMs;
     frame.sequence = this.#sequence;
     this.onFrame(frame);
   }

@@ -1,8 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import sharp from 'sharp';
 import { GateError, errorText, type Clock, type Log, type Timer } from '../base/index.js';
-import { longestSide } from './ffmpeg-command.js';
+import { decodeInto } from './decode-jpeg.js';
 import { FramePool } from './frame-pool.js';
 import { NewestFrame } from './newest-frame.js';
 import type { Frame, FrameSource, ResolvedCamera, SourceChange, SourceState } from './types.js';
@@ -15,24 +14,6 @@ interface StillsOptions {
   readonly log: Log;
 }
 
-/** Copies decoded pixels into a pooled frame; undefined while all frames are held. */
-async function decodeInto(pool: FramePool, jpeg: Uint8Array, atMs: number, sequence: number): Promise<Frame | undefined> {
-  const { data, info } = await sharp(jpeg)
-    .rotate()
-    .resize({ width: longestSide, height: longestSide, fit: 'inside', withoutEnlargement: true })
-    .flatten()
-    .toColourspace('srgb')
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  if (info.channels !== 3) throw new GateError('PICTURE_UNREADABLE', `The picture has ${info.channels} channels instead of three.`);
-  const frame = pool.acquire(info.width, info.height);
-  if (frame === undefined) return undefined;
-  frame.data.set(data);
-  frame.atMs = atMs;
-  frame.sequence = sequence;
-  return frame;
-}
-
 /** The pictures of a directory in the order of their names, one each 1/framesPerSecond; then `ended`. */
 export class DirectorySource implements FrameSource {
   readonly #options: StillsOptions;
@@ -40,7 +21,6 @@ export class DirectorySource implements FrameSource {
   readonly #pool = new FramePool();
   #running = false;
   #timer: Timer | undefined;
-  #bytes = 0;
   #sequence = 0;
   #turn: Promise<void> = Promise.resolve();
 
@@ -79,10 +59,6 @@ export class DirectorySource implements FrameSource {
     return this.#face.newest();
   }
 
-  bytesRead(): number {
-    return this.#bytes;
-  }
-
   async #list(): Promise<void> {
     const { source } = this.#options.camera;
     const directory = source.kind === 'directory' ? source.path : '';
@@ -112,7 +88,6 @@ export class DirectorySource implements FrameSource {
     const { clock, log, camera } = this.#options;
     try {
       const bytes = await readFile(file);
-      this.#bytes += bytes.length;
       this.#sequence += 1;
       const frame = await decodeInto(this.#pool, bytes, clock.monoMs(), this.#sequence);
       if (frame === undefined) return;

@@ -29,7 +29,7 @@ export interface Frame {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
-  /** When its last byte arrived, monotonic ms of this process's clock. */
+  /** When it was taken, monotonic ms of this process's clock: when its last byte arrived, less what the stream's own times say that it came late. */
   readonly atMs: number;
   /** Counts the source's pictures from 1. */
   readonly sequence: number;
@@ -51,6 +51,4 @@ export interface FrameSource {
   onFrame(listener: () => void): () => void;
   /** The newest picture, retained for the caller, who must release it; undefined before the first. */
   newest(): Frame | undefined;
-  /** Bytes taken from the source so far: lets a busy caller see whether more is waiting. */
-  bytesRead(): number;
 }

@@ -3,7 +3,6 @@ import { answerByMs, readByMs } from './decisions.js';
 import { clearSinceMs, deadTimeOverMs, earliestDownMs, gatewayCloses, mayCloseFromMs, movementDueMs } from './facts.js';
 import { passageDueMs } from './places.js';
 import type { LaneState } from './state.js';
-import { unseenMs } from './tracks.js';
 
 /** Every moment at which time alone may change something, in the past or to come. */
 function* moments(state: LaneState): Generator<number | null> {
@@ -41,7 +40,7 @@ function* moments(state: LaneState): Generator<number | null> {
     yield passage.placeSinceMs + settings.stalledMs;
   }
   for (const track of state.tracks) {
-    yield track.endedMs === null ? unseenMs(track) : track.endedMs + settings.warmTrackMs;
+    if (track.endedMs !== null) yield track.endedMs + settings.warmTrackMs;
     yield track.askAgainMs;
     if (track.decision !== null) yield track.decision.atMs + settings.warmDecisionMs;
   }

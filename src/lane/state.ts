@@ -133,9 +133,11 @@ export interface Track {
   readonly vote: PlateRead | null;
   readonly decisive: boolean;
   readonly stationary: boolean;
+  /** When the first and the newest picture of it were taken; a slow recogniser tells of them later. */
   readonly firstMs: number;
-  /** When it was last seen in a picture. */
   readonly seenMs: number;
+  /** When the newest picture was taken in which `vote` was read; null where no picture showed it whole. */
+  readonly readMs: number | null;
   readonly endedMs: number | null;
   /** In parts of the picture's width; null where vision does not say. */
   readonly width: number | null;

@@ -22,19 +22,24 @@ const NEARER = 1.2;
 /** Corners of one plate in two pictures agree at least so well. */
 const AS_NEAR = 0.9;
 
-/** A plate in view is reported with every picture, at least twice a second; unseen for longer, it has left. */
+/** A plate that is missing from the pictures for this long, while another is seen, has left. */
 const UNSEEN_MS = 700;
+
+/** Vision needs so long to tell that a plate has left. */
+const LEFT_AFTER_MS = 1_200;
 
 /** Takes a report of vision. Reads of a track that a passage owned stay with it, also when the passage has ended. */
 export function absorbTrack(step: Step, report: TrackInput): void {
+  const seenMs = Math.min(report.seenAtMs, step.nowMs);
   const known = step.state.tracks.find((track) => track.track === report.track);
   const base: Track = known ?? {
     track: report.track,
     vote: null,
     decisive: false,
     stationary: false,
-    firstMs: step.nowMs,
-    seenMs: step.nowMs,
+    firstMs: seenMs,
+    seenMs,
+    readMs: null,
     endedMs: null,
     width: null,
     owner: null,
@@ -48,12 +53,19 @@ export function absorbTrack(step: Step, report: TrackInput): void {
     vote: report.vote ?? base.vote,
     decisive: report.vote === undefined ? base.decisive : report.decisive,
     stationary: report.stationary,
-    seenMs: report.ended ? base.seenMs : step.nowMs,
+    seenMs: report.ended ? base.seenMs : seenMs,
+    readMs: readOf(base, report, step.nowMs),
     width: report.width ?? base.width,
     endedMs: report.ended ? (base.endedMs ?? step.nowMs) : base.endedMs,
   };
   const tracks = known === undefined ? [...step.state.tracks, next] : step.state.tracks.map((track) => (track === known ? next : track));
   patch(step, { tracks: tracks.slice(-MAX_TRACKS), visionAvailable: true });
+}
+
+/** When the vote that holds after this report was last read. */
+function readOf(before: Track, { vote, readAtMs }: TrackInput, nowMs: number): number | null {
+  if (vote === undefined) return before.readMs;
+  return readAtMs === undefined ? null : Math.min(readAtMs, nowMs);
 }
 
 export function patchTrack(step: Step, name: string, change: Partial<Track>): void {
@@ -120,7 +132,7 @@ export function nextTrack(step: Step, passage: Passage | null): ReadTrack | null
   const candidates = step.state.tracks.filter(
     (track): track is ReadTrack =>
       eligible(step, track, passage?.key ?? null) &&
-      !hasPassed(step, track) &&
+      isOfNext(step, track, passage) &&
       (plate === null || lookAlikeDistance(plate.text, track.vote.text) <= SAME_VEHICLE_DISTANCE || surerAsNear(step, track, passage)),
   );
   const next = candidates.find((track) => track.decisive) ?? candidates[0];
@@ -134,32 +146,39 @@ function surerAsNear(step: Step, { decisive, width }: Track, passage: Passage | 
   return own.length > 0 && width >= Math.max(...own) * AS_NEAR;
 }
 
-/** A plate in front, nearer to the camera and seen no later, that could not be read for sure so far. */
-function behindUnsure(step: Step, { width, firstMs }: Track): boolean {
+/**
+ * A plate in front, nearer to the camera and seen no later, that could not be read for sure so far. Whether it is still
+ * there is asked of the pictures and not of the clock: a slow recogniser tells of both plates late.
+ */
+function behindUnsure(step: Step, { width, firstMs, seenMs }: Track): boolean {
   if (width === null) return false;
   return step.state.tracks.some(
     ({ vote, decisive, owner, stationary, ...other }) =>
-      vote !== null && !decisive && owner === null && !stationary && !gone(step, other) && other.firstMs <= firstMs && (other.width ?? 0) > width * NEARER,
+      vote !== null &&
+      !decisive &&
+      owner === null &&
+      !stationary &&
+      seenMs < other.seenMs + UNSEEN_MS &&
+      afterTheLast(step, other.seenMs) &&
+      other.firstMs <= firstMs &&
+      (other.width ?? 0) > width * NEARER,
   );
 }
 
 /**
- * A plate that was last seen before the vehicle ahead had left the approach loop, and is in the picture no more: it was
- * that vehicle's, read too late or seen under a second track, and is nobody's now.
+ * Whether the pictures can be of the next vehicle, whenever they were searched. They are not, where its plate was last read
+ * before the vehicle ahead had left the approach loop: that vehicle's own plate, told late or seen under a second track,
+ * looks the same. Nor where it left the picture long before anybody came on the loop.
  */
-function hasPassed(step: Step, track: Track): boolean {
+function isOfNext(step: Step, track: Track, passage: Passage | null): boolean {
+  const comesMs = passage?.startedMs ?? step.nowMs;
+  return afterTheLast(step, track.readMs) && comesMs < track.seenMs + LEFT_AFTER_MS + step.state.settings.warmTrackMs;
+}
+
+/** Whether a picture was taken after the last vehicle had left the approach loop, if there was one. */
+function afterTheLast(step: Step, takenMs: number | null): boolean {
   const { approachLeftMs } = step.state;
-  return approachLeftMs !== null && gone(step, track) && track.seenMs <= approachLeftMs;
-}
-
-/** Not in the newest pictures, whether vision has given it up yet or not. */
-function gone(step: Step, track: Pick<Track, 'endedMs' | 'seenMs'>): boolean {
-  return track.endedMs !== null || step.nowMs >= unseenMs(track);
-}
-
-/** From when on a plate that is not reported again counts as out of the picture. */
-export function unseenMs(track: Pick<Track, 'seenMs'>): number {
-  return track.seenMs + UNSEEN_MS;
+  return approachLeftMs === null || (takenMs !== null && takenMs > approachLeftMs);
 }
 
 /** A track that is still in the picture. */
@@ -171,7 +190,7 @@ export function isLive(step: Step, name: string): boolean {
 export function decideEarly(step: Step): void {
   if (!step.state.started || !step.state.settings.earlyDecision) return;
   for (const track of step.state.tracks) {
-    if (!track.decisive || track.endedMs !== null || !eligible(step, track, null)) continue;
+    if (!track.decisive || track.endedMs !== null || !eligible(step, track, null) || !isOfNext(step, track, null)) continue;
     const { vote } = track;
     if (step.nowMs < (track.askAgainMs ?? 0) || track.request?.text === vote.text || track.decision?.text === vote.text) continue;
     const number = takeSerial(step);

@@ -26,6 +26,10 @@ export interface TrackInput {
   readonly decisive: boolean;
   readonly stationary: boolean;
   readonly ended: boolean;
+  /** When the newest picture that shows it was taken, not when it was searched: monotonic ms on the lane's clock. */
+  readonly seenAtMs: number;
+  /** When the newest picture was taken in which the text of `vote` itself was read; absent where no picture showed it whole. */
+  readonly readAtMs?: number;
   /** Width of the plate in the newest picture, in parts of the picture's width: the nearer, the wider. */
   readonly width?: number;
 }

@@ -4,7 +4,7 @@ import { GateError, errorText, type Clock, type LaneId, type Log, type Timer } f
 import { entryBeside } from '../base/entry.js';
 import { Listeners } from '../camera/index.js';
 import { isFromVision, machineMs, type CameraBeat, type FromVision, type LaneCamera, type ToVision } from './protocol.js';
-import type { CameraState, Photograph, TrackReport, Vision, VisionHealth } from './types.js';
+import { onClock, type CameraState, type Photograph, type TrackReport, type Vision, type VisionHealth } from './types.js';
 
 export interface VisionOptions {
   /** Lanes with their cameras, secrets in hand: they travel over the private channel only. */
@@ -228,7 +228,7 @@ export class VisionClient implements Vision {
         this.#settleStart?.(new GateError('MODEL_INVALID', message.reason.replace(/^MODEL_INVALID: /u, '')));
         return;
       case 'track': {
-        const report = { ...message.report, seenAtMs: this.#toOwnMs(message.report.seenAtMs) };
+        const report = onClock(message.report, (ms) => this.#toOwnMs(ms));
         if (report.ended) this.#open.delete(report.track);
         else this.#open.set(report.track, report);
         this.#tracks.tell(report);

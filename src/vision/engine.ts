@@ -24,8 +24,6 @@ interface Watched {
 
 /** What a camera of today gives, scaled down as its source does; another one costs its first picture a little more. */
 const usualPicture = { width: 1_280, height: 720 } as const;
-/** After a search the pipes are read until they are dry, but no longer than this. */
-const longestBreathMs = 10;
 
 /**
  * All lanes' cameras and the one recognizer they share: lane after lane gets its newest picture searched, so none can
@@ -100,10 +98,7 @@ export class Engine {
       let worked = false;
       for (const { watch } of this.#lanes) {
         try {
-          if (await watch.search(recognizer)) {
-            worked = true;
-            await this.#breathe();
-          }
+          if (await watch.search(recognizer)) worked = true;
         } catch (error) {
           log.error({ lane: watch.lane, error: errorText(error) }, 'vision: a picture could not be searched');
           await this.#pause(100);
@@ -125,20 +120,6 @@ export class Engine {
 
   #pause(delayMs: number): Promise<void> {
     return new Promise((resolve) => void this.#options.clock.after(delayMs, resolve));
-  }
-
-  /**
-   * A search keeps this thread for its whole time while ffmpeg's pipes fill up. What waits in them is older than what
-   * the camera sends now, so they are emptied before the next picture is chosen; else a slow box would fall behind.
-   */
-  async #breathe(): Promise<void> {
-    const { clock } = this.#options;
-    const endMs = clock.monoMs() + longestBreathMs;
-    const bytes = (): number => this.#lanes.reduce((sum, { watch }) => sum + watch.source.bytesRead(), 0);
-    for (let before = -1, now = bytes(); now !== before && clock.monoMs() < endMs; now = bytes()) {
-      before = now;
-      await this.#pause(0);
-    }
   }
 
   #expireLater(): void {

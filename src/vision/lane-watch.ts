@@ -37,6 +37,8 @@ export class LaneWatch {
   #awakeUntilMs = -Infinity;
   #arrivals: number[] = [];
   #size = { width: 1, height: 1 };
+  /** How old the last picture was when it had been searched. */
+  #behindMs = 0;
   #lastFound: { readonly sequence: number; readonly plates: readonly FoundPlate[] } = { sequence: 0, plates: [] };
 
   constructor(options: LaneWatchOptions) {
@@ -73,12 +75,12 @@ export class LaneWatch {
   }
 
   /** The part of a picture of this size that is searched; undefined for the whole. */
-  region(picture: { readonly width: number; readonly height: number }, recognizer: Recognizer): Region | undefined {
+  region(picture: { readonly width: number; readonly height: number }, recognizer: Pick<Recognizer, 'models'>): Region | undefined {
     return zoneRegion(this.#options.zone, picture, recognizer.models.manifest.detector.input.longSide);
   }
 
   /** Searches the newest picture if it is new and worth it. Returns whether it did. */
-  async search(recognizer: Recognizer): Promise<boolean> {
+  async search(recognizer: Pick<Recognizer, 'recognize' | 'models'>): Promise<boolean> {
     const frame = this.#options.source.newest();
     if (frame === undefined) return false;
     try {
@@ -94,9 +96,13 @@ export class LaneWatch {
     }
   }
 
-  /** Ends tracks that were not seen for long, for a camera that gives no pictures. */
+  /**
+   * Ends tracks that were not seen for long, for a camera that gives no pictures. A picture that was late, or searched
+   * slowly, makes none of its plates unseen.
+   */
   expire(): void {
-    for (const state of this.#tracker.expire(this.#options.clock.monoMs(), this.#size)) this.#options.onTrack({ lane: this.lane, ...state });
+    const nowMs = this.#options.clock.monoMs() - this.#behindMs;
+    for (const state of this.#tracker.expire(nowMs, this.#size)) this.#options.onTrack({ lane: this.lane, ...state });
   }
 
   /** The newest picture with its plates; undefined where it is missing or older than 2 s. */
@@ -128,6 +134,7 @@ export class LaneWatch {
       return insidePolygon([x / frame.width, y / frame.height], zone);
     });
     this.#size = { width: frame.width, height: frame.height };
+    this.#behindMs = this.#options.clock.monoMs() - frame.atMs;
     this.#lastFound = { sequence: frame.sequence, plates: readPlates(inZone) };
     for (const state of this.#tracker.update(inZone, frame.atMs, frame)) onTrack({ lane: this.lane, ...state });
   }

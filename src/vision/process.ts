@@ -1,10 +1,11 @@
 import sharp from 'sharp';
-import { errorText, type Log } from '../base/index.js';
+import { errorText, isGateError, type Log } from '../base/index.js';
 import { systemClock } from '../base/system-clock.js';
 import { Engine } from './engine.js';
-import { loadModels } from './models.js';
+import { startNetworks } from './networks.js';
 import { isToVision, machineMs, type FromVision, type ToVision } from './protocol.js';
 import { Recognizer } from './recognizer.js';
+import { onClock } from './types.js';
 
 /** The vision process: started by `VisionClient`, ends with it. */
 
@@ -31,7 +32,8 @@ const toMachineMs = (ownMs: number): number => machineMs() - (systemClock.monoMs
 let engine: Engine | undefined;
 
 async function start(message: Extract<ToVision, { type: 'start' }>): Promise<void> {
-  const { models, refused } = await loadModels({ directories: message.directories, lastGood: message.lastGood, threads: message.threads, log });
+  const { directories, lastGood, threads } = message;
+  const { models, refused } = await startNetworks({ directories, lastGood, threads, clock: systemClock, log, onLost: failed });
   engine = new Engine({
     cameras: message.cameras,
     recognizer: new Recognizer(models),
@@ -39,7 +41,7 @@ async function start(message: Extract<ToVision, { type: 'start' }>): Promise<voi
     clock: systemClock,
     log,
     random: () => Math.random(),
-    onTrack: (report) => send({ type: 'track', report: { ...report, seenAtMs: toMachineMs(report.seenAtMs) } }),
+    onTrack: (report) => send({ type: 'track', report: onClock(report, toMachineMs) }),
     onCamera: (lane, camera, state, detail) => send({ type: 'camera', lane, camera, state, ...(detail === undefined ? {} : { detail }) }),
   });
   await engine.warmUp();
@@ -82,7 +84,7 @@ process.on('message', (message: unknown) => {
   if (!isToVision(message)) return;
   switch (message.type) {
     case 'start':
-      start(message).catch(refuse);
+      start(message).catch((error: unknown) => (isGateError(error) && error.code === 'VISION_DOWN' ? failed(error) : refuse(error)));
       return;
     case 'photograph':
       photograph(message.id, message.lane).catch(failed);

@@ -72,6 +72,8 @@ class Track {
   seenAtMs: number;
   sightings = 0;
   missed = 0;
+  /** The newest read that agreed with the vote. */
+  #agreed: { readonly text: PlateText; readonly atMs: number } | undefined;
   /** Reads in a row that are of another plate, as it seems; they become its vote if they go on. */
   #another = new PlateVote();
   /** Not yet known to be the same vehicle after it was lost or jumped. */
@@ -93,6 +95,7 @@ class Track {
     this.corners = corners;
     this.seenAtMs = atMs;
     this.#stillSince = placed(corners, atMs);
+    this.#agree(atMs);
   }
 
   /** Goes on from what stood at this place a while ago. */
@@ -148,7 +151,18 @@ class Track {
     if (this.#another.reads > 0) this.#another = new PlateVote();
     if (read.text === this.text()) this.#resumed = false;
     this.vote.add(reading);
+    if (read.text === this.text()) this.#agree(this.seenAtMs);
     return undefined;
+  }
+
+  #agree(atMs: number): void {
+    const text = this.text();
+    if (text !== undefined) this.#agreed = { text, atMs };
+  }
+
+  /** When the newest picture was taken that showed what the vote says; later ones may show another vehicle in its place. */
+  readAtMs(): number | undefined {
+    return this.#agreed?.text === this.text() ? this.#agreed?.atMs : undefined;
   }
 
   /**
@@ -367,9 +381,11 @@ function associationCost(track: Track, { corners, reading }: Sighting, atMs: num
 
 function report(track: Track, size: { readonly width: number; readonly height: number }, ended: boolean): TrackState {
   const vote = track.vote.result();
+  const readAtMs = track.readAtMs();
   return {
     track: track.id,
     ...(vote === undefined ? {} : { vote: vote.read }),
+    ...(readAtMs === undefined ? {} : { readAtMs }),
     reads: track.vote.reads,
     decisive: track.decisive(),
     stationary: track.stationary(),

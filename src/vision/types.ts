@@ -28,8 +28,10 @@ export interface TrackReport {
   readonly motion: 'approaching' | 'leaving' | 'still';
   /** Corners in the newest picture, 0 to 1 of its width and height. */
   readonly corners: Quad;
-  /** Monotonic time of the newest picture, ms, on the main process's clock. */
+  /** When the newest picture was taken, monotonic ms on the main process's clock. */
   readonly seenAtMs: number;
+  /** The same of the newest picture in which the text of the vote itself was read; absent where none showed it whole. */
+  readonly readAtMs?: number;
   /** True once: the plate left the picture. */
   readonly ended: boolean;
 }
@@ -50,6 +52,12 @@ export interface VisionHealth {
   readonly restarts: number;
   readonly cameras: readonly { readonly lane: LaneId; readonly camera: string; readonly state: CameraState; readonly framesPerSecond: number; readonly lastFrameAgeMs: number | null }[];
   readonly detail?: string;
+}
+
+/** A report with its times moved to another clock. */
+export function onClock(report: TrackReport, toMs: (ms: number) => number): TrackReport {
+  const { readAtMs } = report;
+  return { ...report, seenAtMs: toMs(report.seenAtMs), ...(readAtMs === undefined ? {} : { readAtMs: toMs(readAtMs) }) };
 }
 
 /** What the main process sees of the vision process; the process behind it may die and come back. */

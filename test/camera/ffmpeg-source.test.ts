@@ -128,6 +128,33 @@ describe('a network camera', () => {
     expect(states).toEqual(['live', 'lost', 'live']);
   });
 
+  it('whose ffmpeg gets no processor for a while gives pictures that say when they were taken, not when they came', async () => {
+    const server = await serve({ source: 'lavfi:testsrc=size=320x180:rate=15' });
+    const source = new FfmpegSource({ camera: { id: 'front', source: { kind: 'rtsp', url: server.url }, framesPerSecond: 8 }, clock: systemClock, log: silentLog, random: () => 0 });
+    sources.push(source);
+    const seen: { readonly takenMs: number; readonly cameMs: number }[] = [];
+    source.onFrame(() => {
+      const frame = source.newest();
+      if (frame !== undefined) seen.push({ takenMs: frame.atMs, cameMs: systemClock.monoMs() });
+      frame?.release();
+    });
+    source.start();
+    await until(() => seen.length >= 30, { timeoutMs: 30_000, what: 'pictures' });
+    const pid = source.pid() ?? 0;
+    const stoppedMs = systemClock.monoMs();
+    process.kill(pid, 'SIGSTOP');
+    await until(() => systemClock.monoMs() > stoppedMs + 2_000, { what: 'the stop to be over' });
+    const before = seen.length;
+    process.kill(pid, 'SIGCONT');
+    await until(() => seen.length >= before + 20, { timeoutMs: 20_000, what: 'the pictures that waited' });
+    const resumedMs = stoppedMs + 2_000;
+    const late = seen.slice(before).filter(({ cameMs, takenMs }) => cameMs > resumedMs && takenMs < resumedMs - 250);
+    // taken at 8 a second in two seconds
+    expect(late.length).toBeGreaterThan(8);
+    const taken = seen.map(({ takenMs }) => takenMs);
+    expect(taken).toEqual([...taken].sort((a, b) => a - b));
+  });
+
   it('with motion JPEG over http gives pictures too', async () => {
     const still = join(directory, 'still.jpg');
     await run('ffmpeg', ['-v', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc=size=320x180', '-frames:v', '1', still]);

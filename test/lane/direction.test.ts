@@ -370,7 +370,7 @@ describe('plates and passages', () => {
   test('a read that is not final waits, and counts when its plate has left the picture', () => {
     const bench = new Bench().ready().on('approach').sees('t1', '京A12345', { decisive: false }).pass(1_000);
     expect(bench.decides).toEqual([]);
-    bench.input({ kind: 'track', report: { track: 't1', reads: 6, decisive: false, stationary: false, ended: true } });
+    bench.input({ kind: 'track', report: { track: 't1', reads: 6, decisive: false, stationary: false, ended: true, seenAtMs: bench.nowMs } });
     expect(bench.decides).toEqual(['京A12345']);
   });
 

@@ -127,7 +127,7 @@ export class Bench {
   /** Vision reports what it sees with every picture, changed or not. */
   #picture(): void {
     this.#pictureMs = this.nowMs + PICTURE_MS;
-    for (const report of this.#inView.values()) this.input({ kind: 'track', report });
+    for (const report of this.#inView.values()) this.input({ kind: 'track', report: { ...report, seenAtMs: this.nowMs, readAtMs: this.nowMs } });
   }
 
   #see(report: TrackInput): this {
@@ -153,14 +153,22 @@ export class Bench {
     return this;
   }
 
+  /** A plate in the picture from now on, reported with every picture. */
   sees(track: string, text: string, more: { decisive?: boolean; stationary?: boolean; ended?: boolean; confidence?: number } = {}): this {
     const { decisive = true, stationary = false, ended = false, confidence = 0.99 } = more;
-    return this.#see({ track, vote: plateRead(text, confidence), reads: 5, decisive, stationary, ended });
+    return this.#see({ track, vote: plateRead(text, confidence), reads: 5, decisive, stationary, ended, seenAtMs: this.nowMs, readAtMs: this.nowMs });
+  }
+
+  /** One report of a recogniser that falls behind: of a picture taken `agoMs` ago, its plate last read in one of `readAgoMs` ago. */
+  hearsLate(track: string, text: string, agoMs: number, more: { decisive?: boolean; ended?: boolean; readAgoMs?: number; width?: number } = {}): this {
+    const { decisive = true, ended = false, readAgoMs = agoMs, width } = more;
+    const report: TrackInput = { track, vote: plateRead(text), reads: 5, decisive, stationary: false, ended, seenAtMs: this.nowMs - agoMs, readAtMs: this.nowMs - readAgoMs, ...(width === undefined ? {} : { width }) };
+    return this.input({ kind: 'track', report });
   }
 
   /** A plate in the picture, in parts of its width. */
   glimpses(track: string, width: number, text: string, { confidence = 0.99, ended = false } = {}): this {
-    return this.#see({ track, vote: plateRead(text, confidence), reads: 5, decisive: confidence > 0.9, stationary: false, ended, width });
+    return this.#see({ track, vote: plateRead(text, confidence), reads: 5, decisive: confidence > 0.9, stationary: false, ended, width, seenAtMs: this.nowMs, readAtMs: this.nowMs });
   }
 
   command(target: CommandTarget, id = `c${String((this.#ticket += 1))}`): this {

@@ -24,7 +24,7 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc
-      .record({ track: fc.constantFrom('t1', 't2', 't3'), vote: fc.constantFrom(...PLATES), reads: fc.constant(5), decisive: fc.boolean(), stationary: fc.constantFrom(false, false, true), ended: fc.constantFrom(false, false, true) })
+      .record({ track: fc.constantFrom('t1', 't2', 't3'), vote: fc.constantFrom(...PLATES), reads: fc.constant(5), decisive: fc.boolean(), stationary: fc.constantFrom(false, false, true), ended: fc.constantFrom(false, false, true), seenAtMs: fc.constantFrom(0, 5_000, 20_000, Infinity), readAtMs: fc.constantFrom(0, 5_000, 20_000, Infinity) })
       .map((report) => ({ kind: 'input' as const, input: { kind: 'track' as const, report } })),
   },
   {

@@ -132,7 +132,7 @@ class Rig {
   }
 
   sees(text: string): void {
-    this.lane.track({ track: text, vote: plateRead(text), reads: 4, decisive: true, stationary: false, ended: false });
+    this.lane.track({ track: text, vote: plateRead(text), reads: 4, decisive: true, stationary: false, ended: false, seenAtMs: this.clock.monoMs(), readAtMs: this.clock.monoMs() });
   }
 
   async pass(ms: number): Promise<void> {

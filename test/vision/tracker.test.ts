@@ -224,6 +224,16 @@ describe('tracks', () => {
     expect(states.at(-1)?.vote?.confidence).toBeLessThan(0.97);
   });
 
+  it("say when their plate was last read, not when another one was seen in its place", () => {
+    const tracker = new Tracker({ prefix: '' });
+    const look = (at: number, text: string): TrackState | undefined => tracker.update([sighting(640, 400, 200, reading(text, 0.99))], at * frameMs, size)[0];
+    for (let at = 0; at < 4; at += 1) expect(look(at, '京QM86H8')).toMatchObject({ seenAtMs: at * frameMs, readAtMs: at * frameMs });
+    for (let at = 4; at < 6; at += 1) expect(look(at, '苏E05EV8')).toMatchObject({ vote: { text: '京QM86H8' }, seenAtMs: at * frameMs, readAtMs: 3 * frameMs });
+    const reports = tracker.update([sighting(640, 400, 200, reading('苏E05EV8', 0.99))], 6 * frameMs, size);
+    expect(reports.find(({ ended }) => !ended)).toMatchObject({ vote: { text: '苏E05EV8' }, seenAtMs: 6 * frameMs, readAtMs: 6 * frameMs });
+    expect(reports.find(({ ended }) => ended)).toMatchObject({ vote: { text: '京QM86H8' }, readAtMs: 3 * frameMs });
+  });
+
   it("are not called decided while another plate is read in the first one's place", () => {
     const first = Array.from({ length: 6 }, () => [sighting(600, 400, 150, reading('京QM86H8', 0.95))]);
     const tracker = new Tracker({ prefix: 't' });

@@ -128,10 +128,6 @@ class HandedPictures implements FrameSource {
   newest(): Frame | undefined {
     return this.#frame;
   }
-
-  bytesRead(): number {
-    return 0;
-  }
 }
 
 describe('a parked car in view from the start', () => {

@@ -139,6 +139,7 @@ function see(lane: string, plate: string, ended: boolean): void {
       [0.4, 0.65],
     ],
     seenAtMs: systemClock.monoMs(),
+    readAtMs: systemClock.monoMs(),
     ended,
   });
 }

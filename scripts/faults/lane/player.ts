@@ -204,7 +204,7 @@ class Player implements Stage {
       }
       this.#runLater(nowMs);
       await this.#step();
-      if (nowMs % pictureMs === 0) this.recogniser.look(this.lane);
+      if (nowMs % pictureMs === 0) this.recogniser.look(this.lane, nowMs);
       if (this.plan.schedule && nowMs % scheduleLooksMs === 0) this.#followSchedule();
       if (nowMs % guardLooksMs === 0) this.#watch.look(this.#runner.view());
       if (arriving || this.lane.vehicles.length > 0 || this.#later.length > 0) clearSinceMs = nowMs;

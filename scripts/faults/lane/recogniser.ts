@@ -26,7 +26,7 @@ export class Recogniser {
   }
 
   /** One picture. */
-  look(lane: SimLane): void {
+  look(lane: SimLane, nowMs: number): void {
     const present = new Set<string>();
     for (const vehicle of lane.vehicles) {
       const { plate, intention } = vehicle.plan;
@@ -42,14 +42,14 @@ export class Recogniser {
       }
       seen.reads += 1;
       const { text } = seen;
-      const track = { track: vehicle.id, reads: seen.reads, decisive: seen.reads >= readsToBeSure, stationary: false, ended: false };
+      const track = { track: vehicle.id, reads: seen.reads, decisive: seen.reads >= readsToBeSure, stationary: false, ended: false, seenAtMs: nowMs, readAtMs: nowMs };
       const vote = text === undefined ? undefined : { text, confidence: 0.99, characters: Array.from(text, () => 0.99), colour: plate.colour, rows: plate.rows };
       this.#report(vote === undefined || seen.reads < readsToVote ? track : { ...track, vote });
     }
     for (const [id, seen] of this.#seen) {
       if (present.has(id)) continue;
       this.#seen.delete(id);
-      this.#report({ track: id, reads: seen.reads, decisive: seen.reads >= readsToBeSure, stationary: false, ended: true });
+      this.#report({ track: id, reads: seen.reads, decisive: seen.reads >= readsToBeSure, stationary: false, ended: true, seenAtMs: nowMs });
     }
   }
 }

@@ -79,7 +79,8 @@ export function absorbSeen(state: SeenState, happening: Happening, view: View): 
 }
 
 function follow(state: SeenState, report: TrackInput, view: View): SeenState {
-  const { nowMs } = view;
+  // A slow recogniser tells late: what counts is when the picture was taken.
+  const nowMs = Math.min(report.seenAtMs, view.nowMs);
   const known = state.tracks.find(({ track }) => track === report.track);
   if (report.ended) return { ...state, tracks: state.tracks.map((it) => (it === known ? { ...it, ended: true } : it)) };
   const near = report.width !== undefined && report.width >= nearWidth(state, view);

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { GateError, errorText, type Clock, type LaneId, type Timer } from '../../base/index.js';
+import { withTime } from './exif.js';
 import { LaneRenderer } from './renderer.js';
 import type { Scene, SceneLane } from './scene.js';
 
@@ -97,9 +98,11 @@ export class MjpegServer {
     return lane;
   }
 
-  #draw(lane: Lane, view: SceneLane): Promise<Buffer> {
+  /** The picture says of which moment it is: a busy machine draws it late. */
+  async #draw(lane: Lane, view: SceneLane): Promise<Buffer> {
     const scene = this.#scene;
-    return lane.renderer.render(view, scene?.light ?? 1, scene?.wallMs ?? 0);
+    const wallMs = scene?.wallMs ?? 0;
+    return withTime(await lane.renderer.render(view, scene?.light ?? 1, wallMs), wallMs);
   }
 
   #tick(): void {

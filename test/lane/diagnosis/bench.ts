@@ -58,7 +58,7 @@ export class Bench {
   }
 
   track(report: Partial<TrackInput> & { readonly track: string }, lane = 'entry'): void {
-    this.tell({ kind: 'track', report: { reads: 5, decisive: true, stationary: false, ended: false, vote: plateRead('京A12345'), width: 0.14, ...report } }, lane);
+    this.tell({ kind: 'track', report: { reads: 5, decisive: true, stationary: false, ended: false, vote: plateRead('京A12345'), width: 0.14, seenAtMs: this.nowMs, readAtMs: this.nowMs, ...report } }, lane);
   }
 
   /** A car drives up, the boom rises, it passes, the boom falls; sensors named are dead, and `withVision` shows its plate. */

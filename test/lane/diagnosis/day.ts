@@ -248,7 +248,7 @@ export class Day {
     }
     // A parked car beside the lane, all day.
     if (lane.spec.direction === 'entry' && nowMs % 450 === 0) {
-      runner?.track({ track: 'parked', vote: plateRead('京A00001'), reads: 99, decisive: true, stationary: true, ended: false, width: 0.12 });
+      runner?.track({ track: 'parked', vote: plateRead('京A00001'), reads: 99, decisive: true, stationary: true, ended: false, width: 0.12, seenAtMs: nowMs, readAtMs: nowMs });
     }
   }
 
@@ -256,6 +256,6 @@ export class Day {
     const { read, reads } = track;
     const runner = this.runners.get(track.lane);
     const stationary = nowMs - track.stillSinceMs > 300_000;
-    runner?.track({ track: track.name, ...(read === null ? {} : { vote: read }), reads, decisive: reads >= 3, stationary, ended, ...(ended ? {} : { width }) });
+    runner?.track({ track: track.name, ...(read === null ? {} : { vote: read }), reads, decisive: reads >= 3, stationary, ended, seenAtMs: nowMs, readAtMs: nowMs, ...(ended ? {} : { width }) });
   }
 }
