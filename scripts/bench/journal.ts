@@ -1,13 +1,16 @@
 import { execFile } from 'node:child_process';
-import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { Worker } from 'node:worker_threads';
 import { z } from 'zod';
 import { AccessRepository, type AccessRequest, type AccessRules } from '../../src/access/index.js';
+import { threadBeside } from '../../src/base/entry.js';
 import { GateError } from '../../src/base/index.js';
 import { lookAlikesOf, tryParsePlate, type Plate } from '../../src/plate/index.js';
 import { BenchProcess } from './load/child.js';
@@ -64,20 +67,52 @@ class SyncFile {
   }
 }
 
+/** The same, asked for one by one from a loop that must not wait for the disk, as the gate's must not. */
+class SyncThread {
+  readonly #thread: Worker;
+
+  private constructor(thread: Worker) {
+    this.#thread = thread;
+  }
+
+  static async start(path: string, records: number): Promise<SyncThread> {
+    writeFileSync(path, Buffer.alloc(records * recordBytes), { flush: true });
+    const thread = threadBeside(import.meta.url, './load/sync-thread', { workerData: { path, bytes: recordBytes }, name: 'sync' });
+    await once(thread, 'message');
+    return new SyncThread(thread);
+  }
+
+  async block(): Promise<void> {
+    for (let count = 0; count < blockLength; count += 1) {
+      const written = once(this.#thread, 'message');
+      this.#thread.postMessage('write');
+      await written;
+    }
+  }
+
+  async close(): Promise<void> {
+    const ended = once(this.#thread, 'exit');
+    this.#thread.postMessage('close');
+    await ended;
+  }
+}
+
 interface Rates {
   readonly single: number[];
   readonly grouped: number[];
   readonly growing: number[];
   readonly preallocated: number[];
+  readonly thread: number[];
 }
 
 /** Events and bare syncs in turn, in one directory. */
 async function writeRates(directory: string, rounds: number, progress: Progress): Promise<Rates> {
-  const rates: Rates = { single: [], grouped: [], growing: [], preallocated: [] };
+  const rates: Rates = { single: [], grouped: [], growing: [], preallocated: [], thread: [] };
   const journal = openedAt(join(directory, 'rates'));
   await journal.start();
   const growing = new SyncFile(join(directory, 'growing'), 0);
   const preallocated = new SyncFile(join(directory, 'preallocated'), (rounds + 1) * blockLength);
+  const thread = await SyncThread.start(join(directory, 'thread'), (rounds + 1) * blockLength);
   let number = 0;
   const single = async (): Promise<void> => {
     for (let count = 0; count < blockLength; count += 1) await journal.append(eventOf(number + count));
@@ -93,11 +128,13 @@ async function writeRates(directory: string, rounds: number, progress: Progress)
     await single();
     growing.block();
     preallocated.block();
+    await thread.block();
     for (let round = 0; round < rounds; round += 1) {
       const turns = [
         async () => rates.growing.push(await rate(blockLength, () => growing.block())),
         async () => rates.single.push(await rate(blockLength, single)),
         async () => rates.preallocated.push(await rate(blockLength, () => preallocated.block())),
+        async () => rates.thread.push(await rate(blockLength, () => thread.block())),
       ];
       for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
       rates.grouped.push(await rate(groupLength, grouped));
@@ -105,6 +142,7 @@ async function writeRates(directory: string, rounds: number, progress: Progress)
   } finally {
     growing.close();
     preallocated.close();
+    await thread.close();
     await journal.stop();
   }
   progress(`${rounds} rounds of writes`);
@@ -268,9 +306,9 @@ export async function run(options: BenchOptions): Promise<object> {
   mkdirSync(parent, { recursive: true });
   const directory = mkdtempSync(join(parent, 'laurel-bench-'));
   try {
+    const rates = await writeRates(directory, rounds, progress);
     const access = lookUps();
     progress(`${lookups} decisions of each kind`);
-    const rates = await writeRates(directory, rounds, progress);
     const median = (values: readonly number[]): number => round(quantile(values, 0.5));
     const again = await reopen(directory, rows, progress);
     const file = median(rates.preallocated) > median(rates.growing) ? 'preallocated' : 'growing';
@@ -284,12 +322,15 @@ export async function run(options: BenchOptions): Promise<object> {
         lookupMs: fine(Math.max(access.exactP99Ms, access.lookAlikeP99Ms)),
       },
       reference: {
-        what: `${recordBytes} bytes written and fdatasync, in the same directory, in blocks of ${blockLength} in turn with the journal's; fdatasyncPerSecond is of the file that is ${file}. Grouped: ${groupAhead} events on their way all the time`,
+        what: `${recordBytes} bytes written and fdatasync, in the same directory, in blocks of ${blockLength} in turn with the journal's; fdatasyncPerSecond is of the file that is ${file}. threadPerSecond: the same on a preallocated file by a thread that a loop asks one by one, since the gate's own must not wait for a disk. Grouped: ${groupAhead} events on their way all the time`,
         growingPerSecond: median(rates.growing),
         preallocatedPerSecond: median(rates.preallocated),
+        threadPerSecond: median(rates.thread),
         rounds,
         singleToGrowing: round(paired(rates.single, rates.growing)),
         singleToPreallocated: round(paired(rates.single, rates.preallocated)),
+        singleToThread: round(paired(rates.single, rates.thread)),
+        singleBesideFdatasyncUs: round(1e6 / median(rates.single) - 1e6 / median(rates[file])),
         groupedToFdatasync: round(paired(rates.grouped, rates[file])),
       },
       reopen: {
