@@ -10,6 +10,8 @@ export interface EventSource {
   after(seq: number, limit: number): EventText[];
   /** The sequences there are from `first` to `last`. */
   sequences(first: number, last: number): number[];
+  /** The first sequence there is above `seq`. */
+  next(seq: number): number | undefined;
 }
 
 /** Table that versions 1 to 3 kept events in, under the name it has while they move out of it. */
@@ -47,6 +49,7 @@ export function eventSource(db: Database, gate: string): EventSource {
       return found;
     },
     sequences: (first, last) => sources.flatMap((source) => source.sequences(first, last)),
+    next: (seq) => sources.map((source) => source.next(seq)).find((found) => found !== undefined),
   };
 }
 
@@ -62,7 +65,7 @@ export function hasTable(db: Database, name: string): boolean {
 function textSource(db: Database): EventSource {
   const at = db.prepare<[number], EventText>('SELECT seq, text FROM event WHERE seq = ?');
   const after = db.prepare<[number, number], EventText>('SELECT seq, text FROM event WHERE seq > ? ORDER BY seq LIMIT ?');
-  return { at: (seq) => at.get(seq), after: (seq, limit) => after.all(seq, limit), sequences: sequencesIn(db, 'event') };
+  return { at: (seq) => at.get(seq), after: (seq, limit) => after.all(seq, limit), sequences: sequencesIn(db, 'event'), next: nextIn(db, 'event') };
 }
 
 function columnSource(db: Database, table: string, gate: string): EventSource {
@@ -78,12 +81,18 @@ function columnSource(db: Database, table: string, gate: string): EventSource {
     },
     after: (seq, limit) => after.all(seq, limit).map((raw) => textOf(raw, gate)),
     sequences: sequencesIn(db, table),
+    next: nextIn(db, table),
   };
 }
 
 function sequencesIn(db: Database, table: string): EventSource['sequences'] {
   const select = db.prepare<[number, number], { seq: number }>(`SELECT seq FROM ${table} NOT INDEXED WHERE seq BETWEEN ? AND ? ORDER BY seq`);
   return (first, last) => select.all(first, last).map(({ seq }) => seq);
+}
+
+function nextIn(db: Database, table: string): EventSource['next'] {
+  const select = db.prepare<[number], { seq: number }>(`SELECT seq FROM ${table} NOT INDEXED WHERE seq > ? ORDER BY seq LIMIT 1`);
+  return (seq) => select.get(seq)?.seq;
 }
 
 /** Where only the gate's name in the row of its boot is damaged, the event is whole. */

@@ -1,12 +1,13 @@
 import SqliteDatabase, { type Database, type Statement } from 'better-sqlite3';
 import { existsSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { blockOf, firstOf } from './blocks.js';
 import { GENESIS_HASH } from './canonical.js';
-import { eventSource } from './event-source.js';
+import { eventSource, type EventSource } from './event-source.js';
 import { isSound, statedHash, type EventText } from './event-text.js';
 import { makeDirectory, syncDirectory, systemCode } from './files.js';
 import { buildBlocks } from './schema.js';
-import { readSavedState, readState, type Gap, type State } from './store.js';
+import { readGaps, readSavedState, readState, type Gap, type State } from './store.js';
 
 /** What could be read from a damaged database. */
 export interface Salvage {
@@ -29,8 +30,10 @@ export interface Salvage {
 const CHUNK_ROWS = 500;
 /** Rows looked for in a small table whose own end cannot be read. */
 const MOST_BLIND_ROWS = 200_000;
-/** After so many chunks of events in a row without one that can be read, the rest is taken to be lost. */
+/** Chunks of events in a row without one that can be read, before it is looked elsewhere. */
 const MOST_BLIND_CHUNKS = 2_000;
+/** Numbers below the highest that may have been used: the newest events lie among them. */
+const END_ROWS = 10_000;
 /** After so many empty chunks in a row a small table is taken to be at its end. */
 const MOST_EMPTY_CHUNKS = 10;
 
@@ -104,15 +107,12 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
   let events = 0;
   let last: EventText | undefined;
   const missing: Gap[] = [];
-  // A restored journal has jumped over more numbers than can be looked at one by one.
-  const gaps = attempt(() => into.prepare<[], { first: number; last: number }>('SELECT first, last FROM gap ORDER BY first').all()) ?? [];
-  let blind = 0;
+  const gaps = attempt(() => readGaps(into)) ?? [];
+  const places = new Places(from, source, highest);
   let end = first - 1;
-  while (end < highest && blind < MOST_BLIND_CHUNKS) {
-    let start = end + 1;
-    for (const gap of gaps) if (gap.first <= start && start <= gap.last) start = gap.last + 1;
-    const next = gaps.find((gap) => gap.first > start)?.first ?? highest + 1;
-    end = Math.min(highest, next - 1, start + CHUNK_ROWS - 1);
+  while (end < highest) {
+    const start = end + 1;
+    end = Math.min(highest, start + CHUNK_ROWS - 1);
     const before = events;
     const listed = attempt(() => source.sequences(start, end));
     into.transaction(() => {
@@ -121,15 +121,62 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
         // One whose hash does not fit is damaged; it stays in the file that is set aside.
         if (row === undefined || !isSound(row)) continue;
         insert.run(row.seq, row.text);
-        const expected = (last?.seq ?? first - 1) + 1;
-        if (row.seq > expected) missing.push({ first: expected, last: row.seq - 1, reason: 'damaged' });
+        missing.push(...uncovered((last?.seq ?? first - 1) + 1, row.seq - 1, gaps).map((range) => ({ ...range, reason: 'damaged' })));
         last = row;
         events += 1;
       }
     })();
-    blind = events > before ? 0 : blind + 1;
+    if (events > before) places.seen();
+    else end = places.after(end);
   }
   return { events, last: last?.seq ?? 0, lastHash: last === undefined ? GENESIS_HASH : statedHash(last.text), missing };
+}
+
+/** Where to look on after a stretch without an event. A journal may have jumped over more numbers than can be looked at one by one. */
+class Places {
+  readonly #from: Database;
+  readonly #source: EventSource;
+  readonly #highest: number;
+  #blind = 0;
+  #lookedAtEnd = false;
+
+  constructor(from: Database, source: EventSource, highest: number) {
+    this.#from = from;
+    this.#source = source;
+    this.#highest = highest;
+  }
+
+  seen(): void {
+    this.#blind = 0;
+  }
+
+  /** @returns sequence up to which nothing is looked for */
+  after(end: number): number {
+    const next = attempt(() => ({ seq: this.#source.next(end) }));
+    if (next !== undefined) return (next.seq ?? Infinity) - 1;
+    // What comes next lies on a destroyed page: number by number over it, as long as that has an end.
+    this.#blind += 1;
+    if (this.#blind < MOST_BLIND_CHUNKS) return end;
+    this.#blind = 0;
+    const block = attempt(() => this.#from.prepare<[number], { block: number }>('SELECT block FROM block WHERE block > ? ORDER BY block LIMIT 1').get(blockOf(end)))?.block;
+    if (block !== undefined) return firstOf(block) - 1;
+    if (this.#lookedAtEnd) return Infinity;
+    this.#lookedAtEnd = true;
+    return Math.max(end, this.#highest - END_ROWS);
+  }
+}
+
+/** Parts of a range that no gap covers; gaps in order. */
+function uncovered(first: number, last: number, gaps: readonly Gap[]): { readonly first: number; readonly last: number }[] {
+  const parts: { first: number; last: number }[] = [];
+  let next = first;
+  for (const gap of gaps) {
+    if (gap.last < next || gap.first > last) continue;
+    if (gap.first > next) parts.push({ first: next, last: gap.first - 1 });
+    next = gap.last + 1;
+  }
+  if (next <= last) parts.push({ first: next, last });
+  return parts;
 }
 
 function* range(first: number, last: number): Generator<number> {

@@ -1,7 +1,8 @@
-import { copyFileSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync, writeSync, closeSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync, writeSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { hashOfEvent, type StoredEvent } from '../../src/journal/index.js';
 import { migrate } from '../../src/journal/schema.js';
 import { SequenceGuard, type GuardMark } from '../../src/journal/sequence-guard.js';
@@ -99,6 +100,41 @@ describe('a damaged journal', () => {
     expect(declared(gapsOf(lost[0]), 101) && declared(gapsOf(lost[0]), 150)).toBe(true);
     expect(lost[0]?.seq).toBeGreaterThan(150);
     expect((await third.verify()).brokenAt).toBeNull();
+  });
+
+  it('that has jumped a long way loses what lies on destroyed pages and nothing behind the jump, and does not declare the jump again', async () => {
+    const directory = await filled(600);
+    const path = join(directory, 'journal.db');
+    rmSync(join(directory, 'sequence.guard'));
+    const jumped = await openJournal({ directory });
+    await Promise.all(Array.from({ length: 700 }, (_, number) => jumped.append(read(number))));
+    await jumped.stop();
+    const db = new SqliteDatabase(path);
+    const pages = z.array(z.object({ pageno: z.number() })).parse(db.prepare("SELECT pageno FROM dbstat WHERE name = 'event' AND pagetype = 'leaf' ORDER BY path").all());
+    const last = z.object({ seq: z.number() }).parse(db.prepare('SELECT max(seq) AS seq FROM event').get()).seq;
+    db.close();
+    for (const known of [true, false]) {
+      const copy = freshDirectory();
+      cpSync(directory, copy, { recursive: true });
+      const copied = join(copy, 'journal.db');
+      if (!known) {
+        const other = new SqliteDatabase(copied);
+        other.exec('DELETE FROM gap; DELETE FROM block');
+        other.close();
+      }
+      // Those on both sides of the jump.
+      const middle = Math.floor((pages.length * 600) / 1_301);
+      for (const page of pages.slice(middle - 2, middle + 2)) overwrite(copied, (page.pageno - 1) * 4096, Buffer.alloc(4096, 0xa5));
+      const journal = await openJournal({ directory: copy });
+      const events = await journal.events({ limit: 5_000 });
+      expect(events.length).toBeGreaterThan(1_200);
+      expect(events.filter(({ seq }) => seq > 1_000_000_000).length).toBeGreaterThan(650);
+      expect(events.some(({ seq }) => seq === last)).toBe(true);
+      const gaps = gapsOf(events.find(({ type }) => type === 'journal.recovered'));
+      expect(gaps.some((gap) => gap.last - gap.first > 1_000_000)).toBe(!known);
+      expect((await journal.verify()).brokenAt).toBeNull();
+      await journal.stop();
+    }
   });
 
   it('met while it runs is repaired under way: the event at hand is written', async () => {
