@@ -210,45 +210,48 @@ SELECT
   json_extract(text, '$.hash') AS hash                     -- SHA-256 of the text without it
 FROM event;
 
-CREATE VIEW event_time AS                 -- time of every event; mark: '' known at once, '~' corrected afterwards, '?' not known
+CREATE VIEW event_dated AS                -- the same, with the true wall time where it became known afterwards
 SELECT                                    -- (plain enough for the sqlite3 shell of Debian 12)
+  dated.*,
+  iif(dated.clock_trusted = 1, NULL, coalesce((
+    SELECT CAST(round(known_clock.wall_ms + dated.mono_ms + epoch_clock.ahead_ms - known_clock.machine_ms) AS INTEGER)
+    FROM epoch_clock JOIN known_clock ON known_clock.boot = epoch_clock.boot
+    WHERE epoch_clock.epoch = dated.epoch AND known_clock.machine_ms >= dated.mono_ms + epoch_clock.ahead_ms
+    ORDER BY known_clock.machine_ms LIMIT 1), (
+    SELECT CAST(round(known_clock.wall_ms + dated.mono_ms + epoch_clock.ahead_ms - known_clock.machine_ms) AS INTEGER)
+    FROM epoch_clock JOIN known_clock ON known_clock.boot = epoch_clock.boot
+    WHERE epoch_clock.epoch = dated.epoch AND known_clock.machine_ms < dated.mono_ms + epoch_clock.ahead_ms
+    ORDER BY known_clock.machine_ms DESC LIMIT 1))) AS true_ms
+FROM event_field AS dated;
+
+CREATE VIEW event_time AS                 -- time of every event; mark: '' known at once, '~' corrected afterwards, '?' not known
+SELECT
   seq,
   iif(true_ms IS NULL, wall_ms, true_ms) AS wall_ms,
   iif(clock_trusted = 1, '', iif(true_ms IS NULL, '?', '~')) AS mark
-FROM (
-  SELECT
-    dated.seq AS seq, dated.wall_ms AS wall_ms, dated.clock_trusted AS clock_trusted,
-    iif(dated.clock_trusted = 1, NULL, coalesce((
-      SELECT CAST(round(known_clock.wall_ms + dated.mono_ms + epoch_clock.ahead_ms - known_clock.machine_ms) AS INTEGER)
-      FROM epoch_clock JOIN known_clock ON known_clock.boot = epoch_clock.boot
-      WHERE epoch_clock.epoch = dated.epoch AND known_clock.machine_ms >= dated.mono_ms + epoch_clock.ahead_ms
-      ORDER BY known_clock.machine_ms LIMIT 1), (
-      SELECT CAST(round(known_clock.wall_ms + dated.mono_ms + epoch_clock.ahead_ms - known_clock.machine_ms) AS INTEGER)
-      FROM epoch_clock JOIN known_clock ON known_clock.boot = epoch_clock.boot
-      WHERE epoch_clock.epoch = dated.epoch AND known_clock.machine_ms < dated.mono_ms + epoch_clock.ahead_ms
-      ORDER BY known_clock.machine_ms DESC LIMIT 1))) AS true_ms
-  FROM event_field AS dated);
+FROM event_dated;
 
 CREATE VIEW readable_event AS             -- every event with its time, newest last; ~ and ? as in event_time
 SELECT
-  event.seq,
-  strftime('%Y-%m-%d %H:%M:%f', event_time.wall_ms / 1000.0, 'unixepoch', 'localtime') || iif(mark = '', '', ' ' || mark) AS time,
+  seq,
+  strftime('%Y-%m-%d %H:%M:%f', iif(true_ms IS NULL, wall_ms, true_ms) / 1000.0, 'unixepoch', 'localtime') || iif(clock_trusted = 1, '', iif(true_ms IS NULL, ' ?', ' ~')) AS time,
   type, lane, passage, payload, epoch
-FROM event_field AS event JOIN event_time ON event_time.seq = event.seq;
+FROM event_dated;
 
 CREATE VIEW readable_passage AS           -- one row a vehicle: when, which plate, what was decided and why, how it ended
 SELECT
   passage,
   max(lane) AS lane,
-  strftime('%Y-%m-%d %H:%M:%S', min(event_time.wall_ms) / 1000.0, 'unixepoch', 'localtime') || iif(max(mark) = '', '', ' ' || iif(max(mark = '?') = 1, '?', '~')) AS began,
+  strftime('%Y-%m-%d %H:%M:%S', min(iif(true_ms IS NULL, wall_ms, true_ms)) / 1000.0, 'unixepoch', 'localtime')
+    || iif(min(clock_trusted) = 1, '', iif(max(clock_trusted = 0 AND true_ms IS NULL) = 1, ' ?', ' ~')) AS began,
   round((max(mono_ms) - min(mono_ms)) / 1000.0, 1) AS seconds,
   max(iif(type = 'passage.decided', json_extract(payload, '$.plate'), NULL)) AS plate,
   max(iif(type = 'passage.decided', json_extract(payload, '$.outcome'), NULL)) AS outcome,
   max(iif(type = 'passage.decided', json_extract(payload, '$.rule'), NULL)) AS rule,
   max(iif(type = 'passage.ended', json_extract(payload, '$.end'), NULL)) AS ended,
-  (SELECT count(*) FROM evidence WHERE evidence.passage = event.passage) AS photographs,
-  min(event.seq) AS first_seq, max(event.seq) AS last_seq
-FROM event_field AS event JOIN event_time ON event_time.seq = event.seq WHERE passage IS NOT NULL GROUP BY passage;
+  (SELECT count(*) FROM evidence WHERE evidence.passage = event_dated.passage) AS photographs,
+  min(seq) AS first_seq, max(seq) AS last_seq
+FROM event_dated WHERE passage IS NOT NULL GROUP BY passage;
 `;
 
 const VERSION_5 = `
