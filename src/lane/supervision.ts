@@ -1,5 +1,5 @@
 import { failCommands, personActs, refuseOrder } from './commands.js';
-import { personLowers, stopBoom } from './boom.js';
+import { movementAwaited, personLowers, stopBoom } from './boom.js';
 import { claimsBoom, fireInForce, gatewayCloses, held, stopInForce, wired } from './facts.js';
 import { endPassage } from './passages.js';
 import { revokeClearances } from './places.js';
@@ -64,7 +64,7 @@ export function settleSupervision(step: Step): void {
   else if (supervised.direction === 'close' && fireInForce(step.state)) endSupervision(step, 'fire');
   else if (supervised.direction === 'close' && held(step.state)) endSupervision(step, 'held');
   else if (boom.lock === 'fault') endSupervision(step, 'boom-fault');
-  else if (boom.state === (supervised.direction === 'open' ? 'open' : 'closed') && boom.pending === null) endSupervision(step, 'done');
+  else if (boom.state === (supervised.direction === 'open' ? 'open' : 'closed') && !movementAwaited(step)) endSupervision(step, 'done');
   else if (step.nowMs >= supervised.renewByMs) endSupervision(step, 'not-renewed');
 }
 
