@@ -44,8 +44,8 @@ export interface LawMemory {
   readonly halted: boolean;
   /** An operator holds the boom on its way down, and until when that counts without being renewed. */
   readonly heldDown: { readonly session: string; readonly byMs: number } | null;
-  /** The last descent began while an operator held it: once he does not, it has to end in a rise, even under STOP. */
-  readonly operatorLowered: boolean;
+  /** An operator held the last descent, from its beginning or from the middle: once he does not, it has to end in a rise, even under STOP. */
+  readonly operatorLowers: boolean;
 }
 
 /** Longest a safe reaction may take beyond the dead time and the pause between tries. */
@@ -84,7 +84,7 @@ export class LawWatch {
       raised: false,
       halted: false,
       heldDown: null,
-      operatorLowered: false,
+      operatorLowers: false,
     };
   }
 
@@ -168,8 +168,8 @@ export class LawWatch {
         break;
       case 'supervise':
         this.#intended();
-        if (input.order.direction === 'close') this.#note({ heldDown: { session: input.order.session, byMs: nowMs + HELD_MS } });
-        else this.#note({ operatorLowered: false });
+        if (input.order.direction === 'close') this.#note({ operatorLowers: true, heldDown: { session: input.order.session, byMs: nowMs + HELD_MS } });
+        else this.#note({ operatorLowers: false });
         break;
       case 'supervise-renew':
         if (this.#memory.heldDown?.session === input.session) this.#note({ heldDown: { session: input.session, byMs: nowMs + HELD_MS } });
@@ -349,9 +349,9 @@ export class LawWatch {
    * one that its operator lowered past loops and beam and holds no more.
    */
   #endsDescent({ cause }: DriveEffect): boolean {
-    const { operatorLowered, heldDown } = this.#memory;
+    const { operatorLowers, heldDown } = this.#memory;
     if (cause.kind === 'obstruction') return true;
-    return cause.kind === 'operator' && operatorLowered && heldDown === null && !this.#settings.outputs.includes('stop');
+    return cause.kind === 'operator' && operatorLowers && heldDown === null && !this.#settings.outputs.includes('stop');
   }
 
   /** The gateway lowers: by the close contact, or by letting go of an open contact that held the boom up. */
@@ -364,6 +364,6 @@ export class LawWatch {
     if (edge) this.#mustRaise('S4', nowMs);
     else if (this.#fire()) this.#break('S4', nowMs, 'closed during fire');
     if (this.#memory.hits >= 2 && !edge) this.#break('S6', nowMs, 'closed by itself after a second obstruction');
-    this.#note({ fallsUntilMs: nowMs + this.#settings.closeTimeMs, hitInRun: false, operatorLowered: this.#memory.heldDown !== null });
+    this.#note({ fallsUntilMs: nowMs + this.#settings.closeTimeMs, hitInRun: false, operatorLowers: this.#memory.heldDown !== null });
   }
 }
