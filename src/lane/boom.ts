@@ -410,7 +410,7 @@ export function driveBoom(step: Step): void {
 function withdraw(step: Step): void {
   const { pending } = step.state.boom;
   if (pending === null) return;
-  const blocking = blocksPending(step, pending);
+  const blocking = firstBlocking(pending.direction === 'up' ? openingGuards : closingGuards, step.state, step.nowMs);
   if (blocking === null) return;
   patchBoom(step, { pending: null });
   journal(step, 'boom.stopped', { withheld: pending.direction, by: blocking, cause: { ...pending.cause } });
@@ -422,16 +422,6 @@ function letGo(step: Step): void {
   journal(step, 'boom.closing', { cause: { ...cause }, by: 'barrier' });
   release(step, 'open', cause);
   patchBoom(step, { closeCause: null });
-}
-
-function blocksPending({ state, nowMs }: Step, { direction }: PendingMovement): string | null {
-  return firstBlocking(direction === 'up' ? openingGuards : closingGuards, state, nowMs);
-}
-
-/** Whether a movement is decided and will happen, as far as the guards let it by now. */
-export function movementAwaited(step: Step): boolean {
-  const { pending } = step.state.boom;
-  return pending !== null && blocksPending(step, pending) === null;
 }
 
 function decideUp(step: Step): void {

@@ -152,6 +152,15 @@ describe('hold-to-run: an operator at the boom', () => {
     expect(bench.pass(10_000).drives).toEqual([]);
   });
 
+  test('a boom that proves to be up before its contact is on ends his order with the contact, at once', () => {
+    const bench = new Bench({ barrier: { drive: 'hold-to-open' }, sensors: ['openLimit'] }).start({ closing: 'unknown' });
+    bench.journalAnswers = false;
+    bench.input(order('open')).on('openLimit').input({ kind: 'recorded', token: bench.state.boom.pending?.token ?? -1, durable: true });
+    expect(bench.drives).toEqual(['open hold']);
+    expect(bench.boom).toBe('open');
+    expect(bench.state.supervised).toBeNull();
+  });
+
   test('a guard who opens takes it from him', () => {
     const bench = blockedOpen('on').input(order('close'));
     hold(bench, 1_000).off('openLimit').command('open').pass(1_000);
