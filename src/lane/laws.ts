@@ -232,6 +232,7 @@ export class LawWatch {
   /** Fire in force and the boom not up: it has to rise now; fire over: it need not. */
   #minds(nowMs: number): void {
     const { started, raised } = this.#memory;
+    if (this.#fire()) this.#alone(nowMs);
     if (!this.#fire()) this.#forgive('S4');
     else if (started && !this.#stopped() && !raised) this.#mustRaise('S4', nowMs);
   }
@@ -285,8 +286,9 @@ export class LawWatch {
       const { type, payload } = effect.event;
       const { cause, supervised, why, output } = payload;
       if (type === 'boom.fault' && output === undefined) this.#failed(nowMs);
-      // The boom has arrived: it is not held any more, and does not fall.
+      // The boom has arrived: it is not held any more, and does not fall. Any other end is one.
       if (supervised === 'close' && why === 'done') this.#note({ heldDown: null });
+      else if (supervised === 'close') this.#alone(nowMs);
       if (cause !== undefined) this.#note({ causes: [...this.#memory.causes.slice(1 - CAUSES_KEPT), JSON.stringify(cause)] });
     } else if (effect.kind === 'drive') this.#drive(effect, nowMs);
     else if (effect.kind === 'lamp') this.#lamp(effect.show, nowMs);

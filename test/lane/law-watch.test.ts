@@ -138,6 +138,8 @@ describe('the watch sees a broken law', () => {
   test.each([
     ['a command', (laws: LawWatch) => laws.observe(order('a', 'open'), [], 1_200)],
     ["the guard's button", (laws: LawWatch) => laws.observe({ kind: 'sensor', sensor: 'button', state: 'on' }, [], 1_200)],
+    ['fire', (laws: LawWatch) => laws.observe({ kind: 'sensor', sensor: 'fire', state: 'on' }, [], 1_200)],
+    ['what the lane itself says', (laws: LawWatch) => laws.observe(tick, [{ kind: 'journal', event: { type: 'boom.stopped', payload: { supervised: 'close', why: 'held' } }, token: null }], 1_200)],
     ['the STOP input', (laws: LawWatch) => laws.observe({ kind: 'sensor', sensor: 'stop', state: 'on' }, [], 1_200)],
   ])('S1: %s takes a boom on its way down from the operator who holds it, and it has to rise', (_name, takes) => {
     const { laws } = watch();
