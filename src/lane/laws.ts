@@ -169,7 +169,6 @@ export class LawWatch {
       case 'supervise':
         this.#intended();
         if (input.order.direction === 'close') this.#note({ operatorLowers: true, heldDown: { session: input.order.session, byMs: nowMs + HELD_MS } });
-        else this.#note({ operatorLowers: false });
         break;
       case 'supervise-renew':
         if (this.#memory.heldDown?.session === input.session) this.#note({ heldDown: { session: input.session, byMs: nowMs + HELD_MS } });

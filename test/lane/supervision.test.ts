@@ -115,6 +115,15 @@ describe('hold-to-run: an operator at the boom', () => {
       expect(bench.laws.violations).toEqual([]);
     });
 
+    test('though another began to hold it up before it rose', () => {
+      const bench = new Bench({ sensors: ['stop'] }).ready().input(order('close'));
+      hold(bench, 200).input({ kind: 'supervise-end', session: 's1' }).input(order('open', 's2'));
+      stop(bench).pass(60_000);
+      expect(bench.drives).toEqual(['close pulse', 'close release', 'open pulse']);
+      expect(bench.boom).toBe('open');
+      expect(bench.laws.violations).toEqual([]);
+    });
+
     test('from one who took it over in the middle of its way, too', () => {
       const bench = new Bench({ sensors: ['stop'] }).ready().command('open').pass(4_000).command('close').pass(2_000);
       expect(bench.boom).toBe('closing');
