@@ -191,6 +191,7 @@ function packMemory(memory: LawMemory, deadTimeMs: number, packing: Packing): vo
   packing.flag(memory.faulty);
   packing.flag(memory.heldDown !== null);
   packing.time(memory.heldDown === null ? null : Math.floor(memory.heldDown.byMs / unitMs) * unitMs, unitMs);
+  packing.flag(memory.operatorLowers);
   packing.flag(memory.raised);
   packing.flag(memory.halted);
 }

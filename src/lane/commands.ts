@@ -36,7 +36,7 @@ export function absorbCommand(step: Step, ticket: number, command: LaneCommand):
     reply(step, order, 'refused', refusal);
     return;
   }
-  endSupervision(step, 'superseded');
+  endSupervision(step, command.target === 'stop' ? 'stopped' : 'superseded');
   supersede(step, command.target);
   const cause: Cause = { kind: 'command', detail: `${command.target} by ${command.issuer}: ${command.reason}` };
   obey(step, command, cause);

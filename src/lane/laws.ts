@@ -37,10 +37,15 @@ export interface LawMemory {
   readonly faulty: boolean;
   /** Ordered up, or seen at the open limit, and not ordered down since. */
   readonly raised: boolean;
-  /** The STOP contact came on after the open contact: a board that is held up rises at the next edge only. */
+  /**
+   * The STOP contact came on after the open contact, or the rise is on record as failed and the limit switches bear it out:
+   * a board that is held up rises at the next edge only.
+   */
   readonly halted: boolean;
   /** An operator holds the boom on its way down, and until when that counts without being renewed. */
   readonly heldDown: { readonly session: string; readonly byMs: number } | null;
+  /** An operator held the last descent, from its beginning or from the middle: once he does not, it has to end in a rise, even under STOP. */
+  readonly operatorLowers: boolean;
 }
 
 /** Longest a safe reaction may take beyond the dead time and the pause between tries. */
@@ -79,6 +84,7 @@ export class LawWatch {
       raised: false,
       halted: false,
       heldDown: null,
+      operatorLowers: false,
     };
   }
 
@@ -162,7 +168,7 @@ export class LawWatch {
         break;
       case 'supervise':
         this.#intended();
-        if (input.order.direction === 'close') this.#note({ heldDown: { session: input.order.session, byMs: nowMs + HELD_MS } });
+        if (input.order.direction === 'close') this.#note({ operatorLowers: true, heldDown: { session: input.order.session, byMs: nowMs + HELD_MS } });
         break;
       case 'supervise-renew':
         if (this.#memory.heldDown?.session === input.session) this.#note({ heldDown: { session: input.session, byMs: nowMs + HELD_MS } });
@@ -203,6 +209,7 @@ export class LawWatch {
 
   /** A boom that goes down and is held by nobody any more has to rise, whatever is under it. */
   #alone(nowMs: number): void {
+    if (this.#memory.heldDown === null) return;
     this.#note({ heldDown: null });
     if (nowMs < this.#memory.fallsUntilMs) this.#mustRaise('S1', nowMs);
   }
@@ -210,6 +217,7 @@ export class LawWatch {
   #command({ id, target }: LaneCommand, nowMs: number): void {
     if (this.#memory.acted.includes(id)) this.#break('S7', nowMs, `command ${id} accepted twice`);
     this.#note({ acted: [...this.#memory.acted, id] });
+    this.#alone(nowMs);
     if (target === 'stop') {
       this.#stopNow('command');
       return;
@@ -223,6 +231,7 @@ export class LawWatch {
   /** Fire in force and the boom not up: it has to rise now; fire over: it need not. */
   #minds(nowMs: number): void {
     const { started, raised } = this.#memory;
+    if (this.#fire()) this.#alone(nowMs);
     if (!this.#fire()) this.#forgive('S4');
     else if (started && !this.#stopped() && !raised) this.#mustRaise('S4', nowMs);
   }
@@ -243,13 +252,19 @@ export class LawWatch {
     this.#note({ sensors: { ...this.#memory.sensors, [sensor]: state } });
     const known = state === 'on' || state === 'off';
     if (sensor === 'stop' && known) {
-      if (state === 'on') this.#stopNow('input');
+      if (state === 'on') {
+        this.#alone(nowMs);
+        this.#stopNow('input');
+      }
       else this.#note({ stopInput: false });
     }
     if (sensor === 'fire' && known) this.#note({ fireInput: state === 'on' });
-    if (sensor === 'openLimit' && state === 'on' && this.#memory.sensors.closedLimit !== 'on') this.#note({ raised: true });
+    if (sensor === 'openLimit' && state === 'on' && this.#memory.sensors.closedLimit !== 'on') this.#note({ raised: true, halted: false });
     this.#minds(nowMs);
-    if (sensor === 'button' && state === 'on' && before === 'off' && this.#memory.started && !this.#memory.stopInput) this.#intended();
+    if (sensor === 'button' && state === 'on' && before === 'off' && this.#memory.started && !this.#memory.stopInput) {
+      this.#alone(nowMs);
+      this.#intended();
+    }
     if (sensor === 'closedLimit' && state === 'on' && this.#memory.sensors.openLimit !== 'on') this.#landed();
     if (!this.#clear() && !this.#memory.hitInRun && this.#memory.heldDown === null && nowMs < this.#memory.fallsUntilMs) this.#hit(nowMs);
   }
@@ -267,12 +282,22 @@ export class LawWatch {
 
   #effect(effect: LaneEffect, nowMs: number): void {
     if (effect.kind === 'journal') {
-      const { cause, supervised, why } = effect.event.payload;
-      // The boom has arrived: it is not held any more, and does not fall.
+      const { type, payload } = effect.event;
+      const { cause, supervised, why, output } = payload;
+      if (type === 'boom.fault' && output === undefined) this.#failed(nowMs);
+      // The boom has arrived: it is not held any more, and does not fall. Any other end is one.
       if (supervised === 'close' && why === 'done') this.#note({ heldDown: null });
+      else if (supervised === 'close') this.#alone(nowMs);
       if (cause !== undefined) this.#note({ causes: [...this.#memory.causes.slice(1 - CAUSES_KEPT), JSON.stringify(cause)] });
     } else if (effect.kind === 'drive') this.#drive(effect, nowMs);
     else if (effect.kind === 'lamp') this.#lamp(effect.show, nowMs);
+  }
+
+  /** A rise that failed, as far as the limit switches do not say otherwise, leaves a boom that is held as STOP does. */
+  #failed(nowMs: number): void {
+    const { openLimit, closedLimit } = this.#memory.sensors;
+    const notUp = openLimit === 'off' || (closedLimit === 'on' && openLimit !== 'on');
+    if (this.#holds() && this.#isOn('open', nowMs) && notUp) this.#note({ halted: true });
   }
 
   #lamp(show: 'green' | 'red', nowMs: number): void {
@@ -316,8 +341,18 @@ export class LawWatch {
 
   #up(effect: DriveEffect, nowMs: number): void {
     this.#apart('close', nowMs);
-    if (this.#stopped() && effect.cause.kind !== 'obstruction') this.#break('S4', nowMs, 'opened under STOP');
+    if (this.#stopped() && !this.#endsDescent(effect)) this.#break('S4', nowMs, 'opened under STOP');
     this.#note({ fallsUntilMs: -Infinity, raiseByMs: null, raised: true, halted: false });
+  }
+
+  /**
+   * S1 stands before STOP: where no STOP contact holds the boom, the open contact alone ends a descent onto something, or
+   * one that its operator lowered past loops and beam and holds no more.
+   */
+  #endsDescent({ cause }: DriveEffect): boolean {
+    const { operatorLowers, heldDown } = this.#memory;
+    if (cause.kind === 'obstruction') return true;
+    return cause.kind === 'operator' && operatorLowers && heldDown === null && !this.#settings.outputs.includes('stop');
   }
 
   /** The gateway lowers: by the close contact, or by letting go of an open contact that held the boom up. */
@@ -325,11 +360,11 @@ export class LawWatch {
     this.#note({ raised: false });
     if (!this.#clear() && this.#memory.heldDown === null) this.#break('S1', nowMs, 'started down over something');
     if (this.#stopped()) this.#break('S4', nowMs, 'closed under STOP');
-    // Let go of in a fire, a boom that STOP left half-way has to be held again at once.
+    // Let go of in a fire, a boom that STOP or a failed rise left half-way has to be held again at once.
     const edge = this.#fire() && this.#memory.halted;
     if (edge) this.#mustRaise('S4', nowMs);
     else if (this.#fire()) this.#break('S4', nowMs, 'closed during fire');
     if (this.#memory.hits >= 2 && !edge) this.#break('S6', nowMs, 'closed by itself after a second obstruction');
-    this.#note({ fallsUntilMs: nowMs + this.#settings.closeTimeMs, hitInRun: false });
+    this.#note({ fallsUntilMs: nowMs + this.#settings.closeTimeMs, hitInRun: false, operatorLowers: this.#memory.heldDown !== null });
   }
 }

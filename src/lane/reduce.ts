@@ -11,7 +11,7 @@ import { approachFalls, approachLost, approachRises, closingFalls, closingRises,
 import { clearHeld } from './passages.js';
 import type { LaneState } from './state.js';
 import { journal, patch, patchBoom, type Step } from './step.js';
-import { beginSupervision, letGoSupervision, renewSupervision, settleSupervision } from './supervision.js';
+import { beginSupervision, heldHasArrived, letGoSupervision, renewSupervision, settleSupervision } from './supervision.js';
 import { absorbTrack, ageTracks, decideEarly, foreseenRecorded } from './tracks.js';
 import type { SensorName } from './types.js';
 
@@ -163,6 +163,12 @@ function recordHealth(step: Step, sensor: SensorName, before: SignalState, next:
 
 /** What follows from the state alone; calling it twice at one moment changes nothing more. */
 function settle(step: Step): void {
+  settleOnce(step);
+  // A held movement that arrives by what was just driven or withdrawn is over now, not when time passes next.
+  if (heldHasArrived(step.state)) settleOnce(step);
+}
+
+function settleOnce(step: Step): void {
   ageTracks(step);
   settleSupervision(step);
   watchDescent(step);

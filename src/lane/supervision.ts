@@ -56,6 +56,11 @@ export function letGoSupervision(step: Step, session: string): void {
   if (step.state.supervised?.session === session) endSupervision(step, 'let-go');
 }
 
+/** Whether the boom is where its operator wants it, and nothing is decided any more. */
+export function heldHasArrived({ supervised, boom }: LaneState): boolean {
+  return supervised !== null && boom.state === (supervised.direction === 'open' ? 'open' : 'closed') && boom.pending === null;
+}
+
 /** Ends a held movement that was not renewed, has arrived, or gives way to something weightier. */
 export function settleSupervision(step: Step): void {
   const { supervised, boom } = step.state;
@@ -64,7 +69,7 @@ export function settleSupervision(step: Step): void {
   else if (supervised.direction === 'close' && fireInForce(step.state)) endSupervision(step, 'fire');
   else if (supervised.direction === 'close' && held(step.state)) endSupervision(step, 'held');
   else if (boom.lock === 'fault') endSupervision(step, 'boom-fault');
-  else if (boom.state === (supervised.direction === 'open' ? 'open' : 'closed') && boom.pending === null) endSupervision(step, 'done');
+  else if (heldHasArrived(step.state)) endSupervision(step, 'done');
   else if (step.nowMs >= supervised.renewByMs) endSupervision(step, 'not-renewed');
 }
 

@@ -211,6 +211,37 @@ describe('hold to open', () => {
     expect(bench.laws.violations).toEqual([]);
   });
 
+  describe('a rise that failed in a fire', () => {
+    function jammed(): Bench {
+      const bench = new Bench({ ...HOLD, sensors: ['openLimit', 'closedLimit', 'fire'] }).ready({ closedLimit: 'on' }).on('fire').pass(60_000);
+      expect(bench.boom).toBe('fault');
+      expect(bench.drives).toEqual(['open hold']);
+      bench.log.length = 0;
+      return bench;
+    }
+
+    test.each(['person', 'vehicle'] as const)('is tried with a new edge when a %s wants the boom up', (by) => {
+      const bench = jammed();
+      const atMs = bench.nowMs;
+      if (by === 'person') bench.command('open');
+      else bench.sees('t1', '京A12345').on('approach');
+      bench.pass(1_000);
+      expect(bench.drives).toEqual(['open release', 'open hold']);
+      expect(bench.drivenAt('open hold')).toEqual([atMs + bench.settings.newEdgeMs]);
+      bench.off('closedLimit').pass(2_000).on('openLimit').pass(60_000);
+      expect(bench.boom).toBe('open');
+      expect(bench.drives).toEqual(['open release', 'open hold']);
+      expect(bench.laws.violations).toEqual([]);
+    });
+
+    test('keeps the contact on while something is under the boom, or once the boom is seen up', () => {
+      const under = jammed().on('closing').command('open').pass(60_000);
+      const up = jammed().off('closedLimit').on('openLimit').command('open').pass(60_000);
+      expect([...under.drives, ...up.drives]).toEqual([]);
+      expect(up.boom).toBe('open');
+    });
+  });
+
   test('a closed limit that flickers over a held contact is no boom that moved by itself', () => {
     const bench = new Bench({ ...HOLD, sensors: ['closedLimit'] }).ready({ closedLimit: 'on' }).command('hold').off('closedLimit').pass(4_000);
     bench.on('closedLimit').pass(200).off('closedLimit').pass(10_000);

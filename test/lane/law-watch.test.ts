@@ -88,6 +88,68 @@ describe('the watch sees a broken law', () => {
     expect(broken(bad)).toEqual(['S4']);
   });
 
+  test('S4: a boom whose rise failed may be let go in a fire, where the limit switches bear it out, and has to be held again at once', () => {
+    const failed = { kind: 'journal', event: { type: 'boom.fault', payload: { detail: 'open limit not reached' } }, token: null } as const;
+    const released = (limit: 'openLimit' | 'closedLimit' | null, effects: readonly LaneEffect[] = [failed]): LawWatch => {
+      const { laws, sensor } = watch({ barrier: { drive: 'hold-to-open', deadTimeMs: 0 } });
+      for (const name of ['openLimit', 'closedLimit'] as const) sensor(name, name === limit ? 'on' : 'unknown', 500);
+      sensor('fire', 'on', 1_000);
+      laws.observe(tick, drive('open', 'fire', 'hold'), 1_000);
+      laws.observe(tick, effects, 20_000);
+      laws.observe(tick, drive('open', 'fire', 'release'), 30_000);
+      return laws;
+    };
+    const good = released('closedLimit');
+    good.observe(tick, drive('open', 'fire', 'hold'), 30_150);
+    good.observe(tick, [], 60_000);
+    expect(broken(good)).toEqual([]);
+    const late = released('closedLimit');
+    late.observe(tick, [], 30_161);
+    expect(broken(late)).toEqual(['S4']);
+    const output = { kind: 'journal', event: { type: 'boom.fault', payload: { detail: '', output: 'open', action: 'hold' } }, token: null } as const;
+    for (const laws of [released('openLimit'), released(null), released('closedLimit', []), released('closedLimit', [output])]) expect(broken(laws)).toEqual(['S4']);
+  });
+
+  test('S4: under STOP the boom rises only to end a descent onto something, or one that its operator lowered and holds no more', () => {
+    const hold: LaneInput = { kind: 'supervise', ticket: 1, order: { session: 's1', direction: 'close', issuer: 'test' } };
+    const stopped = (options: Site, by: 'operator' | 'nobody'): LawWatch => {
+      const { laws } = watch(options);
+      if (by === 'operator') laws.observe(hold, [], 1_000);
+      laws.observe(tick, drive('close', 'operator'), 1_000);
+      laws.observe(order('a', 'stop'), drive('close', 'stop', 'release', 0), 1_200);
+      return laws;
+    };
+    const good = stopped({}, 'operator');
+    good.observe(tick, drive('open', 'operator'), 1_700);
+    expect(broken(good)).toEqual([]);
+    const never = stopped({}, 'operator');
+    never.observe(tick, [], 1_761);
+    expect(broken(never)).toEqual(['S1']);
+    for (const laws of [stopped({ stopWired: true }, 'operator'), stopped({}, 'nobody')]) {
+      laws.observe(tick, drive('open', 'operator'), 1_700);
+      expect(broken(laws)).toEqual(['S4']);
+    }
+    const other = stopped({}, 'operator');
+    other.observe(tick, drive('open', 'command'), 1_700);
+    expect(broken(other)).toEqual(['S4']);
+  });
+
+  test.each([
+    ['a command', (laws: LawWatch) => laws.observe(order('a', 'open'), [], 1_200)],
+    ["the guard's button", (laws: LawWatch) => laws.observe({ kind: 'sensor', sensor: 'button', state: 'on' }, [], 1_200)],
+    ['fire', (laws: LawWatch) => laws.observe({ kind: 'sensor', sensor: 'fire', state: 'on' }, [], 1_200)],
+    ['what the lane itself says', (laws: LawWatch) => laws.observe(tick, [{ kind: 'journal', event: { type: 'boom.stopped', payload: { supervised: 'close', why: 'held' } }, token: null }], 1_200)],
+    ['the STOP input', (laws: LawWatch) => laws.observe({ kind: 'sensor', sensor: 'stop', state: 'on' }, [], 1_200)],
+  ])('S1: %s takes a boom on its way down from the operator who holds it, and it has to rise', (_name, takes) => {
+    const { laws } = watch();
+    laws.observe({ kind: 'supervise', ticket: 1, order: { session: 's1', direction: 'close', issuer: 'test' } }, [], 1_000);
+    laws.observe(tick, drive('close', 'operator'), 1_000);
+    takes(laws);
+    laws.observe({ kind: 'supervise-renew', session: 's1' }, [], 1_400);
+    laws.observe(tick, [], 1_761);
+    expect(broken(laws)).toEqual(['S1']);
+  });
+
   test('S2: close too soon after open, and open while close is on', () => {
     const { laws } = watch();
     laws.observe(tick, drive('open'), 1_000);

@@ -95,6 +95,81 @@ describe('hold-to-run: an operator at the boom', () => {
     expect(fire.laws.violations).toEqual([]);
   });
 
+  describe.each([['command'], ['input']] as const)('STOP by %s while he lowers', (by) => {
+    const stop = (bench: Bench): Bench => (by === 'command' ? bench.command('stop') : bench.on('stop'));
+
+    test.each<readonly [string, Site, readonly string[]]>([
+      ['a pulse drive', {}, ['close pulse', 'close release', 'open pulse']],
+      ['a drive that is held open', { barrier: { drive: 'hold-to-open' } }, ['open hold', 'open release', 'open hold']],
+    ])('raises the boom of %s that has no STOP contact, since nothing else ends the descent, and leaves it up', (_name, options, drives) => {
+      const bench = new Bench({ ...options, sensors: ['stop'] }).ready().input(order('close'));
+      hold(bench, 200);
+      expect(bench.boom).toBe('closing');
+      const stoppedMs = bench.nowMs;
+      stop(bench).pass(120_000);
+      expect(bench.drives).toEqual(drives);
+      expect(bench.log.findLast(({ effect }) => effect.kind === 'drive')?.atMs).toBeLessThanOrEqual(stoppedMs + bench.settings.deadTimeMs);
+      expect(bench.events('boom.stopped')).toContainEqual(expect.objectContaining({ supervised: 'close', why: 'stopped' }));
+      expect(bench.boom).toBe('open');
+      expect(bench.attention).toContain('stopped');
+      expect(bench.laws.violations).toEqual([]);
+    });
+
+    test('though another began to hold it up before it rose', () => {
+      const bench = new Bench({ sensors: ['stop'] }).ready().input(order('close'));
+      hold(bench, 200).input({ kind: 'supervise-end', session: 's1' }).input(order('open', 's2'));
+      stop(bench).pass(60_000);
+      expect(bench.drives).toEqual(['close pulse', 'close release', 'open pulse']);
+      expect(bench.boom).toBe('open');
+      expect(bench.laws.violations).toEqual([]);
+    });
+
+    test('from one who took it over in the middle of its way, too', () => {
+      const bench = new Bench({ sensors: ['stop'] }).ready().command('open').pass(4_000).command('close').pass(2_000);
+      expect(bench.boom).toBe('closing');
+      bench.log.length = 0;
+      stop(bench.input(order('close'))).pass(60_000);
+      expect(bench.drives).toEqual(['open pulse']);
+      expect(bench.boom).toBe('open');
+      expect(bench.laws.violations).toEqual([]);
+    });
+
+    test('stands where the STOP contact is wired', () => {
+      const bench = new Bench({ sensors: ['stop'], stopWired: true }).ready().input(order('close'));
+      stop(hold(bench, 200)).pass(120_000);
+      expect(bench.drives).toEqual(['close pulse', 'close release', 'stop pulse']);
+      expect(bench.boom).toBe('stopped');
+      expect(bench.laws.violations).toEqual([]);
+    });
+  });
+
+  test('a closing that waits for its record when he begins to hold the boom up is over, and so is his order, at once', () => {
+    const bench = new Bench().ready().command('hold').pass(4_000);
+    bench.journalAnswers = false;
+    bench.command('release').pass(50).input(order('open'));
+    expect(bench.events('boom.stopped')).toContainEqual(expect.objectContaining({ withheld: 'down' }));
+    expect(bench.state.supervised).toBeNull();
+    expect(bench.attention).not.toContain('operator-holds');
+  });
+
+  test('a boom that proves to be down before he lowers it ends his order at once', () => {
+    const bench = new Bench({ sensors: ['closedLimit'] }).ready({ closedLimit: 'fault' });
+    bench.journalAnswers = false;
+    bench.input(order('close')).pass(50).on('closedLimit');
+    expect(bench.boom).toBe('closed');
+    expect(bench.state.supervised).toBeNull();
+    expect(bench.pass(10_000).drives).toEqual([]);
+  });
+
+  test('a boom that proves to be up before its contact is on ends his order with the contact, at once', () => {
+    const bench = new Bench({ barrier: { drive: 'hold-to-open' }, sensors: ['openLimit'] }).start({ closing: 'unknown' });
+    bench.journalAnswers = false;
+    bench.input(order('open')).on('openLimit').input({ kind: 'recorded', token: bench.state.boom.pending?.token ?? -1, durable: true });
+    expect(bench.drives).toEqual(['open hold']);
+    expect(bench.boom).toBe('open');
+    expect(bench.state.supervised).toBeNull();
+  });
+
   test('a guard who opens takes it from him', () => {
     const bench = blockedOpen('on').input(order('close'));
     hold(bench, 1_000).off('openLimit').command('open').pass(1_000);
