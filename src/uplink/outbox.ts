@@ -1,5 +1,6 @@
 import { BatchBuilder, type BatchLimits, type EventBatch, type Journal, type StoredEvent } from '../journal/index.js';
 import { eventMessageSchema } from './messages.js';
+import { Pace } from './pace.js';
 
 export interface OutboxMessage {
   /** JSON as UTF-8. */
@@ -12,7 +13,7 @@ export interface OutboxMessage {
 
 /** `events` and `bytes` of one message. */
 export interface OutboxLimits extends BatchLimits {
-  /** So many messages of the backlog may wait for the platform's acknowledgement. */
+  /** So many messages of the backlog may wait for the platform's acknowledgement; fewer on a slow line. */
   readonly ahead: number;
   /** Most bytes of a message that the broker takes: a single event beyond it goes out reduced. */
   readonly most: number;
@@ -52,6 +53,7 @@ export class Outbox {
   #backlogEnd: number;
   #reading = false;
   #generation = 0;
+  readonly #pace: Pace;
 
   constructor(journal: Journal, limits: OutboxLimits, at: { readonly head: number; readonly acknowledged: number }, hooks: OutboxHooks) {
     this.#journal = journal;
@@ -63,6 +65,7 @@ export class Outbox {
     this.#backlogAfter = at.acknowledged;
     this.#readAfter = at.acknowledged;
     this.#backlogEnd = at.head;
+    this.#pace = new Pace(limits.ahead);
   }
 
   get hasLive(): boolean {
@@ -112,6 +115,11 @@ export class Outbox {
     }
   }
 
+  /** The broker has answered a message; monotonic ms. */
+  answered(sentMs: number, nowMs: number): void {
+    this.#pace.answered(sentMs, nowMs);
+  }
+
   /** The platform has everything up to here, so more may follow. */
   ingested(seq: number): void {
     while (this.#awaited[0] !== undefined && this.#awaited[0] <= seq) this.#awaited.shift();
@@ -141,7 +149,7 @@ export class Outbox {
   /** Undefined while rows are being read, when all is out, or too much awaits the platform. */
   nextBacklog(): OutboxMessage | undefined {
     this.#read();
-    if (this.#awaited.length >= this.#limits.ahead) return undefined;
+    if (this.#awaited.length >= this.#pace.allowed) return undefined;
     const batch = this.#page.shift();
     if (batch === undefined) return undefined;
     this.#backlogAfter = batch.last;

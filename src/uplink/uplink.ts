@@ -635,12 +635,15 @@ export class Uplink {
 
   #sendEvents(message: OutboxMessage): void {
     const outbox = this.#outbox;
+    const { clock } = this.#options;
+    const sentMs = clock.monoMs();
     const plain = { body: message.payload, gzip: false };
     const bytes = plain.body.byteLength;
     // Compressed beside the main loop; without memory for it the message goes as it is.
     const ready = this.#packs && bytes >= LEAST_GZIP_BYTES ? compressed(plain.body).then((body) => ({ body, gzip: true }), () => plain) : plain;
     this.#send('event', ready, { retain: false, bytes, order: 0 }, (code) => {
       if (outbox !== this.#outbox) return;
+      outbox?.answered(sentMs, clock.monoMs());
       if (code >= FIRST_FAILURE || code === NO_MATCHING_SUBSCRIBERS) {
         this.#brokerRefused('event', code);
         this.#pause();

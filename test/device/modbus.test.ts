@@ -407,7 +407,7 @@ describe('Modbus RTU over a pty pair, against units written from the specificati
     beam.onChange((change) => seen.push(change.state));
     unlinkSync(byId);
     // On a busy machine the board may have been too slow to answer just before.
-    await until(() => device.health().state === 'lost' && device.health().detail.includes('unplugged'), { what: 'the loss' });
+    await until(() => device.health().state === 'lost' && device.health().detail?.includes('unplugged') === true, { what: 'the loss' });
     await expect(open.pulse(400)).rejects.toThrow('DEVICE_LOST');
     symlinkSync(other.path, byId);
     await until(() => beam.state() === 'on', { timeoutMs: 10_000, what: 'the other adapter' });

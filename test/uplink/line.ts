@@ -1,5 +1,16 @@
 import { connect, createServer, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import { atEnd } from './support.js';
+
+const PIECE_BYTES = 4_096;
+
+/** Lets bytes through at a rate, a piece at a time; what it has not taken waits before it. */
+function narrow(bytesPerSecond: number): Transform {
+  return new Transform({
+    highWaterMark: PIECE_BYTES,
+    transform: (bytes: Buffer, _, done) => void setTimeout(() => done(null, bytes), (bytes.length * 1_000) / bytesPerSecond),
+  });
+}
 
 /** A line to a broker that can be cut, closed to new connections and opened again. */
 export class Line {
@@ -12,7 +23,8 @@ export class Line {
   /** Connections that were let through. */
   connections = 0;
 
-  static async to(port: number): Promise<Line> {
+  /** @param bytesPerSecond that go to the broker; as many as there are where omitted */
+  static async to(port: number, bytesPerSecond?: number): Promise<Line> {
     const line = new Line();
     const server = createServer((near) => {
       near.on('error', () => undefined);
@@ -26,7 +38,8 @@ export class Line {
       near.on('close', () => line.#farOf.delete(near));
       for (const [one, other] of [[near, far], [far, near]] as const) {
         line.#sockets.add(one);
-        one.pipe(other);
+        if (bytesPerSecond === undefined || one === far) one.pipe(other);
+        else one.pipe(narrow(bytesPerSecond)).pipe(other);
         one.on('error', () => undefined);
         one.on('close', () => {
           line.#sockets.delete(one);
