@@ -8,6 +8,7 @@ import { isGateError, silentLog, type Clock } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
 import { SqliteJournal } from '../../src/journal/client.js';
 import { Uplink } from '../../src/uplink/uplink.js';
+import { PHOTOGRAPHS_MB } from './journal-limits.js';
 
 const settingsSchema = z.object({
   directory: z.string(),
@@ -122,7 +123,7 @@ async function load(journal: SqliteJournal): Promise<never> {
       const jpeg = Buffer.alloc(6_000 + (number % 20_000), number);
       jpeg.writeUInt32LE(number);
       await journal.saveEvidence(`p-${number}`, 'frame', jpeg).then(
-        ({ id }) => tell(`photograph ${id}`),
+        ({ id, bytes }) => tell(`photograph ${id} ${bytes}`),
         () => undefined,
       );
     }
@@ -137,7 +138,7 @@ async function main(): Promise<void> {
     gateId: settings.gate,
     clock: journalClock,
     log: silentLog,
-    retention: { eventsDays: 365, eventsMB: 0.4, photographsDays: 30, photographsMB: 3 },
+    retention: { eventsDays: 365, eventsMB: 0.4, photographsDays: 30, photographsMB: PHOTOGRAPHS_MB },
     ballastMB: settings.ballastMB,
   });
   if (settings.point === 'time') setTimeout(die, settings.delayMs);

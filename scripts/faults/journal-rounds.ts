@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { silentLog } from '../../src/base/index.js';
 import { ReferencePlatform } from '../../src/uplink/index.js';
 import { startBroker } from './broker.js';
+import { PHOTOGRAPHS_MB, UNTOLD_PHOTOGRAPHS_BYTES } from './journal-limits.js';
 import { mosquittoPath } from './mosquitto.js';
 import { DiskImage, cutKinds } from './disk-image.js';
 import { compileDiskShim, diskShimEnvironment, type DiskFault, type DiskShimOptions } from './disk-shim.js';
@@ -325,12 +326,15 @@ class JournalSegment {
     return readFileSync(this.#told, 'utf8').split('\n').slice(0, -1).map((line) => line.split(' '));
   }
 
-  /** Photographs that were told saved since the last start have to be there after a power cut. */
+  /** Photographs that were told saved since the last start have to be there after a power cut, as far back as the retention keeps them. */
   #checkPhotographs(): void {
     const lines = this.#lines();
     const started = lines.findLastIndex(([kind]) => kind === 'started');
-    for (const [kind, id = ''] of lines.slice(started + 1)) {
+    let keptBytes = PHOTOGRAPHS_MB * 1e6 - UNTOLD_PHOTOGRAPHS_BYTES;
+    for (const [kind, id = '', bytes] of lines.slice(started + 1).reverse()) {
       if (kind !== 'photograph') continue;
+      keptBytes -= Number(bytes);
+      if (keptBytes < 0) return;
       const path = join(this.#data, 'evidence', id.slice(0, 2), `${id.slice(2)}.jpg`);
       if (existsSync(path) && hash('sha256', readFileSync(path), 'hex') === id) continue;
       this.#lost += 1;
