@@ -32,6 +32,8 @@ const CHUNK_ROWS = 500;
 const MOST_BLIND_ROWS = 200_000;
 /** Chunks of events in a row without one that can be read, before it is looked elsewhere. */
 const MOST_BLIND_CHUNKS = 2_000;
+/** As many where it has been looked elsewhere before. */
+const LATER_BLIND_CHUNKS = 2;
 /** Numbers below the highest that may have been used: the newest events lie among them. */
 const END_ROWS = 10_000;
 /** After so many empty chunks in a row a small table is taken to be at its end. */
@@ -138,6 +140,7 @@ class Places {
   readonly #source: EventSource;
   readonly #highest: number;
   #blind = 0;
+  #patience = MOST_BLIND_CHUNKS;
   #lookedAtEnd = false;
 
   constructor(from: Database, source: EventSource, highest: number) {
@@ -156,8 +159,10 @@ class Places {
     if (next !== undefined) return (next.seq ?? Infinity) - 1;
     // What comes next lies on a destroyed page: number by number over it, as long as that has an end.
     this.#blind += 1;
-    if (this.#blind < MOST_BLIND_CHUNKS) return end;
+    if (this.#blind < this.#patience) return end;
     this.#blind = 0;
+    // A gate waits for this: a table of which next to nothing can be read is not counted over again for each block.
+    this.#patience = LATER_BLIND_CHUNKS;
     const block = attempt(() => this.#from.prepare<[number], { block: number }>('SELECT block FROM block WHERE block > ? ORDER BY block LIMIT 1').get(blockOf(end)))?.block;
     if (block !== undefined) return firstOf(block) - 1;
     if (this.#lookedAtEnd) return Infinity;
