@@ -31,6 +31,12 @@ export const keyOfType = (type: string): string => `type ${type}`;
 export const keyOfLane = (lane: string): string => `lane ${lane}`;
 export const keyOfPassage = (passage: string): string => `passage ${passage}`;
 
+function note(keys: Set<string>, { type, lane, passage }: EventKeys): void {
+  keys.add(keyOfType(type));
+  if (lane !== null) keys.add(keyOfLane(lane));
+  if (passage !== null) keys.add(keyOfPassage(passage));
+}
+
 /** The events of a block with all its sequences, as UTF-8. */
 export interface WholeBlock {
   readonly first: number;
@@ -107,7 +113,7 @@ export class Blocks {
    * The first of a block closes the one before.
    * @returns bytes that are good until the next call
    */
-  add(seq: number, { type, lane, passage }: EventKeys, canonical: string): WrittenText {
+  add(seq: number, event: EventKeys, canonical: string): WrittenText {
     const block = blockOf(seq);
     this.#open ??= this.#newest();
     if (this.#open?.block !== block) {
@@ -123,9 +129,7 @@ export class Blocks {
     open.bytes = end;
     open.events += 1;
     if (isUntrusted(canonical)) open.untrusted += 1;
-    open.keys.add(keyOfType(type));
-    if (lane !== null) open.keys.add(keyOfLane(lane));
-    if (passage !== null) open.keys.add(keyOfPassage(passage));
+    note(open.keys, event);
     return { bytes: this.#memory.subarray(at, end), hash: made };
   }
 
@@ -213,12 +217,7 @@ export class Blocks {
 
   #keysOf(block: number): Set<string> {
     const keys = new Set<string>();
-    for (const { text } of this.#texts.all(firstOf(block), lastOf(block))) {
-      const { type, lane, passage } = parseEvent(text);
-      keys.add(keyOfType(type));
-      if (lane !== null) keys.add(keyOfLane(lane));
-      if (passage !== null) keys.add(keyOfPassage(passage));
-    }
+    for (const { text } of this.#texts.all(firstOf(block), lastOf(block))) note(keys, parseEvent(text));
     return keys;
   }
 

@@ -110,7 +110,7 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
   let last: EventText | undefined;
   const missing: Gap[] = [];
   const gaps = attempt(() => readGaps(into)) ?? [];
-  const places = new Places(from, source, highest);
+  const places = new Places(from, source, highest, gaps);
   let end = first - 1;
   while (end < highest) {
     const start = end + 1;
@@ -139,14 +139,16 @@ class Places {
   readonly #from: Database;
   readonly #source: EventSource;
   readonly #highest: number;
+  readonly #gaps: readonly Gap[];
   #blind = 0;
   #patience = MOST_BLIND_CHUNKS;
   #lookedAtEnd = false;
 
-  constructor(from: Database, source: EventSource, highest: number) {
+  constructor(from: Database, source: EventSource, highest: number, gaps: readonly Gap[]) {
     this.#from = from;
     this.#source = source;
     this.#highest = highest;
+    this.#gaps = gaps;
   }
 
   seen(): void {
@@ -157,6 +159,8 @@ class Places {
   after(end: number): number {
     const next = attempt(() => ({ seq: this.#source.next(end) }));
     if (next !== undefined) return (next.seq ?? Infinity) - 1;
+    const gap = this.#gaps.find(({ first, last }) => first <= end + 1 && end < last);
+    if (gap !== undefined) return gap.last;
     // What comes next lies on a destroyed page: number by number over it, as long as that has an end.
     this.#blind += 1;
     if (this.#blind < this.#patience) return end;

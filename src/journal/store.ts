@@ -143,7 +143,7 @@ export class JournalStore {
    * @returns also the text of the event that says what the client had to give up, where it had to
    */
   apply(client: string, batch: Batch): { readonly committed: Committed; readonly own: string | undefined } {
-    if (this.#state.client === client && this.#state.batch === batch.number) return { committed: this.#committedBefore(batch), own: undefined };
+    if (this.#state.client === client && this.#state.batch === batch.number) return { committed: this.#committedBefore(batch), own: batch.unstored > 0 ? this.#ownBefore() : undefined };
     const refused: { index: number; error: { code: string; message: string } }[] = [];
     const hashes: string[] = [];
     const { headHash, head } = this.#state;
@@ -467,6 +467,12 @@ export class JournalStore {
       case 'forget':
         this.#dropFact.run(write.key);
     }
+  }
+
+  /** What a batch that is in already had to say of events that were given up: it is its last one, and may not have been told. */
+  #ownBefore(): string | undefined {
+    const { batchFirst, batchCount, head } = this.#state;
+    return this.textOf(batchCount === 0 ? head : batchFirst + batchCount);
   }
 
   #committedBefore(batch: Batch): Committed {

@@ -90,6 +90,22 @@ function destroyPage(path: string, page: number): void {
   closeSync(handle);
 }
 
+describe('a batch', () => {
+  it('that is sent again because nobody heard of it says the same again, and what was given up is on record once', async () => {
+    for (const count of [3, 0]) {
+      const core = new JournalCore(atRest(freshDirectory()), () => undefined);
+      const batch = { ...batchOf(count), unstored: 5 };
+      const answer = core.commit(batch);
+      const own = core.takeOwn();
+      expect(own.map(parseEvent)).toMatchObject([{ seq: count + 1, type: 'journal.lost', payload: { reason: 'not-written', count: 5 } }]);
+      expect(core.commit(batch)).toMatchObject({ first: answer.first, hashes: answer.hashes });
+      expect(core.takeOwn()).toEqual(own);
+      expect((await all(core)).map(({ seq }) => seq)).toEqual(Array.from({ length: count + 1 }, (_, at) => at + 1));
+      core.close();
+    }
+  });
+});
+
 describe('numbers', () => {
   it('of a gate whose record was lost are far above the lost ones, which are declared', async () => {
     const [book, directory] = [new Book(), freshDirectory()];
