@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { systemClock } from '../../src/base/system-clock.js';
 import { BenchProcess } from './load/child.js';
 import { lanes } from './load/config.js';
-import { FullLoad, gatePriority } from './load/full-load.js';
+import { FullLoad } from './load/full-load.js';
+import { asInstalled } from './load/gate-unit.js';
 import type { BenchOptions } from './options.js';
 
 const usualSeconds = 60;
@@ -15,7 +16,7 @@ export async function run(options: BenchOptions): Promise<object> {
   const seconds = options.seconds ?? usualSeconds;
   const progress = (text: string): void => void process.stderr.write(`control: ${text}\n`);
   const load = await FullLoad.start({ backlog: options.backlog ?? usualBacklog, progress });
-  const idle = new BenchProcess('idle-process', [], gatePriority);
+  const idle = new BenchProcess('idle-process', [], asInstalled);
   try {
     await idle.next(z.object({ kind: z.literal('ready') }));
     await load.probe();

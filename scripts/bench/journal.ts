@@ -184,7 +184,7 @@ async function reopen(parent: string, rows: number, progress: Progress): Promise
   // Also under `npx`, where the build leaves what is there as it is.
   await promisify(execFile)(process.execPath, [fileURLToPath(new URL('../build.mjs', import.meta.url))], { env: { ...process.env, npm_command: '' } });
   for (let kill = 0; kill < kills; kill += 1) {
-    const owner = new BenchProcess('journal-writer', [directory, String(rows)], getPriority());
+    const owner = new BenchProcess('journal-writer', [directory, String(rows)], { priority: getPriority() });
     try {
       await owner.next(z.object({ filled: z.number() }), mostFillMs);
       // Anywhere in what it writes: alone, at once, while the log goes into the database.

@@ -430,7 +430,7 @@ export const uplinkSchema = z.strictObject({
     .meta({ description: 'the platform', examples: [{ url: 'mqtts://platform.example:8883' }] }),
   protocol: z.enum(['5', '3.1.1']).default('5').describe('version of MQTT; write it in quotes'),
   keepAliveS: z.number().int().min(5).max(3_600).default(30).describe('seconds of silence after which the line is tested'),
-  batch: z.number().int().min(1).max(200).default(100).describe('most events in one message'),
+  batch: z.number().int().min(1).max(200).default(125).describe('most events in one message; fewer on a slow line'),
   window: z.number().int().min(1).max(1_000).default(20).describe('most messages in flight'),
   telemetryS: z.number().int().min(1).max(3_600).default(30).describe('seconds between two health reports'),
   commandKeys: z

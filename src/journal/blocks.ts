@@ -1,6 +1,8 @@
 import type { Database, Statement } from 'better-sqlite3';
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
+import { messageAround } from './batch-builder.js';
 import { UNTRUSTED, isUntrusted, mostBytes, parseEvent, writeText } from './event-text.js';
+import type { BatchLimits, EventBatch } from './types.js';
 
 /** Sequences of one block. */
 export const BLOCK_EVENTS = 500;
@@ -37,15 +39,6 @@ function note(keys: Set<string>, { type, lane, passage }: EventKeys): void {
   if (passage !== null) keys.add(keyOfPassage(passage));
 }
 
-/** The events of a block with all its sequences, as UTF-8. */
-export interface WholeBlock {
-  readonly first: number;
-  /** Texts with commas between. */
-  readonly bytes: Buffer;
-  /** Bytes of each text. */
-  readonly lengths: readonly number[];
-}
-
 /** The block that the newest event lies in. */
 interface OpenBlock {
   readonly block: number;
@@ -66,7 +59,11 @@ interface JoinedRow {
   readonly events: number;
   readonly untrusted: number | null;
   readonly bytes: Buffer | null;
-  readonly lengths: string | null;
+}
+
+interface PieceRow {
+  readonly events: number;
+  readonly bytes: Buffer<ArrayBuffer> | null;
 }
 
 interface BlockRow {
@@ -78,6 +75,8 @@ interface BlockRow {
 /** Memory for the texts of one block, at first and as long as they fit. */
 const BLOCK_BYTES = 512 * 1024;
 const COMMA = 0x2c;
+/** Bytes of an event before any has been read, as the demonstration's are. */
+const FIRST_EVENT_BYTES = 500;
 
 /**
  * The table of blocks: what occurs in each 500 sequences, and a digest of them. Written once for each block, it costs an
@@ -88,10 +87,13 @@ export class Blocks {
   readonly #db: Database;
   readonly #texts: Statement<[number, number], { text: string }>;
   readonly #joined: Statement<[string, number, number], JoinedRow>;
+  readonly #piece: Statement<[string, string, number, number], PieceRow>;
   readonly #row: Statement<[number], BlockRow>;
   readonly #insert: Statement<[number, number, number, Buffer, string]>;
   readonly #insertKey: Statement<[string, number]>;
   #memory = Buffer.alloc(BLOCK_BYTES);
+  /** Of one event, as they were lately. */
+  #eventBytes = FIRST_EVENT_BYTES;
   /** Undefined until it has been looked at. */
   #open: OpenBlock | undefined;
 
@@ -100,7 +102,11 @@ export class Blocks {
     this.#texts = db.prepare('SELECT text FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq');
     this.#joined = db.prepare(
       `SELECT count(*) AS events, sum(substr(text, 1, ${UNTRUSTED.length}) = ?) AS untrusted,
-       CAST(group_concat(text, ',') AS BLOB) AS bytes, group_concat(octet_length(text), ',') AS lengths
+       CAST(group_concat(text, ',') AS BLOB) AS bytes
+       FROM (SELECT text FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq)`,
+    );
+    this.#piece = db.prepare(
+      `SELECT count(*) AS events, CAST(? || group_concat(text, ',') || ? AS BLOB) AS bytes
        FROM (SELECT text FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq)`,
     );
     this.#row = db.prepare('SELECT events, untrusted, digest FROM block WHERE block = ?');
@@ -173,15 +179,42 @@ export class Blocks {
       .map(({ block }) => block);
   }
 
-  /** A block that is closed and has all its sequences, trusted clock throughout, held against its digest; or undefined. */
-  whole(block: number): WholeBlock | undefined {
+  /**
+   * The rest of a block as messages of the backlog, made in the database itself: nothing is copied but the message as it goes
+   * out. Only of a block that is closed, has all its sequences, was recorded under a trusted clock throughout and fits its
+   * digest; undefined of any other.
+   * @param after last sequence that is not asked for, in the block or right before it
+   */
+  messages(block: number, after: number, limits: BatchLimits): EventBatch[] | undefined {
     const row = this.#row.get(block);
     if (row === undefined || row.events < BLOCK_EVENTS || row.untrusted > 0) return undefined;
-    const joined = this.#join(block);
-    if (joined === undefined) return undefined;
-    const { bytes, lengths } = joined;
-    if (bytes === null || lengths === null || hash('sha256', bytes, 'hex') !== row.digest.toString('hex')) return undefined;
-    return { first: firstOf(block), bytes, lengths: lengths.split(',').map(Number) };
+    const last = lastOf(block);
+    const { begin, end } = messageAround(true, []);
+    const digest = createHash('sha256');
+    if (after >= firstOf(block)) {
+      const { bytes } = this.#piece.get('', '', firstOf(block), after) ?? { bytes: null };
+      if (bytes === null) return undefined;
+      digest.update(bytes);
+    }
+    const made: EventBatch[] = [];
+    let most = Math.min(limits.events, Math.max(1, Math.floor(limits.bytes / this.#eventBytes)));
+    for (let at = after; at < last; ) {
+      // In parts alike: a small one at the end of each block would cost as much as a large one.
+      const count = Math.ceil((last - at) / Math.ceil((last - at) / most));
+      const { events, bytes } = this.#piece.get(begin, end, at + 1, at + count) ?? { events: 0, bytes: null };
+      if (events < count || bytes === null) return undefined;
+      const size = bytes.byteLength - begin.length - end.length;
+      if (size + 1 > limits.bytes && count > 1) {
+        most = Math.min(count - 1, Math.max(1, Math.floor((count * limits.bytes) / (size + 1))));
+        continue;
+      }
+      this.#eventBytes = (size + 1) / count;
+      if (at >= firstOf(block)) digest.update(',');
+      digest.update(bytes.subarray(begin.length, -end.length));
+      made.push({ first: at + 1, last: at + count, lost: [], message: bytes });
+      at += count;
+    }
+    return digest.digest('hex') === row.digest.toString('hex') ? made : undefined;
   }
 
   /** Events up to `seq` are about to be deleted: blocks that lie wholly below go with them. */

@@ -1,6 +1,6 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { GateError, isGateError, type MachineBoot } from '../base/index.js';
-import { BatchBuilder, cutBlock } from './batch-builder.js';
+import { BatchBuilder } from './batch-builder.js';
 import { BLOCK_EVENTS, Blocks, blockOf, firstOf, keyOfLane, keyOfPassage, keyOfType, lastOf, type WrittenText } from './blocks.js';
 import { GENESIS_HASH, canonicalEvent, canonicalJson, eventId } from './canonical.js';
 import { EpochClocks } from './epoch-clocks.js';
@@ -238,11 +238,11 @@ export class JournalStore {
     let at = after;
     while (made.length < most) {
       const block = blockOf(at + 1);
-      const whole = lastOf(block) < before ? this.#blocks.whole(block) : undefined;
-      const cut = whole === undefined ? this.#batchesOf(at, before, limits, most - made.length) : cutBlock(whole, at, limits, most - made.length);
-      const last = cut.at(-1)?.last;
+      const whole = lastOf(block) < before ? this.#blocks.messages(block, at, limits) : undefined;
+      const found = whole ?? this.#batchesOf(at, before, limits, most - made.length);
+      const last = found.at(-1)?.last;
       if (last === undefined) break;
-      made.push(...cut);
+      made.push(...found);
       at = last;
     }
     return made;

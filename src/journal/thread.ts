@@ -17,11 +17,10 @@ function plain(error: unknown): PlainError {
   return isGateError(error) ? { code: error.code, message: error.message } : { code: 'JOURNAL_WRITE_FAILED', message: `JOURNAL_WRITE_FAILED: ${errorText(error)}` };
 }
 
-/** What of an answer changes hands instead of being copied; each piece of memory once. */
+/** What of an answer changes hands instead of being copied. */
 function memoryOf(value: Answers[keyof Answers]): readonly ArrayBuffer[] {
   if (!Array.isArray(value)) return [];
-  const found = value.flatMap((entry: unknown) => (typeof entry === 'object' && entry !== null && 'message' in entry && entry.message instanceof Uint8Array && entry.message.buffer instanceof ArrayBuffer ? [entry.message.buffer] : []));
-  return [...new Set(found)];
+  return value.flatMap((entry: unknown) => (typeof entry === 'object' && entry !== null && 'message' in entry && entry.message instanceof Uint8Array && entry.message.buffer instanceof ArrayBuffer ? [entry.message.buffer] : []));
 }
 
 function run(options: ThreadOptions, post: (message: FromThread, transfer?: readonly ArrayBuffer[]) => void, onMessage: (listener: (message: unknown) => void) => void): void {

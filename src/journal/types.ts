@@ -148,6 +148,7 @@ export interface BatchQuery extends BatchLimits {
   readonly after: number;
   /** Only events with a sequence below. */
   readonly before: number;
+  /** So many, or a few more: a block that is read to be held against its digest comes to its end. */
   readonly batches: number;
 }
 
@@ -159,8 +160,8 @@ export interface EventBatch {
   /** Those among them that the journal does not hold, and never will. */
   readonly lost: readonly { readonly first: number; readonly last: number }[];
   /**
-   * The `event` message of the contract as UTF-8, `{historical, lost, events}`: made where the events are read, in memory
-   * that goes from thread to thread without a copy and may hold other batches of the same answer.
+   * The `event` message of the contract as UTF-8, `{historical, lost, events}`: made where the events are read, in memory of
+   * its own that goes from thread to thread without a copy.
    */
   readonly message: Uint8Array<ArrayBuffer>;
 }

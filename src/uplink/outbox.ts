@@ -13,7 +13,7 @@ export interface OutboxMessage {
 
 /** `events` and `bytes` of one message. */
 export interface OutboxLimits extends BatchLimits {
-  /** So many messages of the backlog may wait for the platform's acknowledgement; fewer on a slow line. */
+  /** So many messages of the backlog may wait for the platform's acknowledgement; fewer and smaller ones on a slow line. */
   readonly ahead: number;
   /** Most bytes of a message that the broker takes: a single event beyond it goes out reduced. */
   readonly most: number;
@@ -29,7 +29,7 @@ interface OutboxHooks {
 /** Events kept in memory because they just happened; beyond it they are read from the journal again. */
 const MOST_LIVE = 2_000;
 /** Events of one page at most: a long read would hold up the events that are being written. */
-const PAGE_EVENTS = 500;
+const PAGE_EVENTS = 1_000;
 
 /**
  * What goes out on one connection, in which order: live events (stored since the connection stood) and backlog (all
@@ -65,7 +65,7 @@ export class Outbox {
     this.#backlogAfter = at.acknowledged;
     this.#readAfter = at.acknowledged;
     this.#backlogEnd = at.head;
-    this.#pace = new Pace(limits.ahead);
+    this.#pace = new Pace(limits.ahead, limits.events);
   }
 
   get hasLive(): boolean {
@@ -80,6 +80,7 @@ export class Outbox {
   /** Other limits from now on; what is out is out. */
   limit(limits: BatchLimits): void {
     this.#limits = { ...this.#limits, ...limits };
+    this.#pace.limit(limits.events);
     this.#readAgain();
   }
 
@@ -115,9 +116,17 @@ export class Outbox {
     }
   }
 
-  /** The broker has answered a message; monotonic ms. */
+  /** The broker has answered a message with nothing of the backlog in front of it: so far away is it. */
+  reached(tookMs: number): void {
+    this.#pace.reached(tookMs);
+  }
+
+  /** The broker has answered a message with events; monotonic ms. */
   answered(sentMs: number, nowMs: number): void {
+    const before = this.#pace.events;
     this.#pace.answered(sentMs, nowMs);
+    // What was made ready is too large by now.
+    if (this.#pace.events < before) this.#readAgain();
   }
 
   /** The platform has everything up to here, so more may follow. */
@@ -149,7 +158,7 @@ export class Outbox {
   /** Undefined while rows are being read, when all is out, or too much awaits the platform. */
   nextBacklog(): OutboxMessage | undefined {
     this.#read();
-    if (this.#awaited.length >= this.#pace.allowed) return undefined;
+    if (this.#awaited.length >= this.#pace.messages) return undefined;
     const batch = this.#page.shift();
     if (batch === undefined) return undefined;
     this.#backlogAfter = batch.last;
@@ -159,7 +168,8 @@ export class Outbox {
 
   /** Reads the next page while the last one is being sent. */
   #read(): void {
-    const { events, bytes } = this.#limits;
+    const { bytes } = this.#limits;
+    const { events } = this.#pace;
     const batches = Math.max(1, Math.floor(PAGE_EVENTS / events));
     if (this.#reading || this.#readAfter >= this.#backlogEnd || this.#page.length > batches / 2) return;
     this.#reading = true;

@@ -6,26 +6,52 @@ import { Line } from './line.js';
 import { atEnd, drained, freshDirectory, online, openJournal, passage, settings, startGate, startMosquitto, startPlatform, until } from './support.js';
 
 describe('the pace of the backlog', () => {
-  it('grows by one for each early answer, up to its bound; falls by half for a late one, once for all that was sent before, and never ends', () => {
-    const pace = new Pace(16);
-    const begun = pace.allowed;
-    expect(begun).toBeLessThan(16);
+  it('grows by a message for each early answer, up to its bound; falls by half for a late one, once for all that was sent before, and never ends', () => {
+    const pace = new Pace(16, 100);
+    const now = (): [number, number] => [pace.messages, pace.events];
+    const begun = pace.events;
+    expect(begun).toBeLessThan(100);
+    expect(pace.messages).toBeLessThan(16);
     pace.answered(0, 100);
-    expect(pace.allowed).toBe(begun + 1);
+    expect(pace.events).toBeGreaterThan(begun);
     for (let count = 0; count < 20; count += 1) pace.answered(100, 150);
-    expect(pace.allowed).toBe(16);
+    expect(now()).toEqual([16, 100]);
     // As late as neither says much.
     pace.answered(200, 600);
-    expect(pace.allowed).toBe(16);
+    expect(now()).toEqual([16, 100]);
     pace.answered(300, 1_000);
     pace.answered(400, 1_010);
     pace.answered(990, 1_600);
-    expect(pace.allowed).toBe(8);
-    for (const sentMs of [2_000, 3_000, 4_000, 5_000, 6_000]) pace.answered(sentMs, sentMs + 900);
-    expect(pace.allowed).toBe(1);
-    pace.answered(7_000, 7_020);
-    expect(pace.allowed).toBe(2);
-    expect(new Pace(1).allowed).toBe(1);
+    expect(now()).toEqual([8, 100]);
+    pace.answered(2_000, 2_900);
+    expect(now()).toEqual([4, 100]);
+    // Fewer would leave the line idle: they become smaller.
+    pace.answered(3_000, 3_900);
+    expect(now()).toEqual([4, 50]);
+    for (const sentMs of [4_000, 5_000, 6_000, 7_000, 8_000, 9_000]) pace.answered(sentMs, sentMs + 900);
+    expect(now()).toEqual([1, 10]);
+    pace.answered(10_000, 10_020);
+    expect(now()).toEqual([2, 10]);
+    expect(new Pace(1, 1)).toMatchObject({ messages: 1, events: 1 });
+  });
+
+  it('takes a long way for no slow line', () => {
+    const pace = new Pace(16, 100);
+    // A satellite: the birth, with nothing before it, took as long.
+    pace.reached(620);
+    for (let sentMs = 0; sentMs < 40_000; sentMs += 1_000) pace.answered(sentMs, sentMs + 640);
+    expect(pace).toMatchObject({ messages: 16, events: 100 });
+    pace.answered(41_000, 42_500);
+    expect(pace).toMatchObject({ messages: 8, events: 100 });
+  });
+
+  it('keeps to a platform that takes smaller messages', () => {
+    const pace = new Pace(16, 200);
+    for (let count = 0; count < 40; count += 1) pace.answered(100, 150);
+    pace.limit(5);
+    expect(pace).toMatchObject({ messages: 16, events: 5 });
+    pace.answered(200, 250);
+    expect(pace).toMatchObject({ messages: 16, events: 5 });
   });
 
   it('lets a live event overtake nearly all of it on a narrow line', async () => {

@@ -284,7 +284,7 @@ export async function runFleet(options: FleetOptions, progress: (text: string) =
     const url = tls ? broker.url.replace('mqtt:', 'mqtts:') : broker.url;
     const ca = keys?.certificate ?? null;
     const begin = (name: string, settings: object): BenchProcess => {
-      const process = new BenchProcess(name, [JSON.stringify(settings)], getPriority(), import.meta.url);
+      const process = new BenchProcess(name, [JSON.stringify(settings)], { priority: getPriority() }, import.meta.url);
       processes.push(process);
       return process;
     };

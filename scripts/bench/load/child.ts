@@ -4,6 +4,7 @@ import { getPriority } from 'node:os';
 import type { z } from 'zod';
 import { entryBeside } from '../../../src/base/entry.js';
 import { GateError } from '../../../src/base/index.js';
+import type { ProcessSettings } from './gate-unit.js';
 
 /** A process of the bench that talks in messages. */
 export class BenchProcess {
@@ -12,15 +13,15 @@ export class BenchProcess {
 
   /**
    * @param name of the module beside `moduleUrl`, without ending
-   * @param priority nice value: the gate's is its unit's, and what is another machine in life gives way to it
+   * @param settings the gate's are its unit's, and what is another machine in life gives way to it
    * @param moduleUrl `import.meta.url` of a module in the same folder; this one's where omitted
    */
-  constructor(name: string, args: readonly string[], priority: number, moduleUrl = import.meta.url) {
+  constructor(name: string, args: readonly string[], { priority, environment }: ProcessSettings, moduleUrl = import.meta.url) {
     this.#name = name;
     const { path, execArgv } = entryBeside(moduleUrl, `./${name}`);
     // From its first thread on; where the priority is not to be had, `nice` says so and starts it all the same.
     const niced = ['-n', String(priority - getPriority()), process.execPath, ...execArgv];
-    this.#child = fork(path, [...args], { execPath: '/usr/bin/nice', execArgv: niced });
+    this.#child = fork(path, [...args], { execPath: '/usr/bin/nice', execArgv: niced, env: { ...process.env, ...environment } });
   }
 
   /** Of the process; 0 where it could not be started. `nice` gives its own to what it runs. */

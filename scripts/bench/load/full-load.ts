@@ -12,6 +12,7 @@ import { Random, drawPlate, type SimPlate } from '../../../src/sim/index.js';
 import { Mosquitto, mosquittoPath } from '../../faults/mosquitto.js';
 import { BenchCameras } from './camera.js';
 import { BenchProcess } from './child.js';
+import { asInstalled } from './gate-unit.js';
 import { boardLines, gateId, lanes, pollMs, siteId, type BenchLane, type BenchSite } from './config.js';
 import type { LoopDelay } from './probe.js';
 import { Viewers } from './viewers.js';
@@ -55,8 +56,6 @@ export interface BenchPassage {
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void systemClock.after(ms, resolve));
 const passageMs = 8_000;
 const drainsWithinMs = 90_000;
-/** `Nice=` of systemd/laurel-gate.service. */
-export const gatePriority = -5;
 /** Boards are hardware and wait for no processor. */
 const boardPriority = -10;
 /** Cameras, people at the page, broker and platform are other machines in life: they give way to the gate. */
@@ -148,11 +147,11 @@ export class FullLoad {
     this.#board = await this.#boardAt(boardEnd, (relay) => busLanes[relay]?.id ?? '');
     this.#referenceBoard = await this.#boardAt(bareBoardEnd, () => 'reference');
     this.#broker = await Mosquitto.start({ directory: this.#directory });
-    this.#reference = new BenchProcess('bus-reference', [bareEnd, String(pollMs)], gatePriority);
+    this.#reference = new BenchProcess('bus-reference', [bareEnd, String(pollMs)], asInstalled);
     await this.#reference.next(readySchema);
     progress('starting the gate');
     const site: BenchSite = { dataDirectory, port: gateEnd, brokerUrl: this.#broker.url, cameraUrl: this.#cameras.url, plates: this.#plates.map(({ text }) => text) };
-    const gate = new BenchProcess('gate-process', [JSON.stringify(site)], gatePriority);
+    const gate = new BenchProcess('gate-process', [JSON.stringify(site)], asInstalled);
     this.#gate = gate;
     gate.onMessage((message) => {
       const said = gateSaysSchema.safeParse(message).data;
@@ -173,7 +172,7 @@ export class FullLoad {
   }
 
   async #boardAt(path: string, laneOf: (relay: number) => string): Promise<BenchProcess> {
-    const board = new BenchProcess('board-process', [path], boardPriority);
+    const board = new BenchProcess('board-process', [path], { priority: boardPriority });
     board.onMessage((message) => {
       const closed = closedSchema.safeParse(message).data;
       if (closed !== undefined) this.#waiting.get(laneOf(closed.relay))?.(closed);
@@ -260,7 +259,7 @@ export class FullLoad {
   /** Lets the backlog drain from now on, and begins to watch the gate's event loop. */
   async probe(): Promise<void> {
     if (this.#broker === undefined) return;
-    this.#platform = new BenchProcess('platform-process', [this.#broker.url], outsidePriority);
+    this.#platform = new BenchProcess('platform-process', [this.#broker.url], { priority: outsidePriority });
     await this.#platform.next(readySchema);
     // Nobody took its events so far, so the gate tries again only after a while.
     const endMs = systemClock.monoMs() + drainsWithinMs;

@@ -6,4 +6,4 @@ export const bareId = 'bare';
 export const eventTopic = (gate: string): string => `laurel/v1/${siteId}/${gate}/event`;
 /** The defaults of the configuration. */
 export const windowMessages = 20;
-export const usualBatch = 100;
+export const usualBatch = 125;
