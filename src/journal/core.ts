@@ -5,13 +5,13 @@ import { GateError, errorText, isGateError, type JsonObject } from '../base/inde
 import { automaticBackups } from './backup-list.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson, parseJsonObject } from './canonical.js';
-import { assertFullSync, emptyLog, failureKind, lockJournal, openDatabase, type FailureKind } from './database.js';
+import { emptyLog, failureKind, lockJournal, openDatabase, type FailureKind } from './database.js';
 import { eventSource } from './event-source.js';
 import { isSound, statedHash } from './event-text.js';
 import { EvidenceStore } from './evidence-store.js';
 import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from './files.js';
 import { UNKNOWN_SEQUENCES, hasServed, unusedEpoch, unusedSequence } from './numbering.js';
-import type { Answers, Ask, Batch, Committed, Moment, ThreadOptions } from './protocol.js';
+import { MOST_ROWS, type Answers, type Ask, type Batch, type Committed, type Moment, type ThreadOptions } from './protocol.js';
 import { Retirement, room } from './retention.js';
 import { pathAside, salvage, setAside, shortName } from './salvage.js';
 import { migrate, migrations } from './schema.js';
@@ -65,7 +65,6 @@ export class JournalCore {
   #origin: JournalOrigin = 'continued';
   /** Why the database is not in use at the moment; it is opened anew, or rebuilt, before anything else. */
   #trouble: 'corrupt' | 'io' | undefined;
-  #syncChecked = false;
   #hintFailed = false;
   #sweepFolder = 0;
   /** The disk is full and the ballast given up. */
@@ -143,10 +142,6 @@ export class JournalCore {
         this.#keepSlack(batch.moment);
         const { committed, own } = this.#store.apply(this.#options.client, batch);
         if (own !== undefined) this.#own.push(own);
-        if (!this.#syncChecked) {
-          assertFullSync(this.#db);
-          this.#syncChecked = true;
-        }
         return committed;
       } catch (error) {
         const kind = failureKind(error);
@@ -194,6 +189,7 @@ export class JournalCore {
     }
     this.#guard.bound({ epoch: state.epoch, reserved: state.head, used: state.head, acknowledged: state.acknowledged });
     emptyLog(this.#db);
+    this.#store.release();
     this.#db.close();
     this.#guard.close();
     this.#lock.close();
@@ -282,10 +278,10 @@ export class JournalCore {
     try {
       this.#hint();
       this.#db.close();
+      this.#store.release();
     } catch (error) {
       this.#log('warn', { error: errorText(error) }, 'journal: the database did not close cleanly');
     }
-    this.#syncChecked = false;
   }
 
   /** Opens the database anew, or rebuilds it, after trouble; what fails is tried again with the next write or question. */
@@ -482,6 +478,7 @@ export class JournalCore {
     try {
       return this.#beginOn(opened, moment);
     } catch (error) {
+      if (this.#db === opened.db) this.#store.release();
       opened.db.close();
       throw error;
     }
@@ -601,6 +598,7 @@ export class JournalCore {
     };
     // In the transaction that puts it in force: cut between the two, what is missing would never be declared.
     store.beginEpoch(epoch, this.#options.boot, moment, base, { type: 'journal.recovered', payloadText: canonicalJson(about), gaps });
+    store.release();
     this.#origin = mark === undefined && used === 0 ? 'record-lost' : 'recovered';
     this.#log('error', { damage, kept, gaps, file }, 'journal: rebuilt from what could be read');
     return epoch;
@@ -608,14 +606,20 @@ export class JournalCore {
 
   /** Lets SQLite recover what it finds, and writes all of that anew: what a failed synchronisation left may be in memory alone. */
   #reopen(epoch: number, moment: Moment): void {
+    const told = this.#store.state;
     const db = openDatabase(this.#databasePath, this.#options.exclusive);
+    let store: JournalStore | undefined;
     try {
       emptyLog(db);
-      const store = new JournalStore(db, (head) => this.#reserve(epoch, head), this.#options.gateId);
+      store = new JournalStore(db, (head) => this.#reserve(epoch, head), this.#options.gateId);
       store.beginEpoch(epoch, this.#options.boot, moment, {});
+      const { batch, client } = store.state;
+      // What the journal wrote about itself when the disk refused; what a batch wrote is told when it comes again.
+      if (batch === told.batch && client === told.client) this.#own.push(...store.events({ after: told.head, limit: MOST_ROWS }));
       this.#db = db;
       this.#store = store;
     } catch (error) {
+      store?.release();
       db.close();
       throw error;
     }

@@ -3,6 +3,7 @@ import { GateError, isGateError, type MachineBoot } from '../base/index.js';
 import { BatchBuilder } from './batch-builder.js';
 import { BLOCK_EVENTS, Blocks, blockOf, firstOf, keyOfLane, keyOfPassage, keyOfType, lastOf, type WrittenText } from './blocks.js';
 import { GENESIS_HASH, canonicalEvent, canonicalJson, eventId } from './canonical.js';
+import { LogFile } from './database.js';
 import { EpochClocks } from './epoch-clocks.js';
 import { hasTexts } from './event-source.js';
 import { isSound, isUntrusted, parseEvent, statedHash, withKnown, type EventText } from './event-text.js';
@@ -79,8 +80,8 @@ export const RESTORED_KEY = 'journal/restored';
 export type Reserve = (head: number) => number;
 
 /**
- * The tables of one open database. Every method that changes something is one transaction; the state held here changes
- * only after its commit.
+ * The tables of one open database. Every method that changes something is one transaction, on the disk when it returns; the
+ * state held here changes only then. Where the disk refuses, the database has to be opened anew: the transaction may be in it.
  */
 export class JournalStore {
   readonly #db: Database;
@@ -90,6 +91,7 @@ export class JournalStore {
   readonly clocks: EpochClocks;
   readonly #blocks: Blocks;
   readonly #transact: { immediate: (run: () => void) => void };
+  readonly #log: LogFile;
   readonly #insertEvent: Statement<[number, Buffer, string | null]>;
   readonly #saveState: Statement<[RawState]>;
   readonly #between: Statement<[number, number, number], EventText>;
@@ -115,10 +117,16 @@ export class JournalStore {
     this.#dropFact = db.prepare('DELETE FROM fact WHERE key = ?');
     this.#state = { ...(readState(db) ?? GENESIS_STATE) };
     this.clocks = new EpochClocks(db);
+    this.#log = new LogFile(db);
   }
 
   get state(): Readonly<State> {
     return this.#state;
+  }
+
+  /** Lets go of what it holds beside the database, which is closed by whom it belongs to. */
+  release(): void {
+    this.#log.close();
   }
 
   /**
@@ -177,16 +185,6 @@ export class JournalStore {
       outbox: this.outbox(),
     };
     return { committed, own };
-  }
-
-  /** An event of the journal about itself, with the sequences it declares lost, in one transaction. @returns its text */
-  record(type: EventType, payloadText: string, moment: Moment, gaps: readonly Gap[] = []): string {
-    let text: string | undefined;
-    this.#change((state) => {
-      text = this.#appendOwn(state, type, payloadText, moment, gaps);
-    });
-    if (text === undefined) throw new GateError('JOURNAL_WRITE_FAILED', 'an event of the journal itself was not written');
-    return text;
   }
 
   outbox(): { head: number; acknowledged: number } {
@@ -260,9 +258,8 @@ export class JournalStore {
   }
 
   addEvidence(info: EvidenceInfo, clockTrusted: boolean): void {
-    this.#db
-      .prepare('INSERT OR IGNORE INTO evidence (id, passage, kind, bytes, wall_ms, clock_trusted) VALUES (?, ?, ?, ?, ?, ?)')
-      .run(info.id, info.passage, info.kind, info.bytes, info.wallMs, clockTrusted ? 1 : 0);
+    const insert = this.#db.prepare('INSERT OR IGNORE INTO evidence (id, passage, kind, bytes, wall_ms, clock_trusted) VALUES (?, ?, ?, ?, ?, ?)');
+    this.#commit(() => insert.run(info.id, info.passage, info.kind, info.bytes, info.wallMs, clockTrusted ? 1 : 0));
   }
 
   evidenceOf(passage: string): EvidenceInfo[] {
@@ -298,10 +295,10 @@ export class JournalStore {
   dropEvidence(rows: readonly RawEvidence[]): string[] {
     const drop = this.#db.prepare('DELETE FROM evidence WHERE row = ?');
     const still = this.#db.prepare<[string], { row: number }>('SELECT row FROM evidence WHERE id = ? LIMIT 1');
-    return this.#db.transaction(() => {
+    this.#commit(() => {
       for (const { row } of rows) drop.run(row);
-      return [...new Set(rows.map(({ id }) => id))].filter((id) => still.get(id) === undefined);
-    }).immediate();
+    });
+    return [...new Set(rows.map(({ id }) => id))].filter((id) => still.get(id) === undefined);
   }
 
   knowsEvidence(id: string): boolean {
@@ -381,7 +378,7 @@ export class JournalStore {
     const before = this.#state;
     const next = { ...before };
     try {
-      this.#transact.immediate(() => {
+      this.#commit(() => {
         run(next);
         // A page less to write for each event that comes alone: what else its batch changes lies beside it.
         if (this.#pending !== undefined && onlyAdvanced(before, next)) {
@@ -398,6 +395,11 @@ export class JournalStore {
       throw error;
     }
     this.#state = next;
+  }
+
+  #commit(run: () => void): void {
+    this.#transact.immediate(run);
+    this.#log.sync();
   }
 
   #flush(batch: string | null): void {
