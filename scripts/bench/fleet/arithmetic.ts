@@ -11,13 +11,13 @@ interface Given {
   readonly source: string;
 }
 
-const demonstration = 'measured: `scripts/demo --headless --seconds 90`, 35 passages';
+const demonstration = 'measured: the journal of `scripts/demo`, 46 passages';
 const fleetRun = 'measured: `scripts/fleet`';
 
 const given = {
   p: { value: 600, unit: 'passages a gate and day', source: 'assumed; a busy estate has 1,500' },
   e: { value: measuredPassage.events, unit: 'events a passage', source: demonstration },
-  b: { value: 500, unit: 'bytes an event as sent, envelope included', source: `${fleetRun}, live` },
+  b: { value: 530, unit: 'bytes an event as sent, envelope included', source: `${fleetRun}, live` },
   s: { value: Math.round(measuredPassage.eventBytes / measuredPassage.events), unit: 'bytes an event as JSON', source: demonstration },
   k: { value: 0.12, unit: "of a day's passages in the busiest hour", source: 'assumed: the morning rush' },
   q: { value: 3, unit: 'busiest minute by the mean of that hour', source: 'assumed' },
@@ -25,7 +25,7 @@ const given = {
   h: { value: 674, unit: 'bytes of telemetry', source: demonstration },
   c: { value: 60, unit: 's, the longest back-off, with full jitter', source: '`src/uplink/uplink.ts`' },
   x: { value: 5, unit: 'ms of processor a TLS connection costs the broker', source: 'assumed; `scripts/fleet --tls` tells it' },
-  m: { value: 100, unit: 'events a backlog message', source: '`uplink.batch`' },
+  m: { value: 125, unit: 'events a backlog message', source: '`uplink.batch`' },
   g: { value: 200, unit: 'backlog events a second from one gate', source: 'assumed; one gate alone drained 13,600 in `npm run bench -- control`' },
   u: { value: 2_000, unit: 'events a second one consumer writes into its database', source: 'assumed; the reference platform, which has none, took 1,968 with 15 % of a processor' },
   d: { value: 10, unit: 'consumers while a backlog drains', source: 'assumed' },
