@@ -84,7 +84,7 @@ export async function beginEffective(path: string, wallMs: number, log: Log): Pr
   } catch (error) {
     // A disk that cannot be written: no trial is begun that could not be ended.
     const { trial } = store.state;
-    log.error({ version: trial?.version ?? null, id: trial?.id ?? null, error: errorText(error) }, 'what the start decides about the managed configuration could not be stored; nothing is tried, what was in force before counts until the next start. Look at the disk (gatectl doctor)');
+    log.error({ version: trial?.version ?? null, id: trial?.id ?? null, error: errorText(error) }, 'what the start decides about the managed configuration could not be stored; nothing is tried, what was in force before counts until the next start. Look at the disk (df -h, dmesg)');
   }
   const { active } = store.state;
   if (active === null) return effective(base, store, path, base.config, null);
@@ -94,7 +94,7 @@ export async function beginEffective(path: string, wallMs: number, log: Log): Pr
     const why = `it does not go together with ${basename(path)} any more: ${errorText(error)}`;
     log.error({ version: active.version, id: active.id, code: codeOf(error), error: errorText(error) }, `the managed configuration is not used, ${basename(path)} alone counts: ${why}`);
     await store.drop(codeOf(error), [why], wallMs).catch((failure: unknown) => {
-      log.error({ version: active.version, id: active.id, error: errorText(failure) }, 'that the managed configuration was dropped could not be stored; the next start looks at it again. Look at the disk (gatectl doctor)');
+      log.error({ version: active.version, id: active.id, error: errorText(failure) }, 'that the managed configuration was dropped could not be stored; the next start looks at it again. Look at the disk (df -h, dmesg)');
     });
     return effective(base, store, path, base.config, null);
   }

@@ -122,7 +122,7 @@ export class ManagedStore {
       await replaceDurably(this.#pathOf(ref.digest), JSON.stringify({ whole: content.whole, config: content.config }), { mode: 0o600 });
       await this.#change({ highest: Math.max(this.#state.highest, ref.version ?? 0), trial: { ...plain(ref), ...before, starts: 0, stops: 0 } });
     } catch (cause) {
-      throw new GateError('CONFIG_UNREADABLE', `the new configuration could not be written: ${errorText(cause)}; look at the disk (gatectl doctor)`, {}, cause);
+      throw new GateError('CONFIG_UNREADABLE', `the new configuration could not be written: ${errorText(cause)}; look at the disk (df -h, dmesg)`, {}, cause);
     }
   }
 

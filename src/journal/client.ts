@@ -275,7 +275,7 @@ export class SqliteJournal implements Journal {
     if (this.#phase !== 'open' && this.#phase !== 'starting') return closedError();
     if (this.#waiting.length >= MOST_WAITING) {
       if (write.op.op === 'append') this.#unstored += 1;
-      return new GateError('JOURNAL_WRITE_FAILED', `${MOST_WAITING} writes wait for the disk already; check it (gatectl doctor)`);
+      return new GateError('JOURNAL_WRITE_FAILED', `${MOST_WAITING} writes wait for the disk already; check it (df -h, dmesg)`);
     }
     this.#waiting.push(write);
     this.#pump();

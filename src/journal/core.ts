@@ -633,5 +633,5 @@ function restoredFrom(db: Database): JsonObject | undefined {
 }
 
 function writeFailed(error: unknown, kind: FailureKind): GateError {
-  return new GateError('JOURNAL_WRITE_FAILED', `the journal could not be written (${errorText(error)}); check the disk (gatectl doctor)`, { again: kind === 'io' || kind === 'full' }, error);
+  return new GateError('JOURNAL_WRITE_FAILED', `the journal could not be written (${errorText(error)}); check the disk (df -h, dmesg)`, { again: kind === 'io' || kind === 'full' }, error);
 }
