@@ -8,7 +8,7 @@ import { FILE_MODE, syncDirectory, systemCode } from './files.js';
 const LOG_PAGES = 512;
 
 /**
- * Opens the journal's database with the durability it needs.
+ * Opens the journal's database with the durability it needs; commits of the running journal get it from `LogFile`.
  * `synchronous` is set after the switch to WAL on purpose: better-sqlite3 is built with SQLITE_DEFAULT_WAL_SYNCHRONOUS=1,
  * so without an explicit pragma it falls to NORMAL at the first write, and a power cut then takes acknowledged rows.
  * @throws GateError JOURNAL_WRITE_FAILED when the file system refuses WAL; SQLite's own errors for a damaged file

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { asInstalled } from '../../scripts/bench/load/gate-unit.js';
 
 const pathOf = (name: string): string => fileURLToPath(new URL(`../../systemd/${name}.service`, import.meta.url));
 const valuesOf = (name: string, key: string): readonly string[] => readFileSync(pathOf(name), 'utf8').split('\n').flatMap((line) => (line.startsWith(`${key}=`) ? [line.slice(key.length + 1)] : []));
@@ -26,6 +27,14 @@ describe('the unit', () => {
     expect(values('ExecStopPost')).toEqual([expect.stringMatching(/ safe-state --config \/etc\/laurel-gate\/gate\.yaml$/u)]);
     expect(values('Restart')).toEqual(['always']);
     expect(values('StartLimitIntervalSec')).toEqual(['0']);
+  });
+
+  it('runs before everything else on the box and keeps the memory that messages pass through; the benches start the gate as it does', () => {
+    const { priority, environment } = asInstalled;
+    expect(values('Nice')).toEqual([String(priority)]);
+    expect(priority).toBeLessThan(0);
+    expect(Object.keys(environment).sort()).toEqual(['MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_']);
+    expect(values('Environment')).toEqual(expect.arrayContaining(Object.entries(environment).map(([name, value]) => `${name}=${value}`)));
   });
 
   it('lets the watchdog be fed by a child, and a killed recogniser not stop the gate', () => {

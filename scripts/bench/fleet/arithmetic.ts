@@ -22,7 +22,7 @@ const given = {
   k: { value: 0.12, unit: "of a day's passages in the busiest hour", source: 'assumed: the morning rush' },
   q: { value: 3, unit: 'busiest minute by the mean of that hour', source: 'assumed' },
   t: { value: 30, unit: 's between two telemetry messages', source: '`uplink.telemetryS`' },
-  h: { value: 674, unit: 'bytes of telemetry', source: demonstration },
+  h: { value: 674, unit: 'bytes of telemetry', source: 'measured: `scripts/demo --headless --seconds 90`' },
   c: { value: 60, unit: 's, the longest back-off, with full jitter', source: '`src/uplink/uplink.ts`' },
   x: { value: 5, unit: 'ms of processor a TLS connection costs the broker', source: 'assumed; `scripts/fleet --tls` tells it' },
   m: { value: 125, unit: 'events a backlog message', source: '`uplink.batch`' },

@@ -12,8 +12,8 @@ import { Random, drawPlate, type SimPlate } from '../../../src/sim/index.js';
 import { Mosquitto, mosquittoPath } from '../../faults/mosquitto.js';
 import { BenchCameras } from './camera.js';
 import { BenchProcess } from './child.js';
-import { asInstalled } from './gate-unit.js';
 import { boardLines, gateId, lanes, pollMs, siteId, type BenchLane, type BenchSite } from './config.js';
+import { asInstalled } from './gate-unit.js';
 import type { LoopDelay } from './probe.js';
 import { Viewers } from './viewers.js';
 
