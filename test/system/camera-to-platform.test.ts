@@ -37,6 +37,17 @@ async function serve(source: string, port = 0): Promise<RtspServer> {
 
 const ofType = (running: Estate, type: StoredEvent['type'], after = 0): StoredEvent | undefined => running.events().find((event) => event.type === type && event.seq > after);
 
+/**
+ * The decision a passage's boom opened by. Where the processor is busy, a plate may be read only after the passage was
+ * decided without one.
+ */
+function decisionBefore(running: Estate, opening: StoredEvent): StoredEvent | undefined {
+  return running.events().findLast((event) => event.type === 'passage.decided' && event.passage === opening.passage && event.seq < opening.seq);
+}
+
+/** A decision by a plate that was read. */
+const decidedByPlate = (running: Estate): StoredEvent | undefined => running.events().find((event) => event.type === 'passage.decided' && event.payload['rule'] !== 'no-plate');
+
 /** The first passage that ended with this plate after an event. */
 function endedWith(running: Estate, text: string, after = 0): StoredEvent | undefined {
   return running.events().find((event) => event.type === 'passage.ended' && event.seq > after && JSON.stringify(event.payload).includes(text));
@@ -53,12 +64,11 @@ describe('from a network camera to the platform', () => {
   it("a resident's plate is read, the relay pulses, the car drives in and the platform has all of it; camera and vision die and come back", long, async () => {
     const { running, server } = await watchRtsp(video, [plate]);
     const opening = await until(() => ofType(running, 'boom.opening'), { timeoutMs: 60_000, what: 'the boom to open for the resident' });
-    const decided = running.events().find((event) => event.type === 'passage.decided' && event.passage === opening.passage);
+    // S9: why it moved was on record before it moved.
+    const decided = decisionBefore(running, opening);
     expect(JSON.stringify(decided?.payload)).toContain(plate);
     expect(decided?.payload['outcome']).toBe('admit');
     expect(decided?.payload['rule']).toBe('resident');
-    // S9: why it moved was on record before it moved.
-    expect(decided?.seq).toBeLessThan(opening.seq);
     await until(() => endedWith(running, plate), { timeoutMs: 60_000, what: 'the car to drive in' });
     expect(running.gate.site?.world.truth.unsafeMovements).toEqual([]);
 
@@ -86,7 +96,7 @@ describe('from a network camera to the platform', () => {
   it('the same car, not on the list, is refused with a reason and the boom stays down', long, async () => {
     const running = await videoEstate({ source: { kind: 'file', path: video, loop: true }, residents: ['京B99999'] });
     estate = running;
-    const decided = await until(() => ofType(running, 'passage.decided'), { timeoutMs: 60_000, what: 'a decision' });
+    const decided = await until(() => decidedByPlate(running), { timeoutMs: 60_000, what: 'a decision' });
     expect(decided.payload['outcome']).toBe('refuse');
     expect(decided.payload['rule']).toBe('outside-refuse');
     expect(JSON.stringify(decided.payload)).toContain(plate);
@@ -103,13 +113,12 @@ describe('the garage video over RTSP', () => {
   it.runIf(present)('its car is a resident: read right, and the relay pulses', long, async () => {
     const { running } = await watchRtsp(garage, ['京QM86H8']);
     const opening = await until(() => ofType(running, 'boom.opening'), { timeoutMs: 90_000, what: 'the boom to open' });
-    const decided = running.events().find((event) => event.type === 'passage.decided' && event.passage === opening.passage);
-    expect(decided?.payload['rule']).toBe('resident');
+    expect(decisionBefore(running, opening)?.payload['rule']).toBe('resident');
   });
 
   it.runIf(present)('its car is not on the list: refused with a reason', long, async () => {
     const { running } = await watchRtsp(garage, ['京B99999']);
-    const decided = await until(() => ofType(running, 'passage.decided'), { timeoutMs: 90_000, what: 'a decision' });
+    const decided = await until(() => decidedByPlate(running), { timeoutMs: 90_000, what: 'a decision' });
     expect(decided.payload['outcome']).toBe('refuse');
     expect(ofType(running, 'boom.opening')).toBeUndefined();
   });
