@@ -4,7 +4,7 @@ import type { PlateRead } from '../plate/index.js';
 import { clearPassage, plateFacts } from './passages.js';
 import type { Passage, Track } from './state.js';
 import { journal, patchPassage, takeSerial, type Step } from './step.js';
-import { foresee, isLive, nextTrack, patchTrack, sameCause, type ReadTrack } from './tracks.js';
+import { LEAST_SURE, foresee, isLive, nextTrack, patchTrack, sameCause, type ReadTrack } from './tracks.js';
 import type { Cause } from './types.js';
 
 /** Most decisions asked for one vehicle: a vote that flickers for ever must not ask for ever. */
@@ -43,8 +43,11 @@ function claim(step: Step, passage: Passage, track: ReadTrack): Passage {
 function readPlate(step: Step, passage: Passage): Passage {
   const newest = step.state.tracks.findLast((track) => track.owner === passage.key && track.vote !== null);
   if (!newest?.vote || newest.stationary || (passage.plateDecisive && !newest.decisive)) return passage;
-  const { vote, decisive } = newest;
+  const { decisive } = newest;
   const { plate } = passage;
+  // A vote that others bring down, of two vehicles under one track, takes a plate's certainty and not its place.
+  const fallen = plate !== null && plate.text !== newest.vote.text && newest.vote.confidence < LEAST_SURE;
+  const vote = fallen ? { ...plate, confidence: Math.min(plate.confidence, newest.vote.confidence) } : newest.vote;
   if (plate?.text === vote.text && plate.confidence === vote.confidence && passage.plateDecisive === decisive) return passage;
   patchPassage(step, passage.key, { plate: vote, plateDecisive: decisive });
   if (plate?.text !== vote.text) journal(step, 'passage.read', plateFacts(vote), passage.key);

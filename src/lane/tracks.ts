@@ -14,7 +14,7 @@ const SAME_VEHICLE_DISTANCE = 1.5;
 export type ReadTrack = Track & { readonly vote: PlateRead };
 
 /** A vote less sure than this is as likely a shop sign or a shadow; it may still become sure. */
-const LEAST_SURE = 0.3;
+export const LEAST_SURE = 0.3;
 
 /** So much wider is the plate of the vehicle in front. */
 const NEARER = 1.2;

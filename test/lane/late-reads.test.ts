@@ -91,3 +91,22 @@ describe('a recogniser that keeps up', () => {
     expect(bench.drivenAt('open pulse').at(-1)).toBe(bench.nowMs);
   });
 });
+
+describe('a vote that the reads of another vehicle bring down', () => {
+  test('takes the certainty of a plate and does not put another in its place: who decides is told how unsure it is', () => {
+    const bench = new Bench().ready().on('approach').sees('t1', RESIDENT, { decisive: false, confidence: 0.95 }).pass(400);
+    expect(bench.events('passage.read').map(({ plate }) => plate)).toEqual([RESIDENT]);
+    bench.sees('t1', STRANGER, { decisive: false, confidence: 0 }).pass(10_000);
+    expect(bench.events('passage.read').map(({ plate }) => plate)).toEqual([RESIDENT]);
+    expect(bench.events('passage.decided').at(-1)).toMatchObject({ plate: RESIDENT, confidence: 0 });
+    bench.driveThrough().pass(6_000);
+    expect(bench.events('passage.ended').at(-1)).toMatchObject({ plate: RESIDENT, confidence: 0 });
+  });
+
+  test('gives way to one that is sure', () => {
+    const bench = new Bench().ready().on('approach').sees('t1', RESIDENT, { decisive: false, confidence: 0.95 }).pass(400);
+    bench.sees('t1', STRANGER, { decisive: false, confidence: 0 }).pass(400).sees('t1', STRANGER, { decisive: true, confidence: 0.99 }).pass(400);
+    expect(bench.events('passage.read').map(({ plate }) => plate)).toEqual([RESIDENT, STRANGER]);
+    expect(opened(bench)).toBe(0);
+  });
+});
