@@ -22,6 +22,8 @@ const usualRows = 1_000_000;
 const usualRounds = 20;
 /** Events, or syncs, in a row before another kind has its turn: whatever else the disk does then hits all of them. */
 const blockLength = 50;
+/** Between two events that wait for each other the disk has nothing to do for about so long. */
+const pauseMs = 0.2;
 const groupLength = 20_000;
 /** Events on their way to the disk all the time, when many are: what one transaction takes, and as many behind it. */
 const groupAhead = 4_000;
@@ -55,11 +57,26 @@ class SyncFile {
   }
 
   block(): void {
+    for (let count = 0; count < blockLength; count += 1) this.#one();
+  }
+
+  /** A block with a pause before each, which is not counted. @returns so many a second */
+  pausingBlock(): number {
+    let ms = 0;
     for (let count = 0; count < blockLength; count += 1) {
-      writeSync(this.#handle, this.#record, 0, recordBytes, this.#at);
-      fdatasyncSync(this.#handle);
-      this.#at += recordBytes;
+      const fromMs = performance.now();
+      while (performance.now() - fromMs < pauseMs);
+      const at = performance.now();
+      this.#one();
+      ms += performance.now() - at;
     }
+    return (blockLength * 1_000) / ms;
+  }
+
+  #one(): void {
+    writeSync(this.#handle, this.#record, 0, recordBytes, this.#at);
+    fdatasyncSync(this.#handle);
+    this.#at += recordBytes;
   }
 
   close(): void {
@@ -103,15 +120,17 @@ interface Rates {
   readonly growing: number[];
   readonly preallocated: number[];
   readonly thread: number[];
+  readonly pausing: number[];
 }
 
 /** Events and bare syncs in turn, in one directory. */
 async function writeRates(directory: string, rounds: number, progress: Progress): Promise<Rates> {
-  const rates: Rates = { single: [], grouped: [], growing: [], preallocated: [], thread: [] };
+  const rates: Rates = { single: [], grouped: [], growing: [], preallocated: [], thread: [], pausing: [] };
   const journal = openedAt(join(directory, 'rates'));
   await journal.start();
   const growing = new SyncFile(join(directory, 'growing'), 0);
   const preallocated = new SyncFile(join(directory, 'preallocated'), (rounds + 1) * blockLength);
+  const pausing = new SyncFile(join(directory, 'pausing'), (rounds + 1) * blockLength);
   const thread = await SyncThread.start(join(directory, 'thread'), (rounds + 1) * blockLength);
   let number = 0;
   const single = async (): Promise<void> => {
@@ -128,12 +147,14 @@ async function writeRates(directory: string, rounds: number, progress: Progress)
     await single();
     growing.block();
     preallocated.block();
+    pausing.pausingBlock();
     await thread.block();
     for (let round = 0; round < rounds; round += 1) {
       const turns = [
         async () => rates.growing.push(await rate(blockLength, () => growing.block())),
         async () => rates.single.push(await rate(blockLength, single)),
         async () => rates.preallocated.push(await rate(blockLength, () => preallocated.block())),
+        () => Promise.resolve(rates.pausing.push(pausing.pausingBlock())),
         async () => rates.thread.push(await rate(blockLength, () => thread.block())),
       ];
       for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
@@ -142,6 +163,7 @@ async function writeRates(directory: string, rounds: number, progress: Progress)
   } finally {
     growing.close();
     preallocated.close();
+    pausing.close();
     await thread.close();
     await journal.stop();
   }
@@ -322,10 +344,11 @@ export async function run(options: BenchOptions): Promise<object> {
         lookupMs: fine(Math.max(access.exactP99Ms, access.lookAlikeP99Ms)),
       },
       reference: {
-        what: `${recordBytes} bytes written and fdatasync, in the same directory, in blocks of ${blockLength} in turn with the journal's; fdatasyncPerSecond is of the file that is ${file}. threadPerSecond: the same on a preallocated file by a thread that a loop asks one by one, since the gate's own must not wait for a disk. Grouped: ${groupAhead} events on their way all the time`,
+        what: `${recordBytes} bytes written and fdatasync, in the same directory, in blocks of ${blockLength} in turn with the journal's; fdatasyncPerSecond is of the file that is ${file}. threadPerSecond: the same on a preallocated file by a thread that a loop asks one by one, since the gate's own must not wait for a disk. pausingPerSecond: the bare loop on a preallocated file, each time ${pauseMs} ms after the last, the pauses not counted. Grouped: ${groupAhead} events on their way all the time`,
         growingPerSecond: median(rates.growing),
         preallocatedPerSecond: median(rates.preallocated),
         threadPerSecond: median(rates.thread),
+        pausingPerSecond: median(rates.pausing),
         rounds,
         singleToGrowing: round(paired(rates.single, rates.growing)),
         singleToPreallocated: round(paired(rates.single, rates.preallocated)),
