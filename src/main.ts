@@ -10,7 +10,7 @@ import { errorText, type Log } from './base/index.js';
 import { machineBoot, systemClock } from './base/system-clock.js';
 import { beginEffective, maskText, readConfigText } from './config/index.js';
 import { Configuration, Gate, packageVersion, readSecrets } from './daemon/index.js';
-import { Watchdog } from './ops/index.js';
+import { Watchdog, prepareSystemPrograms } from './ops/index.js';
 import { supervisorSocketPath } from './supervisor/index.js';
 
 const defaultConfig = '/etc/laurel-gate/gate.yaml';
@@ -26,6 +26,7 @@ export const restartStatus = 75;
  * Rejects with `CONFIG_*` or `SECRET_UNREADABLE` before anything is started.
  */
 export async function runDaemon(configPath: string, log: Log = pino({ level: process.env['LAUREL_GATE_LOG'] ?? 'info' })): Promise<number> {
+  prepareSystemPrograms();
   const effective = await beginEffective(configPath, systemClock.wallMs(), log);
   const { config } = effective;
   const configText = maskText(await readConfigText(configPath));

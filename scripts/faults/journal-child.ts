@@ -165,9 +165,14 @@ async function main(): Promise<void> {
     status: () => ({}),
     telemetry: () => ({}),
     command: () => Promise.resolve({ outcome: 'done' }),
-    timing: { backoffMs: 20, backoffMostMs: 200, stableMs: 1_000, resendMs: 500, connectTimeoutMs: 2_000 },
+    timing: { backoffMs: 20, backoffMostMs: 200, stableMs: 1_000, resendMs: 500, connectTimeoutMs: 2_000, answerMs: 10_000 },
   });
   journal.onStored(() => at('publish'));
+  // Asked by a parent that has waited in vain: where it stands.
+  process.on('SIGUSR2', () => {
+    process.stderr.write(`${JSON.stringify({ point: settings.point, countdown, uplink: uplink.state() })}\n`);
+    void journal.outbox().then((outbox) => process.stderr.write(`${JSON.stringify({ outbox })}\n`));
+  });
   await uplink.start();
   if (settings.point !== 'none') await load(journal);
   while (uplink.state().backlog > 0 || uplink.state().connection !== 'online') await pause(10);

@@ -40,6 +40,8 @@ const MOST_CUTS = 3;
 const REBUILD_OPERATIONS = 250;
 const CUT_OPERATIONS = [200, 800, 2_500] as const;
 const LYING_OPERATIONS = 300;
+/** For a victim that has to be killed to say where it stands. */
+const LAST_WORDS_MS = 500;
 const DRAIN_MS = 120_000;
 /** A gate whose numbers were given out twice never drains. */
 const HOPELESS_DRAIN_MS = 4_000;
@@ -312,7 +314,8 @@ class JournalSegment {
     await new Promise<void>((resolve) => {
       const limit = setTimeout(() => {
         this.#violations.push(`part ${number} had to be killed after ${limitMs} ms: ${this.#rounds[number - 1] ?? ''}`);
-        child.kill('SIGKILL');
+        child.kill('SIGUSR2');
+        setTimeout(() => child.kill('SIGKILL'), LAST_WORDS_MS);
       }, limitMs);
       child.once('close', (status) => {
         clearTimeout(limit);

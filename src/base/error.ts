@@ -65,6 +65,7 @@ export type GateErrorCode =
   | 'PICTURE_UNREADABLE'
   | 'PLATE_INVALID'
   | 'SECRET_UNREADABLE'
+  | 'SYSTEM_PROGRAM_FAILED'
   | 'VISION_DOWN';
 
 /**

@@ -1,6 +1,6 @@
-import { execFile } from 'node:child_process';
 import { access, readFile, stat } from 'node:fs/promises';
 import type { ClockSource } from '../base/index.js';
+import { runSystemProgram } from './system-program.js';
 
 export interface ClockEvidence {
   /**
@@ -44,7 +44,7 @@ export interface Timesync {
 }
 
 const toleranceMs = 5_000;
-const askLimitMs = 5_000;
+const askLimitS = 5;
 const flagFile = '/run/systemd/timesync/synchronized';
 /** Names that gpsd and chrony configurations give to receivers of satellites; PPS is their pulse. */
 const satelliteNames = /^(?:GPS|GNSS|NMEA|PPS|GLO|GLN|GAL|BDS|BEI|QZS)/u;
@@ -68,7 +68,6 @@ export async function readClockEvidence(wallMs: number, earliestMs: number): Pro
       () => false,
     ),
   ]);
-  // One after the other: starting a process holds the main loop up for some milliseconds on a small box.
   const kernel = parseYes(await ask('timedatectl', ['show', '--property=NTPSynchronized', '--value']));
   const chrony = parseTracking(await ask('chronyc', ['-n', '-c', 'tracking']));
   const timesyncd = chrony === undefined ? parseTimesync(await ask('timedatectl', ['show-timesync', '--property=ServerAddress', '--property=Frequency'])) : undefined;
@@ -133,9 +132,7 @@ export function parseTimesync(text: string | undefined): Timesync | undefined {
 
 /** Undefined where there is no such program, or it has no answer. */
 function ask(program: string, values: readonly string[]): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    execFile(program, values, { timeout: askLimitMs, env: { ...process.env, LC_ALL: 'C' } }, (error, stdout) => resolve(error === null ? stdout : undefined));
-  });
+  return runSystemProgram({ program, values, environment: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' }, limitS: askLimitS }).catch(() => undefined);
 }
 
 async function hardwareClockMs(): Promise<number | undefined> {

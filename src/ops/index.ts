@@ -6,4 +6,5 @@ export { collectHealth, HealthBoard, type GateHealth, type RoomHealth, type Seve
 export { Heartbeats } from './heartbeats.js';
 export { processMetrics, type ProcessMetrics } from './metrics.js';
 export { systemdNotify } from './notify.js';
+export { prepareSystemPrograms, runSystemProgram, type SystemProgram } from './system-program.js';
 export { Watchdog, type WatchdogOptions } from './watchdog.js';

@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { runSystemProgram } from './system-program.js';
 
 /**
  * Sends lines of the sd_notify(3) protocol to the service manager; rejects where that is impossible.
@@ -11,5 +8,6 @@ const run = promisify(execFile);
  * program waits until the manager has read the message, so that it is not lost with the program's exit.
  */
 export async function systemdNotify(lines: readonly string[], environment: NodeJS.ProcessEnv = process.env): Promise<void> {
-  await run('systemd-notify', [...lines], { env: environment, timeout: 10_000 });
+  const own = Object.fromEntries(['PATH', 'NOTIFY_SOCKET'].flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])));
+  await runSystemProgram({ program: 'systemd-notify', values: lines, environment: own, limitS: 10 });
 }

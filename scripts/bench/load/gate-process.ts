@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { silentLog } from '../../../src/base/index.js';
 import { systemClock } from '../../../src/base/system-clock.js';
 import { Gate, packageVersion } from '../../../src/daemon/index.js';
+import { prepareSystemPrograms } from '../../../src/ops/index.js';
 import type { Vehicle } from '../../../src/sim/vehicle.js';
 import { parsePlate } from '../../../src/plate/index.js';
 import { VisionClient, type TrackReport, type Vision, type VisionOptions } from '../../../src/vision/index.js';
@@ -50,6 +51,7 @@ class VisionWithGuests implements Vision {
   }
 }
 
+prepareSystemPrograms();
 const tell = (message: object): void => void process.send?.(message);
 let vision: VisionWithGuests | undefined;
 let code = '';
