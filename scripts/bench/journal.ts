@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { getPriority, tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { z } from 'zod';
@@ -13,6 +14,7 @@ import { AccessRepository, type AccessRequest, type AccessRules } from '../../sr
 import { threadBeside } from '../../src/base/entry.js';
 import { GateError } from '../../src/base/index.js';
 import { lookAlikesOf, tryParsePlate, type Plate } from '../../src/plate/index.js';
+import { compileDiskShim, diskShimEnvironment } from '../faults/disk-shim.js';
 import { BenchProcess } from './load/child.js';
 import { appendAhead, eventOf, openedAt } from './load/journal-events.js';
 import { quantile, round } from './load/probe.js';
@@ -312,13 +314,34 @@ function lookUps(): LookUps {
   return { exactP50Ms: exact.p50Ms, exactP99Ms: exact.p99Ms, lookAlikeP50Ms: lookAlike.p50Ms, lookAlikeP99Ms: lookAlike.p99Ms, bareLoopP99Ms: spinP99(lookAlike.p50Ms), forgiven: round(lookAlike.share), plates };
 }
 
+/**
+ * The bench in a process whose disk takes so long for each synchronisation, the journal's and the references' alike.
+ * @throws GateError CLI_USAGE where this machine has no C compiler
+ */
+async function onSlowDisk(parent: string, ms: number): Promise<object> {
+  const directory = mkdtempSync(join(parent, 'laurel-bench-'));
+  try {
+    const shim = compileDiskShim(directory);
+    if (shim === undefined) throw new GateError('CLI_USAGE', '--sync-ms needs a C compiler (cc) and Linux');
+    const root = join(directory, 'disk');
+    const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1), '--directory', root], {
+      env: { ...process.env, ...diskShimEnvironment(shim, { root, syncMs: ms }) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const said = await text(child.stdout);
+    return z.looseObject({ name: z.literal('journal') }).parse(JSON.parse(said));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
 /** Microseconds in ms. */
 const fine = (ms: number): number => Math.round(ms * 10_000) / 10_000;
 
 /**
  * How fast events become durable, beside the disk's own syncs in the same directory; how soon a large journal is open again
  * after a kill; how long a decision on a plate takes among 100,000. `fdatasyncPerSecond` is the faster of the two files:
- * one that grows, and one whose room was made before.
+ * one that grows, and one whose room was made before. With `syncMs` all of it is measured on a disk made so slow.
  */
 export async function run(options: BenchOptions): Promise<object> {
   const progress: Progress = (text) => void process.stderr.write(`journal: ${text}\n`);
@@ -326,6 +349,8 @@ export async function run(options: BenchOptions): Promise<object> {
   const rounds = options.rounds ?? usualRounds;
   const parent = options.directory ?? tmpdir();
   mkdirSync(parent, { recursive: true });
+  // In that process it is set.
+  if (options.syncMs !== undefined && process.env['LAUREL_DISK_SLOW'] === undefined) return onSlowDisk(parent, options.syncMs);
   const directory = mkdtempSync(join(parent, 'laurel-bench-'));
   try {
     const rates = await writeRates(directory, rounds, progress);
@@ -350,6 +375,7 @@ export async function run(options: BenchOptions): Promise<object> {
         threadPerSecond: median(rates.thread),
         pausingPerSecond: median(rates.pausing),
         rounds,
+        ...(options.syncMs === undefined ? {} : { syncMs: options.syncMs }),
         singleToGrowing: round(paired(rates.single, rates.growing)),
         singleToPreallocated: round(paired(rates.single, rates.preallocated)),
         singleToThread: round(paired(rates.single, rates.thread)),

@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly rows?: number;
   /** Rounds of writes to a journal and of bare syncs. */
   readonly rounds?: number;
+  /** How long the disk is made to take for a synchronisation, ms; as it takes by itself where omitted. */
+  readonly syncMs?: number;
   /** Where the journal and the files beside it are made; a folder for temporary files where omitted. */
   readonly directory?: string;
 }

@@ -9,6 +9,7 @@
  *   LAUREL_DISK_FAIL   first,count,errno,kinds: these operations fail; kinds is any of w (write), s (sync), r (read),
  *                      h (half of the write is done, then it fails)
  *   LAUREL_DISK_SPACE  bytes the files below the root may grow by
+ *   LAUREL_DISK_SLOW   microseconds that each synchronisation takes, as on a disk or card that needs so long
  *   LAUREL_DISK_LIES   set: synchronisations of files succeed and keep nothing, as on a disk that lies about them
  *
  * Real synchronisation is left out: what a power cut leaves is decided from the record. The shared memory file of SQLite
@@ -28,6 +29,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MOST_FDS 4096
@@ -61,6 +63,7 @@ static char fail_kinds[8];
 static int limited;
 static int lies;
 static int64_t space;
+static long slow_us;
 
 static int (*real_open)(const char *, int, ...);
 static int (*real_close)(int);
@@ -98,6 +101,7 @@ static void begin(void) {
   if ((value = getenv("LAUREL_DISK_CUT")) != NULL) cut_at = atol(value);
   if ((value = getenv("LAUREL_DISK_FAIL")) != NULL) sscanf(value, "%ld,%ld,%d,%7s", &fail_first, &fail_count, &fail_errno, fail_kinds);
   lies = getenv("LAUREL_DISK_LIES") != NULL;
+  if ((value = getenv("LAUREL_DISK_SLOW")) != NULL) slow_us = atol(value);
   if ((value = getenv("LAUREL_DISK_SPACE")) != NULL) {
     limited = 1;
     space = atoll(value);
@@ -299,6 +303,8 @@ int ftruncate64(int fd, off64_t bytes) {
 int ftruncate(int fd, off_t bytes) { return ftruncate64(fd, bytes); }
 
 static int sync_watched(int fd) {
+  struct timespec pause = {slow_us / 1000000, slow_us % 1000000 * 1000};
+  if (slow_us > 0) nanosleep(&pause, NULL);
   pthread_mutex_lock(&lock);
   int fails = due('s');
   if (fails && files[fd].what == IS_FILE) record('f', NULL, files[fd].inode, 0, NULL, 0);

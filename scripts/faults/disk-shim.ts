@@ -25,6 +25,8 @@ export interface DiskShimOptions {
   readonly fail?: DiskFault;
   /** Bytes the files may grow by. */
   readonly spaceBytes?: number;
+  /** Each synchronisation takes so long, ms. */
+  readonly syncMs?: number;
   /** Synchronising a file succeeds and keeps nothing. */
   readonly liesAboutSync?: boolean;
 }
@@ -45,7 +47,7 @@ export function compileDiskShim(directory: string): string | undefined {
 }
 
 /** Environment under which a process's files below the root are recorded, cut short, made to fail. */
-export function diskShimEnvironment(library: string, { root, log, cutAt, fail, spaceBytes, liesAboutSync }: DiskShimOptions): Readonly<Record<string, string>> {
+export function diskShimEnvironment(library: string, { root, log, cutAt, fail, spaceBytes, syncMs, liesAboutSync }: DiskShimOptions): Readonly<Record<string, string>> {
   return {
     LD_PRELOAD: library,
     LAUREL_DISK_ROOT: root,
@@ -55,6 +57,7 @@ export function diskShimEnvironment(library: string, { root, log, cutAt, fail, s
     ...(cutAt === undefined ? {} : { LAUREL_DISK_CUT: String(cutAt) }),
     ...(fail === undefined ? {} : { LAUREL_DISK_FAIL: `${fail.first},${fail.count},${constants.errno[fail.error]},${fail.kinds.map((kind) => kind.charAt(0)).join('')}` }),
     ...(spaceBytes === undefined ? {} : { LAUREL_DISK_SPACE: String(spaceBytes) }),
+    ...(syncMs === undefined ? {} : { LAUREL_DISK_SLOW: String(Math.round(syncMs * 1_000)) }),
     ...(liesAboutSync === true ? { LAUREL_DISK_LIES: '1' } : {}),
   };
 }

@@ -71,6 +71,14 @@ describe('the bench of the journal', () => {
   });
 });
 
+describe('the bench of the journal on a disk made slow', () => {
+  it('shows journal and bare syncs held up alike', { timeout: 240_000 }, async () => {
+    const { figures } = journalSchema.parse(await bench('journal', '--rows', '500', '--rounds', '1', '--sync-ms', '5'));
+    expect(figures.fdatasyncPerSecond).toBeLessThan(200);
+    expect(figures.singlePerSecond).toBeLessThan(200);
+  });
+});
+
 describe('the bench of the uplink', () => {
   it('drains a backlog beside a bare client, with live events meanwhile', { timeout: 240_000 }, async () => {
     const { drained } = uplinkSchema.parse(await bench('uplink', '--backlog', '40000'));
