@@ -4,9 +4,9 @@ import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, mkdtempSync, openSync, 
 import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { z } from 'zod';
@@ -45,6 +45,14 @@ async function rate(count: number, run: () => void | Promise<void>): Promise<num
   return (count * 1_000) / (performance.now() - from);
 }
 
+/** Keeps the processor until so much time is over. @returns how long it was, ms */
+function spin(lengthMs: number): number {
+  const from = performance.now();
+  let now = from;
+  while (now - from < lengthMs) now = performance.now();
+  return now - from;
+}
+
 /** What the disk itself can do: a record written and synced, again and again. */
 class SyncFile {
   readonly #handle: number;
@@ -66,8 +74,7 @@ class SyncFile {
   pausingBlock(): number {
     let ms = 0;
     for (let count = 0; count < blockLength; count += 1) {
-      const fromMs = performance.now();
-      while (performance.now() - fromMs < pauseMs);
+      spin(pauseMs);
       const at = performance.now();
       this.#one();
       ms += performance.now() - at;
@@ -260,13 +267,7 @@ interface LookUps {
 
 /** p99 of a loop that only waits until so much time is over. */
 function spinP99(lengthMs: number): number {
-  const ms = Array.from({ length: lookups }, () => {
-    const from = performance.now();
-    let now = from;
-    while (now - from < lengthMs) now = performance.now();
-    return now - from;
-  });
-  return quantile(ms, 0.99);
+  return quantile(Array.from({ length: lookups }, () => spin(lengthMs)), 0.99);
 }
 
 /** A decision on a plate among 100,000 listed ones: read as it is, and read a little wrong. */
@@ -344,7 +345,7 @@ const fine = (ms: number): number => Math.round(ms * 10_000) / 10_000;
  * one that grows, and one whose room was made before. With `syncMs` all of it is measured on a disk made so slow.
  */
 export async function run(options: BenchOptions): Promise<object> {
-  const progress: Progress = (text) => void process.stderr.write(`journal: ${text}\n`);
+  const progress: Progress = (what) => void process.stderr.write(`journal: ${what}\n`);
   const rows = options.rows ?? usualRows;
   const rounds = options.rounds ?? usualRounds;
   const parent = options.directory ?? tmpdir();

@@ -6,7 +6,7 @@
  *
  * `--passages` is for latency, `--seconds` for control and uplink, `--backlog` for all three, `--batch` (events in a message)
  * for uplink; `--rows`, `--rounds`, `--directory` (on the disk to be measured) and `--sync-ms` (instead of this machine's disk
- * one that takes so long for a synchronisation, as a card does) are for journal.
+ * one that takes so long for a synchronisation) are for journal.
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';

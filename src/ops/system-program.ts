@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { Socket } from 'node:net';
-import { GateError } from '../base/index.js';
+import { GateError, errorText } from '../base/index.js';
 
 /** A program of the system, to be run to its end. */
 export interface SystemProgram {
@@ -32,20 +32,25 @@ class ProgramShell {
   /** Starts the shell, so that this is not done later; without a shell the first program says so. */
   start(): void {
     if (this.#shell !== undefined) return;
-    const shell = spawn('/bin/sh', [], { stdio: ['pipe', 'pipe', 'ignore'] });
+    let shell: ChildProcess;
+    try {
+      shell = spawn('/bin/sh', [], { stdio: ['pipe', 'pipe', 'ignore'] });
+    } catch (error) {
+      this.#fail(errorText(error));
+      return;
+    }
     this.#shell = shell;
     const ended = (reason: string): void => {
       if (this.#shell !== shell) return;
       this.#shell = undefined;
       this.#said = '';
-      this.#waiting.shift()?.fail(new GateError('SYSTEM_PROGRAM_FAILED', `/bin/sh ended while it ran a program: ${reason}`));
-      this.#next();
+      this.#fail(reason);
     };
     shell.once('error', (error) => ended(error.message));
     shell.once('exit', (status, signal) => ended(signal ?? `status ${status ?? 0}`));
-    // A shell that is gone is noticed by its exit.
-    shell.stdin.on('error', () => undefined);
-    shell.stdout.setEncoding('utf8').on('data', (text: string) => this.#hear(text));
+    // Neither is there where the system has no more files to give; a shell that is gone is noticed by its exit.
+    shell.stdin?.on('error', () => undefined);
+    shell.stdout?.setEncoding('utf8').on('data', (text: string) => this.#hear(text));
     shell.unref();
     this.#hold(false);
   }
@@ -61,11 +66,18 @@ class ProgramShell {
     const next = this.#waiting[0];
     if (next === undefined) return;
     this.start();
+    // Failed already, and those behind it have had their turn.
+    if (this.#waiting[0] !== next) return;
     this.#hold(true);
     const { environment, limitS, program, values, mark } = next;
     const set = Object.entries(environment).map(([name, value]) => `${name}=${quoted(value)}`);
-    const line = [...set, 'timeout', String(limitS), program, ...values].map((word, at) => (at < set.length ? word : quoted(word))).join(' ');
+    const line = [...set, 'timeout', String(limitS), ...[program, ...values].map(quoted)].join(' ');
     this.#shell?.stdin?.write(`${line} </dev/null 2>/dev/null; printf '\\n%s %s\\n' ${mark} $?\n`);
+  }
+
+  #fail(reason: string): void {
+    this.#waiting.shift()?.fail(new GateError('SYSTEM_PROGRAM_FAILED', `/bin/sh could not run a program to its end: ${reason}`));
+    this.#next();
   }
 
   #hear(text: string): void {
