@@ -5,7 +5,7 @@
  */
 export async function until<T>(
   condition: () => T | false | undefined | Promise<T | false | undefined>,
-  { timeoutMs = 5_000, what = 'the condition' }: { readonly timeoutMs?: number; readonly what?: string } = {},
+  { timeoutMs = 20_000, what = 'the condition' }: { readonly timeoutMs?: number; readonly what?: string } = {},
 ): Promise<T> {
   const deadlineMs = performance.now() + timeoutMs;
   for (;;) {
