@@ -134,7 +134,7 @@ export class CommandDesk implements Desk {
     if (known !== undefined) {
       if (retained) return;
       if (sameCommand(known, command)) {
-        this.#send(command.id, known, correlation);
+        if (this.#rate.mayRepeat(clock.monoMs())) this.#send(command.id, known, correlation);
       } else {
         await this.#refuse(command, { code: 'COMMAND_DUPLICATE', reason: `the id was used before, for ${known.target ?? 'a command'} of lane ${known.lane} by ${known.issuer}; give every command an id of its own` }, correlation);
       }
@@ -181,7 +181,7 @@ export class CommandDesk implements Desk {
     const { id, issuer, lane, target, reason } = command;
     const accepted: Remembered = { state: 'accepted', ...rememberedOf(command, expiresMs) };
     const recorded = Promise.all([
-      this.#memory.keep(id, accepted),
+      this.#memory.keep(id, accepted, endMs),
       this.#record({ type: 'command.accepted', lane, payload: { id, issuer, target, reason, expiresMs, ...(key === undefined ? {} : { key }) } }),
     ]);
     if (isUrgent(target)) {
@@ -215,7 +215,7 @@ export class CommandDesk implements Desk {
 
   #makeRoom(): boolean {
     const { clock, clockTrusted } = this.#options;
-    return this.#memory.makeRoom(clockTrusted() ? clock.wallMs() : undefined);
+    return this.#memory.makeRoom({ wallMs: clockTrusted() ? clock.wallMs() : undefined, monoMs: clock.monoMs() });
   }
 
   async #record(event: NewEvent): Promise<void> {

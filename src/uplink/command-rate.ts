@@ -11,6 +11,8 @@ const MOST_ISSUERS = 64;
 const OTHERS = '';
 /** Allowance of the urgent targets, for each lane and target. */
 const URGENT: RateSettings = { burst: 10, perMinute: 60 };
+/** Answers from memory to commands that come again, so that they cannot hold up events. */
+const REPEATS: RateSettings = { burst: 60, perMinute: 600 };
 
 /**
  * Targets that must not wait: for no other command's allowance, and for no disk. Both only make safe: `fire` opens and
@@ -61,6 +63,7 @@ export class CommandRate {
   readonly #settings: RateSettings;
   readonly #issuers = new Map<string, Bucket>();
   readonly #urgent = new Map<string, Bucket>();
+  #repeats: Bucket | undefined;
 
   constructor(settings: RateSettings) {
     this.#settings = settings;
@@ -72,6 +75,12 @@ export class CommandRate {
    */
   take({ issuer, lane, target }: CommandMessage, known: boolean, nowMs: number): number {
     return (known && isUrgent(target) ? this.#urgentBucket(`${target} ${lane}`, nowMs) : this.#issuerBucket(issuer, nowMs)).take(nowMs);
+  }
+
+  /** Whether a command that came again is answered once more. */
+  mayRepeat(nowMs: number): boolean {
+    this.#repeats ??= new Bucket(REPEATS, nowMs);
+    return this.#repeats.take(nowMs) === 0;
   }
 
   #urgentBucket(name: string, nowMs: number): Bucket {

@@ -9,9 +9,9 @@ import { freshDirectory, openJournal } from './support.js';
 const topic = topicOf('laurel', 'east', 'command');
 const rate = { burst: 3, perMinute: 60 };
 
-async function desk(options: { trusted?: () => boolean; keys?: readonly { id: string; publicKey: string; notAfter?: string }[]; directory?: string } = {}) {
+async function desk(options: { trusted?: () => boolean; clock?: ManualClock; keys?: readonly { id: string; publicKey: string; notAfter?: string }[]; directory?: string } = {}) {
   const { journal, epoch } = await openJournal(options.directory ?? freshDirectory());
-  const clock = new ManualClock();
+  const { clock = new ManualClock() } = options;
   const acted: GateCommand[] = [];
   const replies: ReplyMessage[] = [];
   const it = new CommandDesk({
@@ -70,6 +70,45 @@ describe('commands', () => {
     clock.advance(6_000);
     expect(await send(order('3', { challenge: { nonce, withinMs: 5_000 } }))).toMatchObject({ state: 'refused', code: 'COMMAND_EXPIRED' });
     expect(acted.map(({ id }) => id)).toEqual(['2']);
+  });
+
+  it('that come again and again are answered from memory, but not without end', async () => {
+    const { acted, clock, replies, send, order } = await desk();
+    const again = order('1', { expires: clock.wallMs() + 3_600_000 });
+    for (let time = 0; time < 2_000; time += 1) await send(again);
+    expect(acted).toHaveLength(1);
+    expect(replies.length).toBeGreaterThan(50);
+    expect(replies.length).toBeLessThan(100);
+    const before = replies.length;
+    clock.advance(1_000);
+    expect(await send(again)).toMatchObject({ state: 'done' });
+    expect(replies).toHaveLength(before + 1);
+    expect(acted).toHaveLength(1);
+  });
+
+  it('that named a challenge and an end in the far future do not keep later ones out, and act once all the same', async () => {
+    let trusted = false;
+    const clock = new ManualClock();
+    const { journal, acted, send, order } = await desk({ trusted: () => trusted, clock });
+    const expires = Date.UTC(2999, 0);
+    const id = (number: number): string => `far-${number}`;
+    let nonce = '';
+    for (let number = 0; number < 5_100; number += 1) {
+      clock.advance(1_000);
+      // A challenge lives for a minute.
+      if (number % 20 === 0) nonce = (await send(order(`ask-${number}`, { issuer: 'platform:bob' })))?.challenge?.nonce ?? '';
+      expect(await send(order(id(number), { expires, challenge: { nonce, withinMs: 60_000 } })), id(number)).toMatchObject({ state: 'done' });
+    }
+    const twice = order(id(5_099), { expires, challenge: { nonce, withinMs: 60_000 } });
+    expect(await send(twice)).toMatchObject({ state: 'done' });
+    expect(acted).toHaveLength(5_100);
+    trusted = true;
+    expect(await send(order('at-last'))).toMatchObject({ state: 'done' });
+    clock.advance(60_000);
+    // The oldest are forgotten by now; their challenge is over.
+    expect(await send(order(id(0), { expires, challenge: { nonce, withinMs: 60_000 } }))).toMatchObject({ state: 'refused' });
+    expect(acted).toHaveLength(5_101);
+    expect((await journal.recallAll('command/')).size).toBeLessThanOrEqual(5_000);
   });
 
   it('that were refused stay refused over a restart, and an id cannot be used for something else', async () => {
