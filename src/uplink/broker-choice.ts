@@ -7,11 +7,14 @@ import type { Backoff } from './backoff.js';
 export class BrokerChoice {
   readonly #count: number;
   readonly #rounds: Backoff;
+  readonly #spread: Backoff;
   #at = 0;
 
-  constructor(count: number, rounds: Backoff) {
+  /** @param spread of the first try after a connection that had held: all gates of the broker lost it at that moment */
+  constructor(count: number, rounds: Backoff, spread: Backoff) {
     this.#count = count;
     this.#rounds = rounds;
+    this.#spread = spread;
   }
 
   /** Index of the broker in use, or to be tried; 0 is the preferred one. */
@@ -28,7 +31,7 @@ export class BrokerChoice {
   /** A connection that had held is gone: a new round begins. @returns ms until then */
   lost(): number {
     this.#at = 0;
-    return this.#rounds.nextMs();
+    return Math.max(this.#spread.nextMs(), this.#rounds.nextMs());
   }
 
   /** The connection holds: the pauses begin anew. */

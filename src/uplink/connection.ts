@@ -238,6 +238,8 @@ export class BrokerConnection {
   /** Ends in order: the broker does not publish the last will. */
   async end(): Promise<void> {
     if (this.#closed) return;
+    // MQTT.js says goodbye only once everything is answered, and a broker that hears none publishes the last will.
+    for (const messageId of Object.keys(this.#client.outgoing)) this.#client.removeOutgoingMessage(Number(messageId));
     await new Promise<void>((resolve) => {
       const giveUp = setTimeout(() => this.#client.end(true, () => resolve()), END_MS);
       this.#client.end(false, () => {

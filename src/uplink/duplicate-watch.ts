@@ -38,11 +38,18 @@ export class DuplicateWatch {
   readonly #options: DuplicateWatchOptions;
   /** Brokers that have acknowledged a birth of this process. */
   readonly #born = new Set<number>();
+  /** Instances that were this gate's before. */
+  #own: ReadonlySet<string> = new Set();
   #takenOver: number[] = [];
   #closed: number[] = [];
 
   constructor(options: DuplicateWatchOptions) {
     this.#options = options;
+  }
+
+  /** The gate's earlier processes: what they left at a broker says nothing of a second box. */
+  own(instances: readonly string[]): void {
+    this.#own = new Set(instances);
   }
 
   born(broker: number): void {
@@ -53,6 +60,8 @@ export class DuplicateWatch {
   status(broker: number, url: string, status: StatusMessage): Duplicate | undefined {
     const { instance, epoch, site, gate } = this.#options;
     if (status.instance === undefined || status.instance === instance || !this.#born.has(broker)) return undefined;
+    // A broker that was put back to an older state hands out what it kept then.
+    if (this.#own.has(status.instance)) return undefined;
     // The last will of this gate's previous process may come late.
     if (status.state === 'offline' && status.epoch < epoch) return undefined;
     const other: JsonObject = { instance: status.instance, epoch: status.epoch, ...(status.state === 'online' ? { versions: status.gate['versions'] ?? null } : {}) };

@@ -174,12 +174,13 @@ export class Outbox {
     if (this.#reading || this.#readAfter >= this.#backlogEnd || this.#page.length > batches / 2) return;
     this.#reading = true;
     const generation = this.#generation;
-    this.#journal.eventBatches({ after: this.#readAfter, before: this.#backlogEnd + 1, events, bytes, batches }).then(
+    const end = this.#backlogEnd;
+    this.#journal.eventBatches({ after: this.#readAfter, before: end + 1, events, bytes, batches }).then(
       (read) => {
         if (generation !== this.#generation) return;
         this.#reading = false;
         this.#page.push(...read.filter((batch) => batch.last > this.#acknowledged));
-        this.#readAfter = read.at(-1)?.last ?? this.#backlogEnd;
+        this.#readAfter = read.at(-1)?.last ?? end;
         this.#hooks.changed();
       },
       (error: unknown) => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { GateError, errorText, isGateError, type Timer } from '../base/index.js';
+import { GateError, errorText, isGateError, type JsonObject, type Timer } from '../base/index.js';
 import type { StoredEvent } from '../journal/index.js';
 import { Backoff } from './backoff.js';
 import { BrokerChoice } from './broker-choice.js';
@@ -34,6 +34,14 @@ const LIVE_BEFORE_BACKLOG = 4;
  * the 20 messages it has in flight to one subscriber (`max_inflight_messages`); some places are left for live events.
  */
 const MOST_AHEAD = 16;
+/**
+ * A fleet that loses its broker at one moment comes back within so many times the shortest back-off, not within one: a
+ * broker that is up again at once has to take all of them in.
+ */
+const SPREAD = 10;
+/** Processes of this gate whose status may still lie at a broker that was put back to an older state. */
+const INSTANCES = 32;
+const INSTANCES_KEY = 'uplink/instances';
 /** Replies kept for the next connection. */
 const MOST_REPLIES = 200;
 const COMMAND_RATE = { burst: 30, perMinute: 60 };
@@ -78,7 +86,8 @@ interface Ready {
 
 /** A message that the broker has not answered. */
 interface Sent {
-  readonly bytes: number;
+  /** Of its payload as it went out; 0 while it is being made ready. */
+  bytes: number;
 }
 
 /**
@@ -137,6 +146,8 @@ export class Uplink {
   #given = 0;
   #paused: Timer | undefined;
   #pauses: Backoff;
+  #controlPaused: Timer | undefined;
+  readonly #controlPauses: Backoff;
   #resend: Timer | undefined;
   #resends = 0;
   #reconnect: Timer | undefined;
@@ -150,12 +161,14 @@ export class Uplink {
     this.#options = options;
     this.#timing = { ...TIMING, ...options.timing };
     const { site, gate, epoch, config } = options;
-    this.#choice = new BrokerChoice(config.brokers.length, new Backoff(this.#timing.backoffMs, this.#timing.backoffMostMs, options.random));
+    const spreadMs = this.#timing.backoffMs * SPREAD;
+    this.#choice = new BrokerChoice(config.brokers.length, new Backoff(this.#timing.backoffMs, this.#timing.backoffMostMs, options.random), new Backoff(spreadMs, spreadMs, options.random));
     this.#returns = new Backoff(this.#timing.preferMs, this.#timing.preferMostMs, options.random);
     this.#packetLimits = config.brokers.map(() => new PacketLimit());
     this.#clientId = `laurel-${site}-${gate}`;
     this.#watch = new DuplicateWatch({ site, gate, epoch, clientId: this.#clientId, instance: this.#instance });
     this.#pauses = new Backoff(this.#timing.backoffMs, this.#timing.backoffMostMs, options.random);
+    this.#controlPauses = new Backoff(this.#timing.backoffMs, this.#timing.backoffMostMs, options.random);
     const reply: DeskReply = (topic, message, given) => this.#reply(topic, message, given);
     this.#photographs = this.#photographSender();
     const commands = new CommandDesk({
@@ -184,10 +197,22 @@ export class Uplink {
     this.#acknowledged = acknowledged;
     const [oldest] = await journal.events({ limit: 1 });
     this.#lowestEpoch = oldest?.epoch ?? this.#options.epoch;
+    await this.#introduce();
     for (const desk of this.#desks) await desk.start();
     await this.#photographs?.start(acknowledged);
     this.#connect();
     this.#armTelemetry();
+  }
+
+  /** Keeps this process's instance with those before it, so that a later process knows its own past from a second box. */
+  async #introduce(): Promise<void> {
+    const { journal } = this.#options;
+    const before = instancesOf(await journal.recall(INSTANCES_KEY));
+    this.#watch.own(before);
+    // A disk that does not answer keeps no gate from its platform.
+    journal.remember(INSTANCES_KEY, { instances: [...before, this.#instance].slice(-INSTANCES) }).catch((error: unknown) => {
+      this.#options.log.warn({ error: errorText(error) }, 'uplink: the instance of this process could not be remembered; its status at a broker may be taken for a second box later');
+    });
   }
 
   /** Tells the platform that the gate goes down in order, and disconnects. */
@@ -201,10 +226,11 @@ export class Uplink {
     const connection = this.#connection;
     this.#next?.connection.drop();
     this.#next = undefined;
+    const inFlight = this.#inFlight.size;
     this.#dropSending();
     this.#connection = undefined;
     if (connection !== undefined) {
-      await this.#farewell(connection, 'stopped');
+      await this.#farewell(connection, 'stopped', inFlight);
     }
     this.#enter('stopped');
   }
@@ -323,6 +349,7 @@ export class Uplink {
           this.#fault(new GateError('EVENT_TOO_LARGE', `event ${seq} makes a message of ${bytes} bytes and the broker takes ${this.#most()}: it went out without its payload; see it at the gate (gatectl events), and raise the broker's limit (mosquitto: max_packet_size)`, { seq, bytes, most: this.#most() })),
       },
     );
+    this.#stable?.cancel();
     this.#stable = clock.after(this.#timing.stableMs, () => {
       this.#held = true;
       // While somebody else takes the connection away, every return takes it from them: ever more slowly.
@@ -484,11 +511,12 @@ export class Uplink {
       this.#pump();
       return;
     }
+    const inFlight = this.#inFlight.size;
     this.#dropSending();
     this.#stable?.cancel();
     this.#connection = undefined;
     this.#options.log.info({ from: this.#broker(this.#choice.at).url, to: this.#broker(at).url }, 'uplink: moves to a preferred broker');
-    await this.#farewell(from, 'moved');
+    await this.#farewell(from, 'moved', inFlight);
     this.#arrive(connection, at);
   }
 
@@ -502,12 +530,16 @@ export class Uplink {
     this.#tell();
   }
 
-  /** The last word on a connection; the broker publishes no will after it. */
-  async #farewell(connection: BrokerConnection, reason: 'stopped' | 'moved'): Promise<void> {
+  /**
+   * The last word on a connection; the broker publishes no will after it. Where no place is left for one more message that
+   * has to be answered, it goes as one that has not: a broker ends a connection that goes beyond its receive maximum, and
+   * publishes the will.
+   */
+  async #farewell(connection: BrokerConnection, reason: 'stopped' | 'moved', inFlight: number): Promise<void> {
     const { clock, epoch, log } = this.#options;
     const death: StatusMessage = { state: 'offline', epoch, instance: this.#instance, reason };
     await Promise.race([
-      connection.publish(this.#topic('status'), JSON.stringify(death), { qos: 1, retain: true }).catch((error: unknown) => log.debug({ error: errorText(error) }, 'uplink: the farewell did not arrive')),
+      connection.publish(this.#topic('status'), JSON.stringify(death), { qos: inFlight < connection.receiveMaximum ? 1 : 0, retain: true }).catch((error: unknown) => log.debug({ error: errorText(error) }, 'uplink: the farewell did not arrive')),
       new Promise<void>((resolve) => clock.after(DEATH_MS, resolve)),
     ]);
     await connection.end();
@@ -521,6 +553,8 @@ export class Uplink {
     this.#inFlight = new Set();
     this.#paused?.cancel();
     this.#paused = undefined;
+    this.#controlPaused?.cancel();
+    this.#controlPaused = undefined;
     this.#resend?.cancel();
   }
 
@@ -547,9 +581,17 @@ export class Uplink {
 
   #reply(topic: Parameters<DeskReply>[0], message: object, { retain = false, correlation }: Parameters<DeskReply>[2] = {}): void {
     this.#given += 1;
-    this.#control.push({ topic, text: JSON.stringify(message), retain, correlation, order: this.#given });
-    if (this.#control.length > MOST_REPLIES) this.#control.splice(this.#control.findIndex((waiting) => waiting.topic !== 'status'), 1);
+    this.#wait({ topic, text: JSON.stringify(message), retain, correlation, order: this.#given });
     this.#pump();
+  }
+
+  /** In the order they were given; of those a broker retains only the newest of a topic is of use. */
+  #wait(message: ControlMessage): void {
+    const { topic, retain, order } = message;
+    const sameTopic = (waiting: ControlMessage): boolean => retain && waiting.retain && waiting.topic === topic;
+    if (this.#control.some((waiting) => sameTopic(waiting) && waiting.order >= order)) return;
+    this.#control = [...this.#control.filter((waiting) => !sameTopic(waiting)), message].sort((one, other) => one.order - other.order);
+    if (this.#control.length > MOST_REPLIES) this.#control.splice(this.#control.findIndex((waiting) => waiting.topic !== 'status'), 1);
   }
 
   /** Fills the window: birth and replies, then live events, with backlog let in between and one place kept free for live. */
@@ -557,14 +599,14 @@ export class Uplink {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (this.#connection !== undefined && this.#next === undefined && this.#inFlight.size < this.#limit && this.#sendNext());
+      while (this.#running && this.#connection !== undefined && this.#next === undefined && this.#inFlight.size < this.#limit && this.#sendNext());
     } finally {
       this.#pumping = false;
     }
   }
 
   #sendNext(): boolean {
-    const control = this.#control.shift();
+    const control = this.#controlPaused === undefined ? this.#control.shift() : undefined;
     if (control !== undefined) {
       const { topic, text } = control;
       const bytes = Buffer.byteLength(text);
@@ -576,9 +618,15 @@ export class Uplink {
       const { clock } = this.#options;
       const sentMs = clock.monoMs();
       const outbox = this.#outbox;
-      this.#send(topic, { body: text, gzip: false }, { bytes, ...control }, (code) => {
-        if (code >= FIRST_FAILURE) this.#brokerRefused(topic, code);
-        else if (topic === 'status') {
+      this.#send(topic, { body: text, gzip: false }, control, (code) => {
+        if (code >= FIRST_FAILURE) {
+          this.#brokerRefused(topic, code);
+          this.#wait(control);
+          this.#pauseControl();
+          return;
+        }
+        this.#controlPauses.reset();
+        if (topic === 'status') {
           outbox?.reached(clock.monoMs() - sentMs);
           this.#born = true;
           this.#watch.born(at);
@@ -645,10 +693,9 @@ export class Uplink {
     const { clock } = this.#options;
     const sentMs = clock.monoMs();
     const plain = { body: message.payload, gzip: false };
-    const bytes = plain.body.byteLength;
     // Compressed beside the main loop; without memory for it the message goes as it is.
-    const ready = this.#packs && bytes >= LEAST_GZIP_BYTES ? compressed(plain.body).then((body) => ({ body, gzip: true }), () => plain) : plain;
-    this.#send('event', ready, { retain: false, bytes, order: 0 }, (code) => {
+    const ready = this.#packs && plain.body.byteLength >= LEAST_GZIP_BYTES ? compressed(plain.body).then((body) => ({ body, gzip: true }), () => plain) : plain;
+    this.#send('event', ready, { retain: false, order: 0 }, (code) => {
       if (outbox !== this.#outbox) return;
       outbox?.answered(sentMs, clock.monoMs());
       if (code >= FIRST_FAILURE || code === NO_MATCHING_SUBSCRIBERS) {
@@ -664,13 +711,16 @@ export class Uplink {
     });
   }
 
-  #send(topic: ControlMessage['topic'] | 'event', payload: Ready | Promise<Ready>, options: Sent & Pick<ControlMessage, 'retain' | 'correlation' | 'order'>, taken: (code: number) => void): void {
+  #send(topic: ControlMessage['topic'] | 'event', payload: Ready | Promise<Ready>, options: Pick<ControlMessage, 'retain' | 'correlation' | 'order'>, taken: (code: number) => void): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    const sent: Sent = { bytes: options.bytes };
+    const sent: Sent = { bytes: 0 };
     this.#inFlight.add(sent);
     const { retain, correlation, order } = options;
-    const publish = ({ body, gzip }: Ready): Promise<number> => connection.publish(this.#topic(topic), body, { qos: 1, retain, correlation, ...(gzip ? { as: 'gzip' as const } : {}) });
+    const publish = ({ body, gzip }: Ready): Promise<number> => {
+      sent.bytes = Buffer.byteLength(body);
+      return connection.publish(this.#topic(topic), body, { qos: 1, retain, correlation, ...(gzip ? { as: 'gzip' as const } : {}) });
+    };
     const now = !(payload instanceof Promise) && (topic !== 'event' || this.#turns.idle);
     (now ? publish(payload) : this.#turns.take(Promise.resolve(payload), publish)).then(
       (code) => {
@@ -684,8 +734,7 @@ export class Uplink {
       () => {
         // The connection ended. Events are in the journal; a reply goes out again on the next connection.
         if (topic === 'event' || topic === 'status' || payload instanceof Promise || !this.#running) return;
-        this.#control.push({ topic, text: payload.body.toString(), retain, correlation, order });
-        this.#control.sort((one, other) => one.order - other.order);
+        this.#wait({ topic, text: payload.body.toString(), retain, correlation, order });
       },
     );
   }
@@ -701,6 +750,14 @@ export class Uplink {
     this.#paused = this.#options.clock.after(this.#pauses.nextMs(), () => {
       this.#paused = undefined;
       this.#outbox?.rewind();
+      this.#pump();
+    });
+  }
+
+  /** Stops sending what is no event for a while. */
+  #pauseControl(): void {
+    this.#controlPaused ??= this.#options.clock.after(this.#controlPauses.nextMs(), () => {
+      this.#controlPaused = undefined;
       this.#pump();
     });
   }
@@ -828,6 +885,8 @@ export class Uplink {
       const connection = this.#connection;
       if (connection !== undefined) {
         const message: TelemetryMessage = { epoch, atMs: Math.round(clock.wallMs()), backlog: this.state().backlog, health: jsonObjectSchema.parse(telemetry()) };
+        const bytes = Buffer.byteLength(JSON.stringify(message));
+        if (bytes > this.#most()) message.health = { tooLarge: bytes };
         connection.publish(this.#topic('telemetry'), JSON.stringify(message), { qos: 0 }).catch((error: unknown) => this.#options.log.debug({ error: errorText(error) }, 'uplink: telemetry not sent'));
       }
       this.#armTelemetry();
@@ -864,6 +923,11 @@ export class Uplink {
       }
     }
   }
+}
+
+function instancesOf(remembered: JsonObject | undefined): string[] {
+  const instances = remembered?.['instances'];
+  return Array.isArray(instances) ? instances.filter((instance) => typeof instance === 'string') : [];
 }
 
 /** Undefined where it is no JSON. */

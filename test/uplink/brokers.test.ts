@@ -1,6 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/system-clock.js';
+import { Backoff } from '../../src/uplink/backoff.js';
+import { BrokerChoice } from '../../src/uplink/broker-choice.js';
+import { seeded } from '../../scripts/faults/random.js';
 import { Line } from './line.js';
 import { drained, duplicatesOf, errorMessage, online, passage, quick, settings, startGate, startMosquitto, startPlatform, until } from './support.js';
 
@@ -64,6 +67,21 @@ describe('several brokers', () => {
     // 1,000 is telemetry.
     expect(waits.filter((ms) => ms !== 1_000).slice(0, 9)).toEqual([0, 0, 20, 0, 0, 40, 0, 0, 80]);
     expect(errorMessage(gate)).toContain('nothing listens there');
+  });
+});
+
+describe('a broker that restarts', () => {
+  it('gets its fleet back spread over seconds, not all at once', () => {
+    const random = seeded(7);
+    const gates = Array.from({ length: 1_000 }, () => {
+      const choice = new BrokerChoice(1, new Backoff(500, 60_000, random), new Backoff(5_000, 5_000, random));
+      choice.held();
+      return choice;
+    });
+    const waits = gates.map((choice) => choice.lost());
+    expect(Math.max(...waits)).toBeLessThanOrEqual(5_000);
+    const busiest = Math.max(...Array.from({ length: 10 }, (_, half) => waits.filter((ms) => Math.floor(ms / 500) === half).length));
+    expect(busiest).toBeLessThan(150);
   });
 });
 

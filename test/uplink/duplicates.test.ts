@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { describe, expect, it } from 'vitest';
 import type { ReferencePlatform } from '../../src/uplink/index.js';
 import { Line } from './line.js';
 import { saying } from './scripted-broker.js';
-import { drained, duplicatesOf, freshDirectory, online, passage, quick, settings, startGate, startMosquitto, startPlatform, until } from './support.js';
+import { drained, duplicatesOf, freshDirectory, online, openJournal, passage, quick, settings, startGate, startMosquitto, startPlatform, until } from './support.js';
 
 /** Waits for the next birth of a gate: the broker has taken it, and as soon as the gate knows, its connection is a good one. */
 function births(platform: ReferencePlatform): () => Promise<unknown> {
@@ -65,6 +67,32 @@ describe('a client id', () => {
     expect(gate.uplink.state().duplicate?.message).toMatch(/^BROKER_CLIENT_ID_TAKEN: .*another client signs in with the client id laurel-laurel-east/u);
     await until(async () => (await duplicatesOf(gate, 'uplink.duplicate-client')).length === 1, { what: 'the record' });
     expect(await duplicatesOf(gate, 'uplink.duplicate-client')).toMatchObject([{ payload: { evidence: 'closed' } }]);
+  });
+
+  it('whose broker was put back to an older state, with a status of this gate before its last start, is no duplicate', async () => {
+    const state = freshDirectory();
+    const broker = await startMosquitto(['allow_anonymous true', 'persistence true', `persistence_location ${state}/`, 'autosave_interval 1800', 'user root']);
+    const directory = freshDirectory();
+    const before = await openJournal(directory);
+    const old = await startGate(settings(broker.url), { opened: before });
+    const platform = await startPlatform({ url: broker.url });
+    const born = births(platform);
+    await born();
+    // mosquitto writes its state down.
+    process.kill(broker.pid, 'SIGUSR1');
+    await until(() => existsSync(join(state, 'mosquitto.db')), { what: 'the state of the broker' });
+    await old.uplink.stop();
+    await before.journal.stop();
+    const gate = await startGate(settings(broker.url), { directory });
+    await born();
+    await broker.kill();
+    await broker.start();
+    await until(() => gate.uplink.state().connects === 2, { what: 'the gate back' });
+    await born();
+    await gate.journal.append(passage(1));
+    await drained(gate);
+    expect(gate.uplink.state().duplicate).toBeNull();
+    expect(await duplicatesOf(gate, 'uplink.duplicate-client')).toEqual([]);
   });
 
   it('that the broker says was taken over is reported by the second time', async () => {

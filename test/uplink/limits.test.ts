@@ -1,5 +1,7 @@
+import { gunzipSync } from 'node:zlib';
 import { connectAsync } from 'mqtt';
 import { describe, expect, it } from 'vitest';
+import { eventMessageSchema, GateLedger } from '../../src/uplink/index.js';
 import { Line } from './line.js';
 import { atEnd, drained, errorMessage, failed, freshDirectory, online, openJournal, passage, quick, settings, startGate, startMosquitto, startPlatform, until } from './support.js';
 
@@ -30,6 +32,45 @@ describe('a message larger than the broker takes', () => {
     await Promise.all(Array.from({ length: 60 }, (_, number) => gate.journal.append(number === 30 ? large(30_000) : passage(number))));
     await drained(gate);
     expect(platform.ledger('laurel', 'east')).toMatchObject({ events: 60, reduced: [31], chainBroken: [], missing: [], conflicting: [], reordered: [] });
+  });
+
+  it('is found out there too where messages go packed, and what was packed says nothing of what may go plain', async () => {
+    const broker = await startMosquitto(['allow_anonymous true', 'max_packet_size 20000', 'max_queued_messages 0']);
+    // A platform that says what it understands with its acknowledgements only: each connection begins plain.
+    const ledger = new GateLedger();
+    const client = await connectAsync(broker.url, { protocolVersion: 4, reconnectPeriod: 50 });
+    atEnd(() => client.endAsync(true));
+    client.on('message', (_, payload) => {
+      ledger.take(eventMessageSchema.parse(JSON.parse((payload.readUInt16BE(0) === 0x1f8b ? gunzipSync(payload) : payload).toString())));
+      client.publish('laurel/v1/laurel/east/ack', JSON.stringify({ epoch: ledger.throughEpoch, seq: ledger.through, accepts: { encodings: ['gzip'] } }), { qos: 1 });
+    });
+    await client.subscribeAsync('laurel/v1/laurel/east/event', { qos: 1 });
+    const gate = await startGate(settings(broker.url, { protocol: '3.1.1', batch: 100, window: 20 }), { timing: { ...quick, backoffMs: 2, backoffMostMs: 10 } });
+    await online(gate);
+    await gate.journal.append(passage(0));
+    await until(() => gate.uplink.state().encoding === 'gzip', { what: 'the agreement' });
+    const append = (count: number): Promise<unknown> => Promise.all(Array.from({ length: count }, (_, number) => gate.journal.append({ ...passage(number), payload: { number, note: 'x'.repeat(500) } })));
+    await append(1_000);
+    await drained(gate);
+    await broker.kill();
+    await append(1_000);
+    await broker.start();
+    await drained(gate, 40_000);
+    expect(ledger.through).toBe(2_001);
+    expect(gate.uplink.state().duplicate).toBeNull();
+  });
+
+  it('is no telemetry that keeps cutting the line: what is left out is said', async () => {
+    const broker = await startMosquitto(['allow_anonymous true', 'max_packet_size 4000']);
+    const heard: string[] = [];
+    const watcher = await connectAsync(broker.url, { protocolVersion: 5 });
+    atEnd(() => watcher.endAsync(true));
+    watcher.on('message', (_, payload) => heard.push(payload.toString()));
+    await watcher.subscribeAsync('laurel/v1/+/+/telemetry', { qos: 1 });
+    const gate = await startGate(settings(broker.url, { telemetryS: 0.2 }), { telemetry: () => ({ findings: 'x'.repeat(5_000) }) });
+    await until(() => heard.length >= 3, { what: 'telemetry' });
+    expect(heard[0]).toMatch(/"health":\{"tooLarge":5\d{3}\}/u);
+    expect(gate.uplink.state()).toMatchObject({ connection: 'online', connects: 1 });
   });
 
   it('is no reason to shrink anything when the line is bad: large events go whole', async () => {

@@ -41,6 +41,54 @@ describe('a refusal', () => {
   });
 });
 
+describe('what a broker refuses for a while', () => {
+  it('goes out again later: birth, replies and events', async () => {
+    const heard: string[] = [];
+    const refused = new Set<string>();
+    const command = JSON.stringify({ id: 'c1', issuer: 'platform:alice', expires: Date.now() + 60_000, lane: 'entry', target: 'open', reason: 'parcel' });
+    const url = await saying(({ cmd, messageId = 0, subscriptions, topic = '', payload }) => {
+      if (cmd === 'connect') return { cmd: 'connack', reasonCode: 0, sessionPresent: false };
+      if (cmd === 'subscribe') return { cmd: 'suback', messageId, granted: Array.from({ length: subscriptions?.length ?? 1 }, () => 1) };
+      if (cmd !== 'publish' || topic.endsWith('/telemetry')) return undefined;
+      const state = /"state":"(\w+)"/u.exec(String(payload))?.[1] ?? '';
+      const name = `${topic.split('/').at(-1) ?? ''} ${state}`.trim();
+      if (!refused.has(name)) {
+        refused.add(name);
+        const order = { cmd: 'publish' as const, topic: 'laurel/v1/laurel/east/command', payload: command, qos: 0 as const, dup: false, retain: false };
+        return [{ cmd: 'puback', messageId, reasonCode: 0x97 }, ...(name === 'status online' ? [order] : [])];
+      }
+      heard.push(name);
+      return { cmd: 'puback', messageId, reasonCode: 0 };
+    });
+    const gate = await startGate(settings(url));
+    await until(() => ['status online', 'reply accepted', 'reply done', 'event'].every((name) => heard.includes(name)), { what: 'everything once more' });
+    expect(gate.uplink.state()).toMatchObject({ connection: 'online', connects: 1 });
+    expect(gate.commands).toHaveLength(1);
+  });
+});
+
+describe('the end of a connection', () => {
+  it('is told within what the broker takes at once, also when it has answered nothing for a while', async () => {
+    const heard: { name: string; qos: unknown }[] = [];
+    const url = await saying(({ cmd, messageId = 0, subscriptions, topic = '', payload, ...packet }) => {
+      if (cmd === 'connect') return { cmd: 'connack', reasonCode: 0, sessionPresent: false, properties: { receiveMaximum: 3 } };
+      if (cmd === 'subscribe') return { cmd: 'suback', messageId, granted: Array.from({ length: subscriptions?.length ?? 1 }, () => 1) };
+      if (cmd === 'publish' && !topic.endsWith('/telemetry')) heard.push({ name: topic.endsWith('/status') ? String(payload) : 'event', qos: 'qos' in packet ? packet.qos : undefined });
+      if (cmd === 'disconnect') heard.push({ name: 'goodbye', qos: undefined });
+      return undefined;
+    });
+    const gate = await startGate(settings(url, { window: 50, batch: 1 }));
+    await online(gate);
+    await Promise.all(Array.from({ length: 20 }, (_, number) => gate.journal.append(passage(number))));
+    await until(() => heard.length === 3, { what: 'as many as may be on the way' });
+    await gate.uplink.stop();
+    await until(() => heard.at(-1)?.name === 'goodbye', { what: 'the goodbye' });
+    expect(heard.filter(({ qos }) => qos === 1)).toHaveLength(3);
+    expect(heard.at(-2)?.name).toContain('"reason":"stopped"');
+    expect(heard.at(-2)?.qos).toBe(0);
+  });
+});
+
 describe('TLS', () => {
   const serve = async (own: Authority, server: { key: string; certificate: string }, more: readonly string[] = []): Promise<string> => {
     const broker = await startMosquitto(['allow_anonymous true', 'user root'], [`certfile ${server.certificate}`, `keyfile ${server.key}`, `cafile ${own.ca}`, ...more]);

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { GateError, ManualClock, silentLog } from '../../src/base/index.js';
 import { CommandDesk } from '../../src/uplink/command-desk.js';
 import { CommandKeys } from '../../src/uplink/command-signature.js';
-import type { ReplyMessage } from '../../src/uplink/index.js';
+import type { Desk, DeskReply, ReplyMessage } from '../../src/uplink/index.js';
 import { saying } from './scripted-broker.js';
-import { drained, errorCode, freshDirectory, online, openJournal, passage, settings, startGate, startMosquitto, startPlatform, until } from './support.js';
+import { drained, errorCode, freshDirectory, online, openJournal, passage, quick, settings, startGate, startMosquitto, startPlatform, until } from './support.js';
 
 describe('an acknowledgement', () => {
   it('left at the broker for a journal this gate had before lets no event go that the platform never got', async () => {
@@ -48,6 +48,39 @@ describe('replies', () => {
     await until(() => heard.length === 2, { what: 'both replies' });
     expect(heard.map((text) => /"state":"(\w+)"/u.exec(text)?.[1])).toEqual(['accepted', 'done']);
     expect(gate.commands).toHaveLength(1);
+  });
+});
+
+describe('reports', () => {
+  it('do not pile up over connections that die: of what a broker retains only the newest waits', async () => {
+    const heard: string[] = [];
+    let deaths = 0;
+    const url = await saying(({ cmd, messageId = 0, subscriptions, topic = '', payload }) => {
+      if (cmd === 'connect') return { cmd: 'connack', reasonCode: 0, sessionPresent: false };
+      if (cmd === 'subscribe') return { cmd: 'suback', messageId, granted: Array.from({ length: subscriptions?.length ?? 1 }, () => 1) };
+      if (cmd !== 'publish' || topic.endsWith('/telemetry')) return undefined;
+      if (deaths < 20) {
+        deaths += 1;
+        return { cmd: 'disconnect', reasonCode: 0x8b };
+      }
+      if (topic.endsWith('/list/report')) heard.push(String(payload));
+      return { cmd: 'puback', messageId, reasonCode: 0 };
+    });
+    let connected = 0;
+    const desk = (reply: DeskReply): Desk => ({
+      topic: 'list',
+      start: () => Promise.resolve(),
+      handle: () => Promise.resolve(),
+      connected: () => {
+        connected += 1;
+        reply('list/report', { report: connected }, { retain: true });
+      },
+    });
+    const gate = await startGate(settings(url), { timing: { ...quick, backoffMs: 1, backoffMostMs: 2 }, desks: [desk] });
+    await gate.journal.append(passage(1));
+    await until(() => heard.length > 0 && gate.uplink.state().inFlight === 0, { what: 'the report' });
+    await until(() => heard.at(-1) === JSON.stringify({ report: connected }), { what: 'the newest' });
+    expect(heard.length).toBeLessThanOrEqual(2);
   });
 });
 
