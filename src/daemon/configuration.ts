@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { GateError, errorText, isGateError, toJsonObject, type Clock, type JsonObject, type Log, type Timer } from '../base/index.js';
-import { changesOver, checkManaged, redact, resolvePaths, type EffectiveConfig, type GateConfig, type ManagedConfig, type ManagedOutcome, type ManagedRef, type RemoteFault } from '../config/index.js';
+import { changesOver, checkManaged, isSameConfiguration, redact, resolvePaths, type EffectiveConfig, type GateConfig, type ManagedConfig, type ManagedOutcome, type ManagedRef, type RemoteFault } from '../config/index.js';
 import { canonicalJson, type NewEvent } from '../journal/index.js';
 import type { ConfigReport, ConfigurationPort, ConfigurationState } from '../uplink/index.js';
 import { readSecrets } from './secrets.js';
@@ -142,7 +142,7 @@ export class Configuration implements ConfigurationPort {
    */
   async applyHere(content: ManagedConfig, issuer: string): Promise<JsonObject> {
     const digest = configDigest(content.config);
-    const outcome = await this.#serial(() => this.#propose({ version: null, id: `console-${digest.slice(0, 12)}`, issuer, ...content }));
+    const outcome = await this.#serial(() => this.#propose({ version: null, id: `console-${content.whole ? 'whole-' : ''}${digest.slice(0, 12)}`, issuer, ...content }));
     if (outcome?.outcome === 'refused') {
       const faults = outcome.faults.map(({ path, text }) => `${path === '' ? 'the whole' : path}: ${text}`);
       const code = outcome.code === 'CONFIG_BUSY' || outcome.code === 'SECRET_UNREADABLE' || outcome.code === 'CONFIG_NOT_ALLOWED' ? outcome.code : 'CONFIG_INVALID';
@@ -189,16 +189,16 @@ export class Configuration implements ConfigurationPort {
     const { effective, clock, log } = this.#options;
     const { store } = effective;
     const digest = configDigest(desired.config);
-    const ref: ManagedRef = { version: desired.version, id: desired.id, issuer: desired.issuer, digest };
+    const ref: ManagedRef = { version: desired.version, id: desired.id, issuer: desired.issuer, whole: desired.whole, digest };
     const refusal = (code: string, reason: string): ConfigReport['outcome'] => {
       log.warn({ version: desired.version, id: desired.id, code, reason }, 'configuration refused');
       return { ...ref, outcome: 'refused', code, reasons: [reason], faults: [], atMs: Math.round(clock.wallMs()) };
     };
     if (desired.version !== null) {
       const known = store.state.outcomes.findLast((outcome) => outcome.version === desired.version);
-      if (known !== undefined && known.digest === digest) return reportOf(known);
+      if (known !== undefined && isSameConfiguration(known, ref)) return reportOf(known);
       const { trial } = store.state;
-      if (trial?.version === desired.version && trial.digest === digest) return null;
+      if (trial?.version === desired.version && isSameConfiguration(trial, ref)) return null;
       if (known !== undefined || trial?.version === desired.version) return refusal('CONFIG_CONFLICT', `version ${desired.version} came before with another content; a change needs a new version`);
       if (desired.version <= store.state.highest) return refusal('CONFIG_OUTDATED', `version ${store.state.highest} was here already; send a higher one`);
     }
@@ -215,7 +215,7 @@ export class Configuration implements ConfigurationPort {
     }
     const parts = this.#host?.parts() ?? new Map<string, boolean>();
     await store.stage(ref, { whole: desired.whole, config: desired.config }, { known: [...parts.keys()], well: [...parts].flatMap(([name, well]) => (well ? [name] : [])) });
-    await this.#append({ type: 'config.staged', payload: { ...ref, whole: desired.whole } });
+    await this.#append({ type: 'config.staged', payload: { ...ref } });
     log.info({ version: ref.version, id: ref.id }, 'a new configuration is staged; it is tried when the lanes are quiet');
     this.#waitForQuiet();
     return null;

@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ManualClock, silentLog, type JsonObject } from '../../src/base/index.js';
 import { beginEffective } from '../../src/config/index.js';
-import { Configuration, type ConfigurationHost } from '../../src/daemon/configuration.js';
+import { Configuration, configDigest, type ConfigurationHost } from '../../src/daemon/configuration.js';
 import type { NewEvent } from '../../src/journal/index.js';
 import type { DesiredConfig } from '../../src/uplink/index.js';
 import { until } from '../support/until.js';
@@ -74,6 +74,12 @@ class Box {
       this.clock.advance(500);
       await Promise.resolve();
     }
+  }
+
+  /** The technician's file without its parking spaces: settings that stand over it as well as in its place, where 500 count. */
+  get withoutSpaces(): DesiredConfig['config'] {
+    const file = z.record(z.string(), z.json()).parse(JSON.parse(readFileSync(this.path, 'utf8')));
+    return { ...file, access: { outside: { policy: 'ask' } } };
   }
 
   get types(): readonly string[] {
@@ -188,6 +194,59 @@ describe('a new configuration', () => {
     await configuration.stop(true);
     configuration = await stopped.begin();
     expect(configuration.report()).toMatchObject({ active: { source: 'file' }, trial: null, outcome: { code: 'CONFIG_CRASHED', reasons: [expect.stringContaining('begun 3 times')] } });
+  });
+});
+
+/** On trial, and without its broker until it is given back; then the start after that. */
+async function returned(box: Box, configuration: Configuration, wanted: DesiredConfig): Promise<Configuration> {
+  const trying = await onTrial(box, configuration, wanted);
+  box.parts.set('uplink', false);
+  await box.pass(31);
+  await outcomeIs(trying, 'returned');
+  await box.pass(4);
+  await trying.stop(true);
+  box.parts.set('uplink', true);
+  return box.begin();
+}
+
+describe('the same settings over the file and in its place', () => {
+  it('are two configurations: the one that fails gives way to the one before, and neither passes for the other', async () => {
+    const box = new Box();
+    let configuration = await applied(box, await box.begin(), desired(1, box.withoutSpaces));
+    expect(spacesIn(configuration)).toBe(100);
+    expect(await configuration.propose(desired(1, box.withoutSpaces, { whole: true }))).toMatchObject({ outcome: 'refused', code: 'CONFIG_CONFLICT' });
+    expect(await configuration.propose(desired(1, box.withoutSpaces))).toMatchObject({ outcome: 'applied' });
+
+    expect(await configuration.propose(desired(2, box.withoutSpaces, { whole: true }))).toBeNull();
+    expect(await configuration.propose(desired(2, box.withoutSpaces))).toMatchObject({ outcome: 'refused', code: 'CONFIG_CONFLICT' });
+    configuration = await returned(box, configuration, desired(2, box.withoutSpaces, { whole: true }));
+    expect([spacesIn(configuration), configuration.report().active]).toMatchObject([100, { version: 1, digest: configDigest(box.withoutSpaces) }]);
+
+    configuration = await applied(box, configuration, desired(3, box.withoutSpaces, { whole: true }));
+    expect(spacesIn(configuration)).toBe(500);
+    // What was in force before is kept beside it.
+    await configuration.returnHere('console:pi');
+    await box.pass(4);
+    await configuration.stop(true);
+    expect(spacesIn(await box.begin())).toBe(100);
+  });
+
+  it('of a box that an earlier release left: what was in force stays so, and what fails over it gives way to it', async () => {
+    const box = new Box();
+    const digest = configDigest(box.withoutSpaces);
+    const v1 = { version: 1, id: 'c1', issuer: 'platform:alice', digest };
+    mkdirSync(box.managed, { recursive: true });
+    writeFileSync(join(box.managed, `${digest}.json`), JSON.stringify({ whole: false, config: box.withoutSpaces }));
+    const outcome = { ...v1, number: 1, outcome: 'applied', code: null, reasons: [], faults: [], atMs: 1 };
+    writeFileSync(join(box.managed, 'state.json'), JSON.stringify({ format: 1, highest: 1, active: v1, previous: null, trial: null, outcomes: [outcome] }));
+    let configuration = await box.begin();
+    expect([spacesIn(configuration), configuration.report().active]).toMatchObject([100, { source: 'managed', version: 1, digest }]);
+    expect(await configuration.propose(desired(1, box.withoutSpaces))).toMatchObject({ outcome: 'applied' });
+    configuration = await returned(box, configuration, desired(2, box.withoutSpaces, { whole: true }));
+    expect([spacesIn(configuration), configuration.report().active]).toMatchObject([100, { source: 'managed', version: 1 }]);
+    configuration = await applied(box, configuration, desired(3, spaces(7)));
+    configuration = await returned(box, configuration, desired(4, spaces(8)));
+    expect([spacesIn(configuration), box.errors]).toEqual([7, []]);
   });
 });
 
