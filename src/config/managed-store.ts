@@ -102,9 +102,9 @@ export class ManagedStore {
     }
   }
 
-  /** Moves a state that cannot be read out of the way and begins anew; nothing is deleted. */
+  /** Moves a state that cannot be read out of the way, with the configurations it names, and begins anew; nothing is deleted. */
   async setAside(atMs: number, reason: string): Promise<void> {
-    await rename(join(this.#folder, 'state.json'), join(this.#folder, `state-damaged-${Math.round(atMs)}.json`));
+    await rename(this.#folder, `${this.#folder}-damaged-${Math.round(atMs)}`);
     this.#state = EMPTY;
     await this.#outcome({ version: null, id: 'state.json', issuer: 'gate', whole: null, digest: '0'.repeat(64) }, 'returned', 'CONFIG_STATE_DAMAGED', [`what was in force cannot be read (${reason}); the technician's file alone counts`], atMs, {});
   }

@@ -250,6 +250,24 @@ describe('the same settings over the file and in its place', () => {
   });
 });
 
+describe('a start with a damaged record of configurations', () => {
+  it("takes the technician's file alone, says so, and keeps all that was there", async () => {
+    const box = new Box();
+    const configuration = await applied(box, await box.begin(), desired(1, spaces(7)));
+    await configuration.stop(true);
+    writeFileSync(join(box.managed, 'state.json'), '{"format": 1, "highest": 1, "acti');
+    const contents = (folder: string): readonly string[] => readdirSync(folder).sort().map((name) => readFileSync(join(folder, name), 'utf8'));
+    const before = contents(box.managed);
+    const begun = await box.begin();
+    expect([spacesIn(begun), begun.report()]).toMatchObject([100, { active: { source: 'file' }, outcome: { outcome: 'returned', code: 'CONFIG_STATE_DAMAGED' } }]);
+    const aside = readdirSync(dirname(box.managed)).filter((name) => name.startsWith('config-damaged-'));
+    expect(aside.map((name) => contents(join(dirname(box.managed), name)))).toEqual([before]);
+    // What comes next is taken as ever, and counts at the start after.
+    const next = await applied(box, begun, desired(2, spaces(8)));
+    expect(spacesIn(next)).toBe(8);
+  });
+});
+
 describe('a start on a disk that takes nothing', () => {
   const full = (box: Box): void => mkdirSync(join(box.managed, 'state.json.new'));
   const mended = (box: Box): void => rmdirSync(join(box.managed, 'state.json.new'));
