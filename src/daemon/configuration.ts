@@ -76,12 +76,14 @@ export class Configuration implements ConfigurationPort {
   #work: Promise<unknown> = new Promise<void>((resolve) => (this.#begin = resolve));
   /** Came while another was on trial; looked at after it. */
   #next: Desired | undefined;
+  /** Why the one on trial returns, where the disk did not take that yet. */
+  #failed: { readonly code: string; readonly reasons: readonly string[] } | undefined;
   #unreadable = { sinceMs: 0, count: 0 };
 
   constructor(options: ConfigurationOptions) {
     this.#options = options;
-    const { store, managed, plain } = options.effective;
-    this.#onTrial = managed !== null && store.state.trial !== null && store.state.trial.starts > store.state.trial.stops;
+    const { plain, onTrial } = options.effective;
+    this.#onTrial = onTrial;
     this.#effectiveDigest = configDigest(toJsonObject(plain));
     const shown = redact({ ...plain, access: { ...plain.access, households: undefined, visitors: undefined, blocked: undefined, emergency: undefined } });
     this.#reported = typeof shown === 'object' && shown !== null && !Array.isArray(shown) ? toJsonObject(shown) : {};
@@ -101,7 +103,10 @@ export class Configuration implements ConfigurationPort {
     this.#timer?.cancel();
     this.#host = undefined;
     this.#begin();
-    if (ordered && this.#onTrial) await this.#serial(() => this.#options.effective.store.countStop());
+    if (!ordered || !this.#onTrial) return;
+    const { effective, clock } = this.#options;
+    const failed = this.#failed;
+    await this.#serial(() => (failed === undefined ? effective.store.countStop() : effective.store.giveBack(failed.code, failed.reasons, clock.wallMs())));
   }
 
   onChange(listener: () => void): () => void {
@@ -293,8 +298,10 @@ export class Configuration implements ConfigurationPort {
       const healthy = nowMs - troubleMs >= windowMs / 3;
       this.#serial(() => (healthy ? this.#pass() : this.#fail('CONFIG_UNHEALTHY', troubles))).catch((error: unknown) => {
         log.error({ healthy, error: errorText(error) }, 'how the trial of the configuration ended could not be stored');
-        // Without the mark on disk the next start gives it back; one that is well is kept until then.
-        if (!healthy) this.#return();
+        // The stop tries once more, and without the mark on disk the next start gives it back; one that is well is kept until then.
+        if (healthy) return;
+        this.#failed = { code: 'CONFIG_UNHEALTHY', reasons: troubles };
+        this.#return();
       });
     };
     this.#timer = clock.after(lookMs, look);

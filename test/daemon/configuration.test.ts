@@ -287,6 +287,36 @@ describe('a start on a disk that takes nothing', () => {
     expect(box.errors).toHaveLength(1);
   });
 
+  it('under a configuration that ended the gate never takes it for proven by what runs in its place', async () => {
+    const box = new Box();
+    const configuration = await applied(box, await box.begin(), desired(1, spaces(7)));
+    const failing = await onTrial(box, configuration, desired(2, spaces(8)));
+    await failing.stop(false);
+    full(box);
+    const instead = await box.begin();
+    expect(spacesIn(instead)).toBe(7);
+    mended(box);
+    await box.pass(40);
+    await instead.stop(true);
+    const after = await box.begin();
+    expect([spacesIn(after), after.report()]).toMatchObject([7, { active: { version: 1 }, trial: null, outcome: { version: 2, outcome: 'returned', code: 'CONFIG_CRASHED' } }]);
+  });
+
+  it('comes after a trial that failed on it: what did not prove itself is not tried once more', async () => {
+    const box = new Box();
+    const trying = await onTrial(box, await box.begin(), desired(1, spaces(7)));
+    box.parts.set('uplink', false);
+    full(box);
+    await box.pass(31);
+    await until(() => trying.report().trial?.state === 'returning', { timeoutMs: 10_000, what: 'the return' });
+    mended(box);
+    await box.pass(4);
+    expect(box.restarts.at(-1)).toBe('configuration returned');
+    await trying.stop(true);
+    const after = await box.begin();
+    expect([spacesIn(after), after.report()]).toMatchObject([100, { active: { source: 'file' }, trial: null, outcome: { version: 1, outcome: 'returned', code: 'CONFIG_UNHEALTHY', reasons: ['uplink is not well'] } }]);
+  });
+
   it('does without a managed configuration that cannot be used, says why, and that it could not be dropped', async () => {
     const box = new Box();
     const configuration = await applied(box, await box.begin(), desired(1, spaces(7)));
