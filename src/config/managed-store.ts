@@ -119,13 +119,20 @@ export class ManagedStore {
     }
   }
 
-  /** Writes a checked configuration beside the active one and marks it for its trial. Rejects with `CONFIG_UNREADABLE`. */
-  async stage(ref: ManagedRef, content: ManagedConfig, before: Pick<ManagedTrial, 'known' | 'well'>): Promise<void> {
+  /**
+   * Writes a checked configuration beside the active one and marks it for its trial; the one that waited for that until now
+   * ends with the same write. Rejects with `CONFIG_UNREADABLE`.
+   */
+  async stage(ref: ManagedRef, content: ManagedConfig, before: Pick<ManagedTrial, 'known' | 'well'>, atMs: number): Promise<void> {
     const staged: ManagedRef = { ...plain(ref), whole: content.whole };
+    const { highest, trial: replaced } = this.#state;
+    const newer = `${ref.version === null ? ref.id : `version ${ref.version}`} of ${ref.issuer} came in its place`;
+    const ended = replaced === null ? [] : [this.#entry(replaced, replaced.starts > 0 ? 'returned' : 'refused', 'CONFIG_SUPERSEDED', [newer], atMs, [])];
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
       await replaceDurably(join(this.#folder, contentName(staged)), JSON.stringify({ whole: content.whole, config: content.config }), { mode: 0o600 });
-      await this.#change({ highest: Math.max(this.#state.highest, ref.version ?? 0), trial: { ...staged, ...before, starts: 0, stops: 0 } });
+      // What the replaced one leaves in the folder goes with the outcome of this one.
+      await this.#change({ highest: Math.max(highest, ref.version ?? 0), trial: { ...staged, ...before, starts: 0, stops: 0 }, outcomes: this.#with(ended) });
     } catch (cause) {
       throw new GateError('CONFIG_UNREADABLE', `the new configuration could not be written: ${errorText(cause)}; look at the disk (df -h, dmesg)`, {}, cause);
     }
@@ -169,11 +176,18 @@ export class ManagedStore {
   }
 
   async #outcome(ref: ManagedRef, outcome: ManagedOutcome['outcome'], code: string | null, reasons: readonly string[], atMs: number, change: Partial<ManagedState>, faults: ManagedOutcome['faults'] = []): Promise<ManagedOutcome> {
-    const { outcomes } = this.#state;
-    const entry: ManagedOutcome = { ...plain(ref), number: (outcomes.at(-1)?.number ?? 0) + 1, outcome, code, reasons: [...reasons], faults, atMs: Math.round(atMs) };
-    await this.#change({ ...change, outcomes: [...outcomes, entry].slice(-MOST_OUTCOMES) });
+    const entry = this.#entry(ref, outcome, code, reasons, atMs, faults);
+    await this.#change({ ...change, outcomes: this.#with([entry]) });
     await this.#tidy();
     return entry;
+  }
+
+  #entry(ref: ManagedRef, outcome: ManagedOutcome['outcome'], code: string | null, reasons: readonly string[], atMs: number, faults: ManagedOutcome['faults']): ManagedOutcome {
+    return { ...plain(ref), number: (this.#state.outcomes.at(-1)?.number ?? 0) + 1, outcome, code, reasons: [...reasons], faults, atMs: Math.round(atMs) };
+  }
+
+  #with(entries: readonly ManagedOutcome[]): ManagedOutcome[] {
+    return [...this.#state.outcomes, ...entries].slice(-MOST_OUTCOMES);
   }
 
   async #change(change: Partial<ManagedState>): Promise<void> {

@@ -195,18 +195,20 @@ export class Configuration implements ConfigurationPort {
     const { store } = effective;
     const digest = configDigest(desired.config);
     const ref: ManagedRef = { version: desired.version, id: desired.id, issuer: desired.issuer, whole: desired.whole, digest };
+    const { trial } = store.state;
     const refusal = (code: string, reason: string): ConfigReport['outcome'] => {
       log.warn({ version: desired.version, id: desired.id, code, reason }, 'configuration refused');
-      return { ...ref, outcome: 'refused', code, reasons: [reason], faults: [], atMs: Math.round(clock.wallMs()) };
+      return { version: desired.version, id: desired.id, issuer: desired.issuer, outcome: 'refused', code, reasons: [reason], faults: [], atMs: Math.round(clock.wallMs()) };
     };
     if (desired.version !== null) {
       const known = store.state.outcomes.findLast((outcome) => outcome.version === desired.version);
       if (known !== undefined && isSameConfiguration(known, ref)) return reportOf(known);
-      const { trial } = store.state;
       if (trial?.version === desired.version && isSameConfiguration(trial, ref)) return null;
       if (known !== undefined || trial?.version === desired.version) return refusal('CONFIG_CONFLICT', `version ${desired.version} came before with another content; a change needs a new version`);
       if (desired.version <= store.state.highest) return refusal('CONFIG_OUTDATED', `version ${store.state.highest} was here already; send a higher one`);
     }
+    // A technician's settings have no number to tell them by; what waits already is not put off by itself.
+    if (desired.version === null && trial?.version === null && isSameConfiguration(trial, ref) && (this.#phase === 'staged' || this.#phase === 'deferred')) return null;
     if (this.#phase === 'trying' || this.#phase === 'returning') {
       if (desired.version !== null) this.#next = desired;
       return refusal('CONFIG_BUSY', 'another configuration is on trial; this one is looked at when that is applied, else send it again');
@@ -219,7 +221,8 @@ export class Configuration implements ConfigurationPort {
       return this.#refuse(ref, isGateError(error) ? error.code : 'SECRET_UNREADABLE', [errorText(error)], []);
     }
     const parts = this.#host?.parts() ?? new Map<string, boolean>();
-    await store.stage(ref, { whole: desired.whole, config: desired.config }, { known: [...parts.keys()], well: [...parts].flatMap(([name, well]) => (well ? [name] : [])) });
+    await store.stage(ref, { whole: desired.whole, config: desired.config }, { known: [...parts.keys()], well: [...parts].flatMap(([name, well]) => (well ? [name] : [])) }, clock.wallMs());
+    await this.#recordOutcomes();
     await this.#append({ type: 'config.staged', payload: { ...ref } });
     log.info({ version: ref.version, id: ref.id }, 'a new configuration is staged; it is tried when the lanes are quiet');
     this.#waitForQuiet();

@@ -136,6 +136,29 @@ describe('a new configuration', () => {
     expect(box.types).toEqual(['config.staged']);
   });
 
+  it('that comes while another waits takes its place, and the platform hears how both ended', async () => {
+    const box = new Box();
+    let configuration = await box.begin();
+    const told: unknown[] = [];
+    configuration.onChange(() => told.push(configuration.report().outcome));
+    box.busy.push('entry');
+    await configuration.propose(desired(1, spaces(7)));
+    await configuration.propose(desired(2, spaces(8)));
+    const superseded = { version: 1, id: 'c1', issuer: 'platform:alice', outcome: 'refused', code: 'CONFIG_SUPERSEDED', reasons: ['version 2 of platform:alice came in its place'] };
+    expect([told, configuration.report().trial]).toMatchObject([[null, superseded], { version: 2, state: 'staged' }]);
+    expect(await configuration.propose(desired(1, spaces(7)))).toMatchObject(superseded);
+    expect(box.types).toEqual(['config.staged', 'config.refused', 'config.staged']);
+    expect(box.events[1]).toMatchObject({ payload: { version: 1, code: 'CONFIG_SUPERSEDED' } });
+
+    box.busy.pop();
+    await box.pass(4);
+    await configuration.stop(true);
+    configuration = await box.begin();
+    await box.pass(31);
+    await outcomeIs(configuration, 'applied');
+    expect([spacesIn(configuration), configuration.report().outcome?.version]).toEqual([8, 2]);
+  });
+
   it('is applied when everything was well at the end of its trial, and is in force from its start on', async () => {
     const box = new Box();
     const configuration = await onTrial(box, await box.begin(), desired(1, spaces(7)));
@@ -287,6 +310,30 @@ describe('a start on a disk that takes nothing', () => {
     expect(box.errors).toHaveLength(1);
   });
 
+  it('puts a trial off that had begun; a newer one that comes then ends it', async () => {
+    const box = new Box();
+    const trying = await onTrial(box, await box.begin(), desired(1, spaces(7)));
+    await trying.stop(true);
+    full(box);
+    const configuration = await box.begin();
+    expect(spacesIn(configuration)).toBe(100);
+    mended(box);
+    expect(await configuration.propose(desired(2, spaces(8)))).toBeNull();
+    expect(configuration.report()).toMatchObject({ trial: { version: 2 }, outcome: { version: 1, outcome: 'returned', code: 'CONFIG_SUPERSEDED' } });
+  });
+
+  it('comes after a newer one could not be kept: the one that waited is tried', async () => {
+    const box = new Box();
+    const configuration = await box.begin();
+    await configuration.propose(desired(1, spaces(7)));
+    full(box);
+    await expect(configuration.propose(desired(2, spaces(8)))).rejects.toMatchObject({ code: 'CONFIG_UNREADABLE' });
+    mended(box);
+    await box.pass(4);
+    await configuration.stop(true);
+    expect((await box.begin()).report()).toMatchObject({ trial: { version: 1, state: 'trying' }, outcome: null });
+  });
+
   it('under a configuration that ended the gate never takes it for proven by what runs in its place', async () => {
     const box = new Box();
     const configuration = await applied(box, await box.begin(), desired(1, spaces(7)));
@@ -344,7 +391,8 @@ describe('a configuration that is not taken', () => {
     configuration = await applied(box, configuration, desired(6, spaces(9)));
     expect(await configuration.propose(desired(6, spaces(9)))).toMatchObject({ outcome: 'applied', version: 6 });
     expect(await configuration.propose(desired(6, spaces(10)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_CONFLICT' });
-    expect(await configuration.propose(desired(5, spaces(7)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_OUTDATED' });
+    expect(await configuration.propose(desired(5, spaces(7)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_SUPERSEDED' });
+    expect(await configuration.propose(desired(4, spaces(7)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_OUTDATED' });
     expect(spacesIn(configuration)).toBe(9);
     expect(box.restarts).toHaveLength(1);
   });
@@ -393,6 +441,18 @@ describe('a technician on the box', () => {
     const next = await box.begin();
     expect(next.state()).toMatchObject({ file: box.path, changes: [{ path: 'lanes.entry.barrier.pulseMs', value: 300, file: 400 }] });
     await expect(next.applyHere({ whole: false, config: spaces(9) }, 'console:pi')).rejects.toMatchObject({ code: 'CONFIG_BUSY' });
+  });
+
+  it('takes the place of what the platform sent and gives way to it; the same settings again go on waiting', async () => {
+    const box = new Box();
+    const configuration = await box.begin();
+    box.busy.push('entry');
+    await configuration.propose(desired(1, spaces(7)));
+    const [first, again] = [await configuration.applyHere({ whole: false, config: spaces(8) }, 'console:pi'), await configuration.applyHere({ whole: false, config: spaces(8) }, 'console:pi')];
+    expect(first).toMatchObject({ trial: { version: null, state: 'staged' }, outcomes: [{ version: 1, outcome: 'refused', code: 'CONFIG_SUPERSEDED', reasons: [expect.stringMatching(/^console-[0-9a-f]{12} of console:pi came in its place$/u)] }] });
+    expect(again).toEqual(first);
+    await configuration.propose(desired(2, spaces(9)));
+    expect(configuration.report()).toMatchObject({ trial: { version: 2 }, outcome: { version: null, issuer: 'console:pi', outcome: 'refused', code: 'CONFIG_SUPERSEDED' } });
   });
 
   it('goes back: a trial is ended, what was in force before is tried again, and beyond the file there is nothing', async () => {
