@@ -125,9 +125,8 @@ export interface ApplyOptions {
 export async function applyConfiguration(globals: GlobalOptions, path: string, options: ApplyOptions): Promise<number> {
   const config = await settingsOf(path);
   const client = await controlClient(globals);
-  const known = (await client.get(stateSchema, address)).outcomes.at(-1)?.number ?? 0;
   const state = await client.post(stateSchema, address, { whole: options.whole, config });
-  return followed(client, state, known, options);
+  return followed(client, state, options);
 }
 
 /** `gatectl config return`: ends a trial, or goes back to what was in force before. */
@@ -140,10 +139,12 @@ export async function returnConfiguration(globals: GlobalOptions, options: Omit<
     print(options.json ? JSON.stringify(state) : 'The trial is ended; what was in force before returns as soon as the lanes are quiet.');
     return exitStatus.ok;
   }
-  return followed(client, state, before.outcomes.at(-1)?.number ?? 0, options);
+  return followed(client, state, options);
 }
 
-async function followed(client: ControlClient, begun: State, known: number, { wait, json }: Omit<ApplyOptions, 'whole'>): Promise<number> {
+/** @param begun as the gate answered when it was staged: what ended until then, or under another id later, was another */
+async function followed(client: ControlClient, begun: State, { wait, json }: Omit<ApplyOptions, 'whole'>): Promise<number> {
+  const known = begun.outcomes.at(-1)?.number ?? 0;
   let told = '';
   const tell = (state: State): void => {
     const text = state.trial === null ? '' : `${named(state.trial)} ${trials[state.trial.state]}.`;
@@ -167,7 +168,7 @@ async function followed(client: ControlClient, begun: State, known: number, { wa
       if (!isGateError(error, 'CONTROL_UNREACHABLE') || systemClock.monoMs() - heardMs > awayMs) throw error;
       continue;
     }
-    const outcome = state.outcomes.find(({ number }) => number > known);
+    const outcome = state.outcomes.find(({ number, id }) => number > known && id === begun.trial?.id);
     if (outcome === undefined) {
       tell(state);
       continue;

@@ -20,6 +20,8 @@ export interface EffectiveConfig {
   readonly store: ManagedStore;
   /** What is laid over the file, or stands in its place; null for the file alone. */
   readonly managed: ManagedRef | null;
+  /** It is on trial, and this start counts towards that. */
+  readonly onTrial: boolean;
 }
 
 interface Base {
@@ -43,8 +45,8 @@ async function together(base: Base, store: ManagedStore, ref: ManagedRef): Promi
   return config;
 }
 
-function effective(base: Base, store: ManagedStore, path: string, plain: GateConfig, managed: ManagedRef | null): EffectiveConfig {
-  return { config: resolvePaths(plain, base.folder), plain, path, baseText: base.text, store, managed };
+function effective(base: Base, store: ManagedStore, path: string, plain: GateConfig, managed: ManagedRef | null, onTrial = false): EffectiveConfig {
+  return { config: resolvePaths(plain, base.folder), plain, path, baseText: base.text, store, managed, onTrial };
 }
 
 /**
@@ -78,7 +80,7 @@ export async function beginEffective(path: string, wallMs: number, log: Log): Pr
       const plain = await together(base, store, trial).catch((error: unknown) => refuseAtStart(store, error, wallMs));
       if (plain !== undefined) {
         await store.countStart();
-        return effective(base, store, path, plain, trial);
+        return effective(base, store, path, plain, trial, true);
       }
     }
   } catch (error) {

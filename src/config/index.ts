@@ -12,6 +12,6 @@ export { readSecret, systemSecretIo, type SecretIo } from './secret.js';
 export { configShape } from './shape.js';
 export { beginEffective, loadEffective, type EffectiveConfig } from './effective.js';
 export { checkManaged, type ManagedConfig } from './managed.js';
-export { ManagedStore, type ManagedOutcome, type ManagedRef, type ManagedState, type ManagedTrial } from './managed-store.js';
+export { ManagedStore, isSameConfiguration, type ManagedOutcome, type ManagedRef, type ManagedState, type ManagedTrial } from './managed-store.js';
 export { changesOver, type ChangedValue } from './origins.js';
 export { type RemoteFault, type RemoteRights } from './rights.js';

@@ -11,6 +11,8 @@ const refSchema = z.object({
   version: z.number().int().nullable(),
   id: z.string(),
   issuer: z.string(),
+  /** In the place of the technician's file, or over it: the same settings are another configuration either way. Null where it was stored before this was kept. */
+  whole: z.boolean().nullable().default(null),
   /** SHA-256 of the RFC 8785 form of the configuration as it came. */
   digest: digestSchema,
 });
@@ -56,12 +58,14 @@ const contentSchema = z.object({ whole: z.boolean(), config: z.record(z.string()
 const EMPTY: ManagedState = { format: 1, highest: 0, active: null, previous: null, trial: null, outcomes: [] };
 /** Answers remembered; a version that was returned stays known by `highest` even after its answer has gone. */
 const MOST_OUTCOMES = 50;
+/** The content of one configuration. */
+const CONTENT_NAME = /^[0-9a-f]{64}(?:-over|-whole)?\.json$/u;
 /** A configuration that was begun so often without an end is taken to be the reason. */
 export const MOST_STARTS = 3;
 
 /**
- * Configurations from outside, below the data directory: one file for each, named by its digest, and `state.json`, which
- * says which of them counts. Every change is one replacement of `state.json`, so a power cut leaves the old state or the
+ * Configurations from outside, below the data directory: one file for each, named by what it is, and `state.json`, which
+ * says which of them counts. A file that is named there is never written over with another configuration. Every change is one replacement of `state.json`, so a power cut leaves the old state or the
  * new one; the technician's own file is never touched.
  */
 export class ManagedStore {
@@ -98,16 +102,16 @@ export class ManagedStore {
     }
   }
 
-  /** Moves a state that cannot be read out of the way and begins anew; nothing is deleted. */
+  /** Moves a state that cannot be read out of the way, with the configurations it names, and begins anew; nothing is deleted. */
   async setAside(atMs: number, reason: string): Promise<void> {
-    await rename(join(this.#folder, 'state.json'), join(this.#folder, `state-damaged-${Math.round(atMs)}.json`));
+    await rename(this.#folder, `${this.#folder}-damaged-${Math.round(atMs)}`);
     this.#state = EMPTY;
-    await this.#outcome({ version: null, id: 'state.json', issuer: 'gate', digest: '0'.repeat(64) }, 'returned', 'CONFIG_STATE_DAMAGED', [`what was in force cannot be read (${reason}); the technician's file alone counts`], atMs, {});
+    await this.#outcome({ version: null, id: 'state.json', issuer: 'gate', whole: null, digest: '0'.repeat(64) }, 'returned', 'CONFIG_STATE_DAMAGED', [`what was in force cannot be read (${reason}); the technician's file alone counts`], atMs, {});
   }
 
   /** @throws GateError CONFIG_UNREADABLE */
   async read(ref: ManagedRef): Promise<ManagedConfig> {
-    const path = this.#pathOf(ref.digest);
+    const path = join(this.#folder, contentName(ref));
     try {
       return contentSchema.parse(JSON.parse(await readFile(path, 'utf8')));
     } catch (cause) {
@@ -115,12 +119,20 @@ export class ManagedStore {
     }
   }
 
-  /** Writes a checked configuration beside the active one and marks it for its trial. Rejects with `CONFIG_UNREADABLE`. */
-  async stage(ref: ManagedRef, content: ManagedConfig, before: Pick<ManagedTrial, 'known' | 'well'>): Promise<void> {
+  /**
+   * Writes a checked configuration beside the active one and marks it for its trial; the one that waited for that until now
+   * ends with the same write. Rejects with `CONFIG_UNREADABLE`.
+   */
+  async stage(ref: ManagedRef, content: ManagedConfig, before: Pick<ManagedTrial, 'known' | 'well'>, atMs: number): Promise<void> {
+    const staged: ManagedRef = { ...plain(ref), whole: content.whole };
+    const { highest, trial: replaced } = this.#state;
+    const newer = `${ref.version === null ? ref.id : `version ${ref.version}`} of ${ref.issuer} came in its place`;
+    const ended = replaced === null ? [] : [this.#entry(replaced, replaced.starts > 0 ? 'returned' : 'refused', 'CONFIG_SUPERSEDED', [newer], atMs, [])];
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-      await replaceDurably(this.#pathOf(ref.digest), JSON.stringify({ whole: content.whole, config: content.config }), { mode: 0o600 });
-      await this.#change({ highest: Math.max(this.#state.highest, ref.version ?? 0), trial: { ...plain(ref), ...before, starts: 0, stops: 0 } });
+      await replaceDurably(join(this.#folder, contentName(staged)), JSON.stringify({ whole: content.whole, config: content.config }), { mode: 0o600 });
+      // What the replaced one leaves in the folder goes with the outcome of this one.
+      await this.#change({ highest: Math.max(highest, ref.version ?? 0), trial: { ...staged, ...before, starts: 0, stops: 0 }, outcomes: this.#with(ended) });
     } catch (cause) {
       throw new GateError('CONFIG_UNREADABLE', `the new configuration could not be written: ${errorText(cause)}; look at the disk (df -h, dmesg)`, {}, cause);
     }
@@ -164,11 +176,18 @@ export class ManagedStore {
   }
 
   async #outcome(ref: ManagedRef, outcome: ManagedOutcome['outcome'], code: string | null, reasons: readonly string[], atMs: number, change: Partial<ManagedState>, faults: ManagedOutcome['faults'] = []): Promise<ManagedOutcome> {
-    const { outcomes } = this.#state;
-    const entry: ManagedOutcome = { ...plain(ref), number: (outcomes.at(-1)?.number ?? 0) + 1, outcome, code, reasons: [...reasons], faults, atMs: Math.round(atMs) };
-    await this.#change({ ...change, outcomes: [...outcomes, entry].slice(-MOST_OUTCOMES) });
+    const entry = this.#entry(ref, outcome, code, reasons, atMs, faults);
+    await this.#change({ ...change, outcomes: this.#with([entry]) });
     await this.#tidy();
     return entry;
+  }
+
+  #entry(ref: ManagedRef, outcome: ManagedOutcome['outcome'], code: string | null, reasons: readonly string[], atMs: number, faults: ManagedOutcome['faults']): ManagedOutcome {
+    return { ...plain(ref), number: (this.#state.outcomes.at(-1)?.number ?? 0) + 1, outcome, code, reasons: [...reasons], faults, atMs: Math.round(atMs) };
+  }
+
+  #with(entries: readonly ManagedOutcome[]): ManagedOutcome[] {
+    return [...this.#state.outcomes, ...entries].slice(-MOST_OUTCOMES);
   }
 
   async #change(change: Partial<ManagedState>): Promise<void> {
@@ -181,18 +200,27 @@ export class ManagedStore {
   /** Removes configurations that nothing names any more. */
   async #tidy(): Promise<void> {
     const { active, previous, trial } = this.#state;
-    const kept = new Set([active, previous, trial].flatMap((ref) => (ref === null ? [] : [`${ref.digest}.json`])));
-    const old = (await readdir(this.#folder)).filter((name) => /^[0-9a-f]{64}\.json$/u.test(name) && !kept.has(name));
+    const kept = new Set([active, previous, trial].flatMap((ref) => (ref === null ? [] : [contentName(ref)])));
+    const old = (await readdir(this.#folder)).filter((name) => CONTENT_NAME.test(name) && !kept.has(name));
     for (const name of old) await rm(join(this.#folder, name), { force: true });
     if (old.length > 0) await syncFolder(this.#folder);
   }
-
-  #pathOf(digest: string): string {
-    return join(this.#folder, `${digest}.json`);
-  }
 }
 
-function plain({ version, id, issuer, digest }: ManagedRef): ManagedRef {
-  return { version, id, issuer, digest };
+/**
+ * Whether both are one configuration: the same settings, laid over the file or in its place. One that was stored before
+ * `whole` was kept counts as the same either way, as it did then: a retained message that comes again is answered as before.
+ */
+export function isSameConfiguration(one: Pick<ManagedRef, 'whole' | 'digest'>, other: Pick<ManagedRef, 'whole' | 'digest'>): boolean {
+  return one.digest === other.digest && (one.whole === null || other.whole === null || one.whole === other.whole);
+}
+
+/** Files named by the digest alone were stored before `whole` was kept; they hold what they held. */
+function contentName({ whole, digest }: ManagedRef): string {
+  return whole === null ? `${digest}.json` : `${digest}-${whole ? 'whole' : 'over'}.json`;
+}
+
+function plain({ version, id, issuer, whole, digest }: ManagedRef): ManagedRef {
+  return { version, id, issuer, whole, digest };
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { GateError, errorText, isGateError, toJsonObject, type Clock, type JsonObject, type Log, type Timer } from '../base/index.js';
-import { changesOver, checkManaged, redact, resolvePaths, type EffectiveConfig, type GateConfig, type ManagedConfig, type ManagedOutcome, type ManagedRef, type RemoteFault } from '../config/index.js';
+import { changesOver, checkManaged, isSameConfiguration, redact, resolvePaths, type EffectiveConfig, type GateConfig, type ManagedConfig, type ManagedOutcome, type ManagedRef, type RemoteFault } from '../config/index.js';
 import { canonicalJson, type NewEvent } from '../journal/index.js';
 import type { ConfigReport, ConfigurationPort, ConfigurationState } from '../uplink/index.js';
 import { readSecrets } from './secrets.js';
@@ -76,12 +76,14 @@ export class Configuration implements ConfigurationPort {
   #work: Promise<unknown> = new Promise<void>((resolve) => (this.#begin = resolve));
   /** Came while another was on trial; looked at after it. */
   #next: Desired | undefined;
+  /** Why the one on trial returns, where the disk did not take that yet. */
+  #failed: { readonly code: string; readonly reasons: readonly string[] } | undefined;
   #unreadable = { sinceMs: 0, count: 0 };
 
   constructor(options: ConfigurationOptions) {
     this.#options = options;
-    const { store, managed, plain } = options.effective;
-    this.#onTrial = managed !== null && store.state.trial !== null && store.state.trial.starts > store.state.trial.stops;
+    const { plain, onTrial } = options.effective;
+    this.#onTrial = onTrial;
     this.#effectiveDigest = configDigest(toJsonObject(plain));
     const shown = redact({ ...plain, access: { ...plain.access, households: undefined, visitors: undefined, blocked: undefined, emergency: undefined } });
     this.#reported = typeof shown === 'object' && shown !== null && !Array.isArray(shown) ? toJsonObject(shown) : {};
@@ -101,7 +103,10 @@ export class Configuration implements ConfigurationPort {
     this.#timer?.cancel();
     this.#host = undefined;
     this.#begin();
-    if (ordered && this.#onTrial) await this.#serial(() => this.#options.effective.store.countStop());
+    if (!ordered || !this.#onTrial) return;
+    const { effective, clock } = this.#options;
+    const failed = this.#failed;
+    await this.#serial(() => (failed === undefined ? effective.store.countStop() : effective.store.giveBack(failed.code, failed.reasons, clock.wallMs())));
   }
 
   onChange(listener: () => void): () => void {
@@ -142,7 +147,7 @@ export class Configuration implements ConfigurationPort {
    */
   async applyHere(content: ManagedConfig, issuer: string): Promise<JsonObject> {
     const digest = configDigest(content.config);
-    const outcome = await this.#serial(() => this.#propose({ version: null, id: `console-${digest.slice(0, 12)}`, issuer, ...content }));
+    const outcome = await this.#serial(() => this.#propose({ version: null, id: `console-${content.whole ? 'whole-' : ''}${digest.slice(0, 12)}`, issuer, ...content }));
     if (outcome?.outcome === 'refused') {
       const faults = outcome.faults.map(({ path, text }) => `${path === '' ? 'the whole' : path}: ${text}`);
       const code = outcome.code === 'CONFIG_BUSY' || outcome.code === 'SECRET_UNREADABLE' || outcome.code === 'CONFIG_NOT_ALLOWED' ? outcome.code : 'CONFIG_INVALID';
@@ -189,19 +194,21 @@ export class Configuration implements ConfigurationPort {
     const { effective, clock, log } = this.#options;
     const { store } = effective;
     const digest = configDigest(desired.config);
-    const ref: ManagedRef = { version: desired.version, id: desired.id, issuer: desired.issuer, digest };
+    const ref: ManagedRef = { version: desired.version, id: desired.id, issuer: desired.issuer, whole: desired.whole, digest };
+    const { trial } = store.state;
     const refusal = (code: string, reason: string): ConfigReport['outcome'] => {
       log.warn({ version: desired.version, id: desired.id, code, reason }, 'configuration refused');
-      return { ...ref, outcome: 'refused', code, reasons: [reason], faults: [], atMs: Math.round(clock.wallMs()) };
+      return { version: desired.version, id: desired.id, issuer: desired.issuer, outcome: 'refused', code, reasons: [reason], faults: [], atMs: Math.round(clock.wallMs()) };
     };
     if (desired.version !== null) {
       const known = store.state.outcomes.findLast((outcome) => outcome.version === desired.version);
-      if (known !== undefined && known.digest === digest) return reportOf(known);
-      const { trial } = store.state;
-      if (trial?.version === desired.version && trial.digest === digest) return null;
+      if (known !== undefined && isSameConfiguration(known, ref)) return reportOf(known);
+      if (trial?.version === desired.version && isSameConfiguration(trial, ref)) return null;
       if (known !== undefined || trial?.version === desired.version) return refusal('CONFIG_CONFLICT', `version ${desired.version} came before with another content; a change needs a new version`);
       if (desired.version <= store.state.highest) return refusal('CONFIG_OUTDATED', `version ${store.state.highest} was here already; send a higher one`);
     }
+    // A technician's settings have no number to tell them by; what waits already is not put off by itself.
+    if (desired.version === null && trial?.version === null && isSameConfiguration(trial, ref) && (this.#phase === 'staged' || this.#phase === 'deferred')) return null;
     if (this.#phase === 'trying' || this.#phase === 'returning') {
       if (desired.version !== null) this.#next = desired;
       return refusal('CONFIG_BUSY', 'another configuration is on trial; this one is looked at when that is applied, else send it again');
@@ -214,8 +221,9 @@ export class Configuration implements ConfigurationPort {
       return this.#refuse(ref, isGateError(error) ? error.code : 'SECRET_UNREADABLE', [errorText(error)], []);
     }
     const parts = this.#host?.parts() ?? new Map<string, boolean>();
-    await store.stage(ref, { whole: desired.whole, config: desired.config }, { known: [...parts.keys()], well: [...parts].flatMap(([name, well]) => (well ? [name] : [])) });
-    await this.#append({ type: 'config.staged', payload: { ...ref, whole: desired.whole } });
+    await store.stage(ref, { whole: desired.whole, config: desired.config }, { known: [...parts.keys()], well: [...parts].flatMap(([name, well]) => (well ? [name] : [])) }, clock.wallMs());
+    await this.#recordOutcomes();
+    await this.#append({ type: 'config.staged', payload: { ...ref } });
     log.info({ version: ref.version, id: ref.id }, 'a new configuration is staged; it is tried when the lanes are quiet');
     this.#waitForQuiet();
     return null;
@@ -293,8 +301,10 @@ export class Configuration implements ConfigurationPort {
       const healthy = nowMs - troubleMs >= windowMs / 3;
       this.#serial(() => (healthy ? this.#pass() : this.#fail('CONFIG_UNHEALTHY', troubles))).catch((error: unknown) => {
         log.error({ healthy, error: errorText(error) }, 'how the trial of the configuration ended could not be stored');
-        // Without the mark on disk the next start gives it back; one that is well is kept until then.
-        if (!healthy) this.#return();
+        // The stop tries once more, and without the mark on disk the next start gives it back; one that is well is kept until then.
+        if (healthy) return;
+        this.#failed = { code: 'CONFIG_UNHEALTHY', reasons: troubles };
+        this.#return();
       });
     };
     this.#timer = clock.after(lookMs, look);

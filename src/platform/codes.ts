@@ -42,6 +42,7 @@ export const configCodes: Codes<Extract<GateErrorCode, `CONFIG_${string}` | 'MES
   CONFIG_NOT_ALLOWED: 'refused: it changes what this gate lets nobody change from afar; faults say where',
   CONFIG_OUTDATED: 'refused: a higher version was here already',
   CONFIG_STATE_DAMAGED: "returned: what was in force cannot be read any more; the technician's file alone counts",
+  CONFIG_SUPERSEDED: 'refused: a newer one came while it waited for quiet lanes; returned: its trial had begun',
   CONFIG_UNHEALTHY: 'returned: a part of the gate that was well before was not well with it',
   CONFIG_UNREADABLE: 'refused or returned: a file of it cannot be read or written on the box',
   MESSAGE_INVALID: 'refused: not of the form of this contract',

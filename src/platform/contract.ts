@@ -164,7 +164,7 @@ const topics: Readonly<Record<Exclude<UpTopic, PhotographTopic> | 'evidence/{id}
     qos: 1,
     retain: false,
     summary: 'The configuration the gate shall have.',
-    description: 'A target state, at most 240 KiB, checked as files are, tried, and given back by the gate itself where it does not prove itself. The platform may retain it: one that failed is not tried again under the same version. Answered on `config/report`.',
+    description: 'A target state, at most 240 KiB, checked as files are, tried, and given back by the gate itself where it does not prove itself. The platform may retain it: one that failed is not tried again under the same version. One that still waits for quiet lanes gives way to a newer one, and is told as refused. Answered on `config/report`.',
     reply: 'config/report',
     messages: { config: { title: 'Desired configuration', summary: "Settings over the technician's file, or in its place.", schema: desiredConfigSchema, correlation: '$message.payload#/id', examples: [['settings', examples.config]] } },
   },

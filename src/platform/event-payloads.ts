@@ -36,7 +36,8 @@ const configuration = {
   version: z.number().int().nullable().describe('null: applied on the box by a technician'),
   id: text,
   issuer: text,
-  digest: text,
+  whole: z.boolean().nullable().optional().describe('null: not known of one that an earlier release took in'),
+  digest: text.describe('of `config`, without `whole`'),
 };
 const outcome = open({ ...configuration, code: text.nullable(), reasons: z.array(text), faults: z.array(open({ path: text, code: text, text })), faultCount: count, atMs });
 const numbers = z.array(range).describe('numbers that will never come');

@@ -38,7 +38,7 @@ export const configReportSchema = z.object({
       source: z.enum(['file', 'managed']).describe("file: the technician's file alone"),
       version: version,
       id: z.string().nullable(),
-      digest: digest.nullable().describe('SHA-256 of the RFC 8785 form of the desired config in force; null for the file alone'),
+      digest: digest.nullable().describe('SHA-256 of the RFC 8785 form of `config` of the desired configuration in force, whether `whole` or not; null for the file alone'),
       effectiveDigest: digest.describe('the same of the whole configuration in force with its defaults; tells when the file on the box was changed'),
     })
     .describe('in force; one on trial too'),

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/base/system-clock.js';
 import { beginEffective } from '../../src/config/index.js';
 import { Configuration } from '../../src/daemon/configuration.js';
 import { WebServer } from '../../src/web/index.js';
+import { until } from '../support/until.js';
 import { atEnd, freshDirectory } from '../uplink/support.js';
 import { FakeGate } from '../web/fake-gate.js';
 import type { Finished } from './run-cli.js';
@@ -15,7 +16,7 @@ import { runHere } from './run-here.js';
 const line = (name: string): object => ({ device: 'world', line: `entry.${name}` });
 
 /** A box whose configuration is the real one, and whose restart is a new one over the same files. */
-async function box(): Promise<{ readonly directory: string; ctl: (...args: string[]) => Promise<Finished>; readonly stop: () => Promise<void> }> {
+async function box(): Promise<{ readonly directory: string; ctl: (...args: string[]) => Promise<Finished>; readonly stop: () => Promise<void>; readonly busy: string[]; readonly running: () => Configuration }> {
   const directory = freshDirectory();
   const path = join(directory, 'gate.yaml');
   const file = {
@@ -28,12 +29,13 @@ async function box(): Promise<{ readonly directory: string; ctl: (...args: strin
   };
   writeFileSync(path, JSON.stringify(file));
   let running: Configuration;
+  const busy: string[] = [];
   const gate: FakeGate & { configuration?: Configuration } = new FakeGate();
   const begin = async (): Promise<void> => {
     running = new Configuration({ effective: await beginEffective(path, systemClock.wallMs(), silentLog), clock: systemClock, log: silentLog });
     gate.configuration = running;
     await running.start({
-      busyLanes: () => [],
+      busyLanes: () => busy,
       parts: () => new Map([['lane entry', true]]),
       journalAnswers: () => Promise.resolve(),
       append: () => Promise.resolve(),
@@ -54,7 +56,7 @@ async function box(): Promise<{ readonly directory: string; ctl: (...args: strin
     rmSync(join(directory, 'control.sock'), { force: true });
   };
   atEnd(stop);
-  return { directory, stop, ctl: (...args) => runHere(['config', ...args, '--config', path], { SUDO_USER: 'pi' }) };
+  return { directory, stop, busy, running: () => running, ctl: (...args) => runHere(['config', ...args, '--config', path], { SUDO_USER: 'pi' }) };
 }
 
 describe('gatectl config', () => {
@@ -88,5 +90,22 @@ describe('gatectl config', () => {
     expect(history.out).toContain('console:pi');
     expect((await ctl('show')).out).toContain('no gate runs');
     expect((await ctl('apply', settings)).status).toBe(3);
+  });
+
+  it('takes the place of settings that wait, and tells how its own ended', { timeout: 120_000 }, async () => {
+    const { directory, ctl, busy, running } = await box();
+    const settings = join(directory, 'spaces.yaml');
+    busy.push('entry');
+    writeFileSync(settings, 'access:\n  spaces: 120\n');
+    expect((await ctl('apply', settings)).status).toBe(0);
+    writeFileSync(settings, 'access:\n  spaces: 130\n');
+    const second = ctl('apply', settings, '--wait');
+    await until(() => running().report().outcome !== null, { timeoutMs: 20_000, what: 'the first to give way' });
+    // Wrong meanwhile: an outcome, but not that of the settings that are waited for.
+    await running().propose({ version: 1, id: 'c1', issuer: 'platform:alice', whole: false, config: { access: { spaces: -1 } } });
+    busy.pop();
+    const { status, out } = await second;
+    expect([status, out]).toEqual([0, expect.stringMatching(/: applied$/mu)]);
+    expect((await ctl('history')).out).toMatch(/applied[^]*version 1[^]*CONFIG_INVALID[^]*refused \[CONFIG_SUPERSEDED\]; console-[0-9a-f]{12} of console:pi came in its place/u);
   });
 });

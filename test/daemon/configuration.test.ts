@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ManualClock, silentLog, type JsonObject } from '../../src/base/index.js';
 import { beginEffective } from '../../src/config/index.js';
-import { Configuration, type ConfigurationHost } from '../../src/daemon/configuration.js';
+import { Configuration, configDigest, type ConfigurationHost } from '../../src/daemon/configuration.js';
 import type { NewEvent } from '../../src/journal/index.js';
 import type { DesiredConfig } from '../../src/uplink/index.js';
 import { until } from '../support/until.js';
@@ -76,6 +76,12 @@ class Box {
     }
   }
 
+  /** The technician's file without its parking spaces: settings that stand over it as well as in its place, where 500 count. */
+  get withoutSpaces(): DesiredConfig['config'] {
+    const file = z.record(z.string(), z.json()).parse(JSON.parse(readFileSync(this.path, 'utf8')));
+    return { ...file, access: { outside: { policy: 'ask' } } };
+  }
+
   get types(): readonly string[] {
     return this.events.map(({ type }) => type);
   }
@@ -128,6 +134,29 @@ describe('a new configuration', () => {
     await box.pass(2);
     expect([box.restarts, told]).toEqual([['new configuration'], ['staged', 'deferred']]);
     expect(box.types).toEqual(['config.staged']);
+  });
+
+  it('that comes while another waits takes its place, and the platform hears how both ended', async () => {
+    const box = new Box();
+    let configuration = await box.begin();
+    const told: unknown[] = [];
+    configuration.onChange(() => told.push(configuration.report().outcome));
+    box.busy.push('entry');
+    await configuration.propose(desired(1, spaces(7)));
+    await configuration.propose(desired(2, spaces(8)));
+    const superseded = { version: 1, id: 'c1', issuer: 'platform:alice', outcome: 'refused', code: 'CONFIG_SUPERSEDED', reasons: ['version 2 of platform:alice came in its place'] };
+    expect([told, configuration.report().trial]).toMatchObject([[null, superseded], { version: 2, state: 'staged' }]);
+    expect(await configuration.propose(desired(1, spaces(7)))).toMatchObject(superseded);
+    expect(box.types).toEqual(['config.staged', 'config.refused', 'config.staged']);
+    expect(box.events[1]).toMatchObject({ payload: { version: 1, code: 'CONFIG_SUPERSEDED' } });
+
+    box.busy.pop();
+    await box.pass(4);
+    await configuration.stop(true);
+    configuration = await box.begin();
+    await box.pass(31);
+    await outcomeIs(configuration, 'applied');
+    expect([spacesIn(configuration), configuration.report().outcome?.version]).toEqual([8, 2]);
   });
 
   it('is applied when everything was well at the end of its trial, and is in force from its start on', async () => {
@@ -191,6 +220,77 @@ describe('a new configuration', () => {
   });
 });
 
+/** On trial, and without its broker until it is given back; then the start after that. */
+async function returned(box: Box, configuration: Configuration, wanted: DesiredConfig): Promise<Configuration> {
+  const trying = await onTrial(box, configuration, wanted);
+  box.parts.set('uplink', false);
+  await box.pass(31);
+  await outcomeIs(trying, 'returned');
+  await box.pass(4);
+  await trying.stop(true);
+  box.parts.set('uplink', true);
+  return box.begin();
+}
+
+describe('the same settings over the file and in its place', () => {
+  it('are two configurations: the one that fails gives way to the one before, and neither passes for the other', async () => {
+    const box = new Box();
+    let configuration = await applied(box, await box.begin(), desired(1, box.withoutSpaces));
+    expect(spacesIn(configuration)).toBe(100);
+    expect(await configuration.propose(desired(1, box.withoutSpaces, { whole: true }))).toMatchObject({ outcome: 'refused', code: 'CONFIG_CONFLICT' });
+    expect(await configuration.propose(desired(1, box.withoutSpaces))).toMatchObject({ outcome: 'applied' });
+
+    expect(await configuration.propose(desired(2, box.withoutSpaces, { whole: true }))).toBeNull();
+    expect(await configuration.propose(desired(2, box.withoutSpaces))).toMatchObject({ outcome: 'refused', code: 'CONFIG_CONFLICT' });
+    configuration = await returned(box, configuration, desired(2, box.withoutSpaces, { whole: true }));
+    expect([spacesIn(configuration), configuration.report().active]).toMatchObject([100, { version: 1, digest: configDigest(box.withoutSpaces) }]);
+
+    configuration = await applied(box, configuration, desired(3, box.withoutSpaces, { whole: true }));
+    expect(spacesIn(configuration)).toBe(500);
+    // What was in force before is kept beside it.
+    await configuration.returnHere('console:pi');
+    await box.pass(4);
+    await configuration.stop(true);
+    expect(spacesIn(await box.begin())).toBe(100);
+  });
+
+  it('of a box that an earlier release left: what was in force stays so, and what fails over it gives way to it', async () => {
+    const box = new Box();
+    const digest = configDigest(box.withoutSpaces);
+    const v1 = { version: 1, id: 'c1', issuer: 'platform:alice', digest };
+    mkdirSync(box.managed, { recursive: true });
+    writeFileSync(join(box.managed, `${digest}.json`), JSON.stringify({ whole: false, config: box.withoutSpaces }));
+    const outcome = { ...v1, number: 1, outcome: 'applied', code: null, reasons: [], faults: [], atMs: 1 };
+    writeFileSync(join(box.managed, 'state.json'), JSON.stringify({ format: 1, highest: 1, active: v1, previous: null, trial: null, outcomes: [outcome] }));
+    let configuration = await box.begin();
+    expect([spacesIn(configuration), configuration.report().active]).toMatchObject([100, { source: 'managed', version: 1, digest }]);
+    expect(await configuration.propose(desired(1, box.withoutSpaces))).toMatchObject({ outcome: 'applied' });
+    configuration = await returned(box, configuration, desired(2, box.withoutSpaces, { whole: true }));
+    expect([spacesIn(configuration), configuration.report().active]).toMatchObject([100, { source: 'managed', version: 1 }]);
+    configuration = await applied(box, configuration, desired(3, spaces(7)));
+    configuration = await returned(box, configuration, desired(4, spaces(8)));
+    expect([spacesIn(configuration), box.errors]).toEqual([7, []]);
+  });
+});
+
+describe('a start with a damaged record of configurations', () => {
+  it("takes the technician's file alone, says so, and keeps all that was there", async () => {
+    const box = new Box();
+    const configuration = await applied(box, await box.begin(), desired(1, spaces(7)));
+    await configuration.stop(true);
+    writeFileSync(join(box.managed, 'state.json'), '{"format": 1, "highest": 1, "acti');
+    const contents = (folder: string): readonly string[] => readdirSync(folder).sort().map((name) => readFileSync(join(folder, name), 'utf8'));
+    const before = contents(box.managed);
+    const begun = await box.begin();
+    expect([spacesIn(begun), begun.report()]).toMatchObject([100, { active: { source: 'file' }, outcome: { outcome: 'returned', code: 'CONFIG_STATE_DAMAGED' } }]);
+    const aside = readdirSync(dirname(box.managed)).filter((name) => name.startsWith('config-damaged-'));
+    expect(aside.map((name) => contents(join(dirname(box.managed), name)))).toEqual([before]);
+    // What comes next is taken as ever, and counts at the start after.
+    const next = await applied(box, begun, desired(2, spaces(8)));
+    expect(spacesIn(next)).toBe(8);
+  });
+});
+
 describe('a start on a disk that takes nothing', () => {
   const full = (box: Box): void => mkdirSync(join(box.managed, 'state.json.new'));
   const mended = (box: Box): void => rmdirSync(join(box.managed, 'state.json.new'));
@@ -208,6 +308,60 @@ describe('a start on a disk that takes nothing', () => {
     mended(box);
     expect(spacesIn(await box.begin())).toBe(7);
     expect(box.errors).toHaveLength(1);
+  });
+
+  it('puts a trial off that had begun; a newer one that comes then ends it', async () => {
+    const box = new Box();
+    const trying = await onTrial(box, await box.begin(), desired(1, spaces(7)));
+    await trying.stop(true);
+    full(box);
+    const configuration = await box.begin();
+    expect(spacesIn(configuration)).toBe(100);
+    mended(box);
+    expect(await configuration.propose(desired(2, spaces(8)))).toBeNull();
+    expect(configuration.report()).toMatchObject({ trial: { version: 2 }, outcome: { version: 1, outcome: 'returned', code: 'CONFIG_SUPERSEDED' } });
+  });
+
+  it('comes after a newer one could not be kept: the one that waited is tried', async () => {
+    const box = new Box();
+    const configuration = await box.begin();
+    await configuration.propose(desired(1, spaces(7)));
+    full(box);
+    await expect(configuration.propose(desired(2, spaces(8)))).rejects.toMatchObject({ code: 'CONFIG_UNREADABLE' });
+    mended(box);
+    await box.pass(4);
+    await configuration.stop(true);
+    expect((await box.begin()).report()).toMatchObject({ trial: { version: 1, state: 'trying' }, outcome: null });
+  });
+
+  it('under a configuration that ended the gate never takes it for proven by what runs in its place', async () => {
+    const box = new Box();
+    const configuration = await applied(box, await box.begin(), desired(1, spaces(7)));
+    const failing = await onTrial(box, configuration, desired(2, spaces(8)));
+    await failing.stop(false);
+    full(box);
+    const instead = await box.begin();
+    expect(spacesIn(instead)).toBe(7);
+    mended(box);
+    await box.pass(40);
+    await instead.stop(true);
+    const after = await box.begin();
+    expect([spacesIn(after), after.report()]).toMatchObject([7, { active: { version: 1 }, trial: null, outcome: { version: 2, outcome: 'returned', code: 'CONFIG_CRASHED' } }]);
+  });
+
+  it('comes after a trial that failed on it: what did not prove itself is not tried once more', async () => {
+    const box = new Box();
+    const trying = await onTrial(box, await box.begin(), desired(1, spaces(7)));
+    box.parts.set('uplink', false);
+    full(box);
+    await box.pass(31);
+    await until(() => trying.report().trial?.state === 'returning', { timeoutMs: 10_000, what: 'the return' });
+    mended(box);
+    await box.pass(4);
+    expect(box.restarts.at(-1)).toBe('configuration returned');
+    await trying.stop(true);
+    const after = await box.begin();
+    expect([spacesIn(after), after.report()]).toMatchObject([100, { active: { source: 'file' }, trial: null, outcome: { version: 1, outcome: 'returned', code: 'CONFIG_UNHEALTHY', reasons: ['uplink is not well'] } }]);
   });
 
   it('does without a managed configuration that cannot be used, says why, and that it could not be dropped', async () => {
@@ -237,7 +391,8 @@ describe('a configuration that is not taken', () => {
     configuration = await applied(box, configuration, desired(6, spaces(9)));
     expect(await configuration.propose(desired(6, spaces(9)))).toMatchObject({ outcome: 'applied', version: 6 });
     expect(await configuration.propose(desired(6, spaces(10)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_CONFLICT' });
-    expect(await configuration.propose(desired(5, spaces(7)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_OUTDATED' });
+    expect(await configuration.propose(desired(5, spaces(7)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_SUPERSEDED' });
+    expect(await configuration.propose(desired(4, spaces(7)))).toMatchObject({ outcome: 'refused', code: 'CONFIG_OUTDATED' });
     expect(spacesIn(configuration)).toBe(9);
     expect(box.restarts).toHaveLength(1);
   });
@@ -286,6 +441,18 @@ describe('a technician on the box', () => {
     const next = await box.begin();
     expect(next.state()).toMatchObject({ file: box.path, changes: [{ path: 'lanes.entry.barrier.pulseMs', value: 300, file: 400 }] });
     await expect(next.applyHere({ whole: false, config: spaces(9) }, 'console:pi')).rejects.toMatchObject({ code: 'CONFIG_BUSY' });
+  });
+
+  it('takes the place of what the platform sent and gives way to it; the same settings again go on waiting', async () => {
+    const box = new Box();
+    const configuration = await box.begin();
+    box.busy.push('entry');
+    await configuration.propose(desired(1, spaces(7)));
+    const [first, again] = [await configuration.applyHere({ whole: false, config: spaces(8) }, 'console:pi'), await configuration.applyHere({ whole: false, config: spaces(8) }, 'console:pi')];
+    expect(first).toMatchObject({ trial: { version: null, state: 'staged' }, outcomes: [{ version: 1, outcome: 'refused', code: 'CONFIG_SUPERSEDED', reasons: [expect.stringMatching(/^console-[0-9a-f]{12} of console:pi came in its place$/u)] }] });
+    expect(again).toEqual(first);
+    await configuration.propose(desired(2, spaces(9)));
+    expect(configuration.report()).toMatchObject({ trial: { version: 2 }, outcome: { version: null, issuer: 'console:pi', outcome: 'refused', code: 'CONFIG_SUPERSEDED' } });
   });
 
   it('goes back: a trial is ended, what was in force before is tried again, and beyond the file there is nothing', async () => {

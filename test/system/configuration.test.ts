@@ -118,6 +118,18 @@ describe('a configuration from the platform', () => {
     expect(platform.faults).toBe(0);
   });
 
+  it('that comes while another waits takes its place; how both ended is told', { timeout: 90_000 }, async () => {
+    const { service, platform, types } = await estate();
+    platform.configure('laurel', 'east', { version: 1, id: 'c1', issuer: 'platform:alice', config: { access: access(7) } });
+    platform.configure('laurel', 'east', { version: 2, id: 'c2', issuer: 'platform:alice', config: { access: access(8) } });
+    const ended = (version: number): ConfigReport['outcome'] => platform.configReports.find(({ outcome }) => outcome?.version === version)?.outcome ?? null;
+    await until(() => ended(1) !== null && ended(2) !== null, { timeoutMs: 60_000, what: `both to end (${service.words})` });
+    expect([ended(1), ended(2)]).toMatchObject([{ id: 'c1', outcome: 'refused', code: 'CONFIG_SUPERSEDED' }, { id: 'c2', outcome: 'applied' }]);
+    await until(() => types.length === 4, { timeoutMs: 10_000, what: 'four events' });
+    expect(types).toEqual(['config.staged', 'config.refused', 'config.staged', 'config.applied']);
+    expect([service.statuses, platform.faults]).toEqual([[75], 0]);
+  });
+
   it('that cuts the gate off from its broker returns by itself, and is not tried again although it is retained', { timeout: 90_000 }, async () => {
     const { service, platform, types, report } = await estate();
     const dead = `mqtt://127.0.0.1:${await freePort()}`;
