@@ -20,7 +20,9 @@ const liveEveryMs = 100;
 const lookEveryMs = 1_000;
 const atOnce = 10_000;
 /** Events of the journal whose messages the bare client publishes. */
-const sampleEvents = 5_000;
+const sampleEvents = 20_000;
+/** So many of them at least, full ones as the drain is made of. */
+const sampleMessages = 50;
 /** Longest time without a new event at the platform. */
 const stuckMs = 60_000;
 const mostBareMs = 600_000;
@@ -95,7 +97,7 @@ class UplinkBench {
   async record(journal: string): Promise<string> {
     const gate = await this.#startGate(journal);
     let messages: string[] = [];
-    while (messages.length < Math.min(20, sampleEvents / this.#batch / 2)) {
+    while (messages.length < Math.min(sampleMessages, sampleEvents / this.#batch / 2)) {
       await sleep(100);
       const answer = this.#platform.next(recordedSchema);
       this.#platform.send({ kind: 'recorded', gate: gateId });
@@ -108,7 +110,7 @@ class UplinkBench {
   }
 
   /** Publishes the messages again and again, until so many events have been told, and waits until all have arrived. */
-  async bare(file: string, count: number): Promise<{ readonly taken: number; readonly arrived: number; readonly cpuMs: number; readonly events: number }> {
+  async bare(file: string, count: number): Promise<{ readonly taken: number; readonly arrived: number; readonly cpuMs: number; readonly events: number; readonly messages: number }> {
     await this.#begin(bareId);
     const messages = Math.ceil(count / this.#batch);
     const bare = new BenchProcess('uplink-bare', [file, this.#broker.url, String(messages)], asInstalled);
@@ -121,7 +123,7 @@ class UplinkBench {
       if (report.messages >= messages) {
         const arrived = rateOf(report);
         this.#progress(`bare client: ${Math.round(arrived)} events a second`);
-        return { taken: report.events / seconds, arrived, cpuMs, events: report.events };
+        return { taken: report.events / seconds, arrived, cpuMs, events: report.events, messages: report.messages };
       }
       seen = this.#moved(seen, report);
       await sleep(lookEveryMs);
@@ -180,7 +182,7 @@ export async function run(options: BenchOptions): Promise<object> {
     await writeBacklog(join(directory, 'journal'), backlog, progress);
     setPriority(outsidePriority);
     broker = await Mosquitto.start({ directory, lines: ['allow_anonymous true', 'set_tcp_nodelay true', 'max_queued_messages 0'] });
-    platform = new BenchProcess('uplink-platform', [broker.url], { priority: outsidePriority });
+    platform = new BenchProcess('uplink-platform', [broker.url, String(batch)], { priority: outsidePriority });
     await platform.next(readySchema);
     const bench = new UplinkBench(directory, broker, platform, batch, progress);
     const file = await bench.record(join(directory, 'sample'));
@@ -199,11 +201,12 @@ export async function run(options: BenchOptions): Promise<object> {
         rssMB: round(Math.max(...rssMB)),
       },
       reference: {
-        what: `MQTT.js alone, started as the gate is, the gate's own messages made ready before, ${windowMessages} in flight, same broker and platform, half of the backlog before the gate and as much after it; events a second from the first arrival at the platform to the last, as for the gate. The broker keeps all that waits; takenPerSecond is how fast it gave receipts`,
+        what: `MQTT.js alone, started as the gate is, the gate's own full messages made ready before, ${windowMessages} in flight, same broker and platform, half of the backlog before the gate and as much after it; events a second from the first arrival at the platform to the last, as for the gate. The broker keeps all that waits; takenPerSecond is how fast it gave receipts`,
         before: Math.round(before.arrived),
         after: Math.round(after.arrived),
         takenPerSecond: Math.round((before.taken + after.taken) / 2),
         drainToBare: round(drain / bare),
+        eventsAMessage: { gate: round(report.historical / (report.messages - report.liveDelaysMs.length)), bareClient: round((before.events + after.events) / (before.messages + after.messages)) },
       },
       live: { events: report.liveDelaysMs.length, p50Ms: round(quantile(report.liveDelaysMs, 0.5)), mostMs: round(Math.max(0, ...report.liveDelaysMs)) },
       memory: { what: 'resident, whole process, once a second: after the first tenth of the drain, in its middle, at its end', rssMB: [0.1, 0.5, 1].map((part) => round(rssMB[Math.min(rssMB.length - 1, Math.floor(rssMB.length * part))] ?? 0)) },

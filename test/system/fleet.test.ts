@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -99,5 +100,9 @@ describe('the command line', () => {
 describe('the arithmetic for large fleets', () => {
   it('grows with the fleet', () => {
     expect(printArithmetic()).toMatch(/\| connections \| n \| 10,000 \| 100,000 \|/u);
+  });
+
+  it('is what the README shows', () => {
+    expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8')).toContain(printArithmetic().trim());
   });
 });

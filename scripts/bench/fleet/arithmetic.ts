@@ -23,6 +23,9 @@ const given = {
   q: { value: 3, unit: 'busiest minute by the mean of that hour', source: 'assumed' },
   t: { value: 30, unit: 's between two telemetry messages', source: '`uplink.telemetryS`' },
   h: { value: 674, unit: 'bytes of telemetry', source: 'measured: `scripts/demo --headless --seconds 90`' },
+  w: { value: 5, unit: 's over which a fleet comes back that lost a held connection at one moment', source: '`SPREAD` in `src/uplink/uplink.ts`' },
+  l: { value: 20, unit: 's a gate waits for its sign-in to be answered', source: '`connectTimeoutMs` in `src/uplink/uplink.ts`' },
+  a: { value: 10, unit: 's a platform may gather events before it acknowledges', source: 'a choice of the platform' },
   c: { value: 60, unit: 's, the longest back-off, with full jitter', source: '`src/uplink/uplink.ts`' },
   x: { value: 5, unit: 'ms of processor a TLS connection costs the broker', source: 'assumed; `scripts/fleet --tls` tells it' },
   m: { value: 125, unit: 'events a backlog message', source: '`uplink.batch`' },
@@ -36,13 +39,15 @@ const given = {
 const fleets = [10_000, 100_000] as const;
 const daySeconds = 86_400;
 
-const { p, e, b, s, k, q, t, h, c, x, m, g, u, d, j } = given;
+const { p, e, b, s, k, q, t, h, w, l, a, c, x, m, g, u, d, j } = given;
 const eventsADay = (n: number): number => n * p.value * e.value;
 const meanEvents = (n: number): number => eventsADay(n) / daySeconds;
 const rushEvents = (n: number): number => (eventsADay(n) * k.value) / 3_600;
 const peakEvents = (n: number): number => rushEvents(n) * q.value;
 const telemetry = (n: number): number => n / t.value;
-const handshakes = (n: number): number => n / c.value;
+const gatePeak = peakEvents(1);
+/** Of each acknowledgement sent so long after the first event it covers: the share of an event's own. */
+const gathered = (seconds: number): number => 1 / (1 + gatePeak * seconds);
 
 const derived: readonly { readonly what: string; readonly formula: string; readonly unit: string; readonly of: (n: number) => number }[] = [
   { what: 'connections', formula: 'n', unit: '', of: (n) => n },
@@ -54,9 +59,11 @@ const derived: readonly { readonly what: string; readonly formula: string; reado
   { what: 'into the broker, busiest minute', formula: 'M·b + T·h', unit: 'MB a second', of: (n) => (peakEvents(n) * b.value + telemetry(n) * h.value) / 1e6 },
   { what: 'acknowledgements, busiest minute (one an event message)', formula: 'M', unit: 'a second', of: peakEvents },
   { what: 'MQTT packets at the broker, busiest minute (an event and its acknowledgement 4 each, telemetry 2)', formula: '8·M + 2·T', unit: 'a second', of: (n) => 8 * peakEvents(n) + 2 * telemetry(n) },
+  { what: 'the same, with acknowledgements gathered', formula: '(4 + 4 / (1 + a·M/n))·M + 2·T', unit: 'a second', of: (n) => (4 + 4 * gathered(a.value)) * peakEvents(n) + 2 * telemetry(n) },
   { what: 'consumers, one spare', formula: '⌈M / u⌉ + 1', unit: '', of: (n) => Math.ceil(peakEvents(n) / u.value) + 1 },
-  { what: 'TLS handshakes when all come back at once', formula: 'n / c', unit: 'a second', of: handshakes },
-  { what: 'processors for them', formula: 'n·x / (1,000·c)', unit: '', of: (n) => (handshakes(n) * x.value) / 1_000 },
+  { what: 'TLS handshakes after a restart of the broker', formula: 'n / w', unit: 'a second', of: (n) => n / w.value },
+  { what: 'processors that answer them in time', formula: 'n·x / (1,000·l)', unit: '', of: (n) => (n * x.value) / (1_000 * l.value) },
+  { what: 'TLS handshakes after an outage of minutes (the rest of a uniform wait)', formula: '2·n / c', unit: 'a second', of: (n) => (2 * n) / c.value },
   { what: "events that wait after a day's outage", formula: 'W = n·p·e', unit: 'million', of: (n) => eventsADay(n) / 1e6 },
   { what: 'messages they make', formula: 'W / m', unit: 'million', of: (n) => eventsADay(n) / m.value / 1e6 },
   { what: 'drained, if only the gates set the pace', formula: 'p·e / g', unit: 's', of: () => (p.value * e.value) / g.value },
