@@ -146,10 +146,11 @@ export class LedgerFile implements LedgerBooks {
 
   open({ site, gate }: GateName): GateLedger {
     const number = this.#numberOf({ site, gate });
-    const select = this.#db.prepare(`SELECT ${ENTRY} FROM event WHERE gate = ? AND journal = ? AND seq = ?`);
+    // A gate first met gets its number with the first of its events.
+    const select = this.#db.prepare(`SELECT ${ENTRY} FROM event WHERE gate = (SELECT number FROM gate WHERE site = ? AND gate = ?) AND journal = ? AND seq = ?`);
     return new GateLedger({
       exact: false,
-      recall: (journal, seq) => entrySchema.optional().parse(number === undefined ? undefined : select.get(number, journal, seq)),
+      recall: (journal, seq) => entrySchema.optional().parse(select.get(site, gate, journal, seq)),
       from: number === undefined ? [] : this.#states(number).map((state, journal) => ({ state, kept: this.#kept(number, journal, state.through) })),
     });
   }

@@ -48,6 +48,15 @@ describe('a ledger on disk', () => {
     expect(rows.rows).toBe(5_000);
   });
 
+  it('compares what comes again from far behind with all it has also in the run that first met the gate', () => {
+    const file = opened(join(freshDirectory(), 'ledger.db'));
+    const events = chain(1, 3_000, 3);
+    const [other] = chain(7, 7, 3);
+    if (other === undefined) throw new Error('an event');
+    take(file, message(events), message(events.slice(0, 3)), message([other]));
+    expect(file.gates()).toMatchObject([{ ledger: { events: 3_000, through: 3_000, repeated: 3, conflicting: [7] } }]);
+  });
+
   it('keeps two journals of one gate apart, what came early too', () => {
     const path = join(freshDirectory(), 'ledger.db');
     const fresh = chain(1, 30, 900);
