@@ -156,7 +156,7 @@ const topics: Readonly<Record<Exclude<UpTopic, PhotographTopic> | 'evidence/{id}
     qos: 1,
     retain: true,
     summary: 'Which list is in force, what was wrong with the last one, and what guards have changed.',
-    description: 'Published on connecting, whenever a list was put in force or refused, and when one below the version in force came: a platform restored from a backup finds in `held` what to go on from, with a version above.',
+    description: 'Published on connecting, whenever a list was put in force or refused, and when one below the version in force came: a platform restored from a backup finds in `held` what to go on from, with a version above. Edits of one plate and subject are ordered by the `epoch` and `seq` of their `list.edited` events; a report names the newest alone, and may come before events of older ones, which count no more.',
     messages: { listReport: { title: 'Report of lists', summary: 'The list in force.', schema: listReportSchema, codes: listCodes, examples: [['in force', examples.listReport]] } },
   },
   config: {

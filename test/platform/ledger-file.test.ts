@@ -57,6 +57,20 @@ describe('a ledger on disk', () => {
     expect(file.gates()).toMatchObject([{ ledger: { events: 3_000, through: 3_000, repeated: 3, conflicting: [7] } }]);
   });
 
+  it('of the version before is brought to this one with all that is in it, and can be looked at without', () => {
+    const path = join(freshDirectory(), 'ledger.db');
+    take(opened(path), message(chain(1, 20, 3)));
+    const old = new SqliteDatabase(path);
+    old.exec('DROP TABLE edit; PRAGMA user_version = 1');
+    old.close();
+    expect(LedgerFile.look(path).gates()).toMatchObject([{ ...name, ledger: { through: 20 } }]);
+    const file = opened(path);
+    const edit = { subject: 'blocked', plate: '京A11111', id: 'e1', atMs: 5, event: null, version: 2 } as const;
+    file.lists.keep(name, { list: { version: 2, digest: 'd', entries: [] }, edits: [edit] });
+    expect(opened(path).lists.open(name)).toEqual({ list: { version: 2, digest: 'd', entries: [] }, edits: [edit] });
+    expect(file.gates()).toMatchObject([{ ledger: { events: 20, through: 20 } }]);
+  });
+
   it('keeps two journals of one gate apart, what came early too', () => {
     const path = join(freshDirectory(), 'ledger.db');
     const fresh = chain(1, 30, 900);
