@@ -10,7 +10,7 @@ const entries: readonly ListEntry[] = [blocked('京A11111'), blocked('京A22222'
 interface Post {
   readonly clock: ManualClock;
   readonly reports: ListReport[];
-  take(...messages: readonly Uint8Array[]): Promise<void>;
+  readonly take: (...messages: readonly Uint8Array[]) => Promise<void>;
 }
 
 /** A desk over lists on disk, on a clock that moves when told. */
