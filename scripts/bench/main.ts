@@ -6,7 +6,7 @@
  *
  * `--passages` is for latency, `--seconds` for control and uplink, `--backlog` for all three, `--batch` (events in a message)
  * for uplink; `--rows`, `--rounds`, `--directory` (on the disk to be measured) and `--sync-ms` (instead of this machine's disk
- * one that takes so long for a synchronisation) are for journal.
+ * one that takes so long for a synchronisation) are for journal; `--rounds` and `--directory` also for lists.
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
@@ -23,6 +23,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   latency: async () => (await import('./latency.js')).run,
   control: async () => (await import('./control.js')).run,
   journal: async () => (await import('./journal.js')).run,
+  lists: async () => (await import('./lists.js')).run,
   uplink: async () => (await import('./uplink.js')).run,
 };
 

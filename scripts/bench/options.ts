@@ -10,10 +10,10 @@ export interface BenchOptions {
   readonly batch?: number;
   /** Events in the journal that is opened again after a kill. */
   readonly rows?: number;
-  /** Rounds of writes to a journal and of bare syncs. */
+  /** Rounds of writes to a journal and of bare syncs; or of lists. */
   readonly rounds?: number;
   /** How long the disk is made to take for a synchronisation, ms; as it takes by itself where omitted. */
   readonly syncMs?: number;
-  /** Where the journal and the files beside it are made; a folder for temporary files where omitted. */
+  /** Where the journal and the files beside it, or lists, are made; a folder for temporary files where omitted. */
   readonly directory?: string;
 }

@@ -144,7 +144,7 @@ const topics: Readonly<Record<Exclude<UpTopic, PhotographTopic> | 'evidence/{id}
     retain: false,
     summary: 'Who may pass: residents, visitors, blocked plates.',
     description:
-      'A version is in force as a whole once its digest is proved. The digest: each entry as it was sent, in the form of RFC 8785, one a line, each line ended by U+000A, lines sorted by key (household/{id}, visitor/{id}, blocked/{plate}) in UTF-16 code units; SHA-256 of that text, hexadecimal. Answered on `list/report`.',
+      'A version is in force as a whole once its digest is proved. The digest: each entry as it was sent, in the form of RFC 8785, one a line, each line ended by U+000A, lines sorted by key (household/{id}, visitor/{id}, blocked/{plate}) in UTF-16 code units; SHA-256 of that text, hexadecimal. Answered on `list/report`; a version below the one in force changes nothing, and is answered with what is held.',
     reply: 'list/report',
     messages: {
       listPart: { title: 'Part of a full list', summary: 'Parts may come in any order, and more than once.', schema: fullListPartSchema, examples: [['one part', examples.list]] },
@@ -156,7 +156,7 @@ const topics: Readonly<Record<Exclude<UpTopic, PhotographTopic> | 'evidence/{id}
     qos: 1,
     retain: true,
     summary: 'Which list is in force, what was wrong with the last one, and what guards have changed.',
-    description: 'Published on connecting and whenever a list was put in force or refused.',
+    description: 'Published on connecting, whenever a list was put in force or refused, and when one below the version in force came: a platform restored from a backup finds in `held` what to go on from, with a version above. Edits of one plate and subject are ordered by the `epoch` and `seq` of their `list.edited` events; a report names the newest alone, and may come before events of older ones, which count no more.',
     messages: { listReport: { title: 'Report of lists', summary: 'The list in force.', schema: listReportSchema, codes: listCodes, examples: [['in force', examples.listReport]] } },
   },
   config: {

@@ -2,8 +2,8 @@ import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { z } from 'zod';
 import { GateError, errorText, isGateError } from '../base/index.js';
 import { openDatabase } from '../journal/index.js';
-import type { ListEntry } from '../lists/index.js';
-import { GateLedger, listEntrySchema, statusMessageSchema, type GateName, type JournalState, type LedgerBooks, type LedgerEntry, type LedgerReport, type StatusMessage, type Taken } from '../uplink/index.js';
+import { editSubjects, type ListEntry } from '../lists/index.js';
+import { GateLedger, listEntrySchema, statusMessageSchema, type GateName, type JournalState, type KeptList, type LedgerBooks, type LedgerEntry, type LedgerReport, type ListBooks, type StatusMessage, type Taken, type TakenEdit } from '../uplink/index.js';
 
 /** Readable beside a running platform: `sqlite3 -readonly FILE "SELECT * FROM event ORDER BY received_ms DESC LIMIT 20"`. */
 const TABLES = `
@@ -50,9 +50,25 @@ CREATE TABLE list (                       -- lists sent, for changes from them
   PRIMARY KEY (gate, version)
 ) STRICT, WITHOUT ROWID;
 `;
-const VERSION = 1;
+/** Since version 2. */
+const EDITS = `
+CREATE TABLE edit (                       -- of a plate and subject the newest change made at the gate that its list has taken in
+  gate INTEGER NOT NULL,
+  subject TEXT NOT NULL,
+  plate TEXT NOT NULL,                    -- in normal form
+  id TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,                 -- as the gate believed
+  epoch INTEGER,                          -- of its event, with seq; null: only a report has told of it
+  seq INTEGER,
+  version INTEGER NOT NULL,               -- first one of the list that speaks for the plate again
+  PRIMARY KEY (gate, subject, plate)
+) STRICT, WITHOUT ROWID;
+`;
+const VERSION = 2;
 /** Lists remembered of a gate. */
 const MOST_LISTS = 8;
+/** Edits remembered of a gate, the newest of a plate and subject each. */
+const MOST_EDITS = 10_000;
 const BUSY_MS = 10_000;
 
 const found = z.array(z.object({ seq: z.number(), epoch: z.number() }));
@@ -74,6 +90,7 @@ const stateSchema = z.object({
   reduced: found,
   declared: z.array(z.object({ first: z.number(), last: z.number() })),
 }) satisfies z.ZodType<JournalState>;
+const editRows = z.array(z.object({ subject: z.enum(editSubjects), plate: z.string(), id: z.string(), atMs: z.number(), epoch: z.number().nullable(), seq: z.number().nullable(), version: z.number() }));
 const entrySchema = z.object({ seq: z.number(), id: z.string(), epoch: z.number(), hash: z.string(), previousHash: z.string() });
 const ENTRY = 'seq, id, epoch, hash, previous_hash AS previousHash';
 
@@ -110,8 +127,9 @@ export class LedgerFile implements LedgerBooks {
       db.pragma(`busy_timeout = ${BUSY_MS}`);
       db.transaction(() => {
         const version: unknown = db.pragma('user_version', { simple: true });
-        if (version === 0) {
-          db.exec(TABLES);
+        if (version === 0) db.exec(TABLES);
+        if (version === 0 || version === 1) {
+          db.exec(EDITS);
           db.pragma(`user_version = ${VERSION}`);
         }
       }).immediate();
@@ -126,7 +144,8 @@ export class LedgerFile implements LedgerBooks {
 
   static #checked(db: Database, path: string): Database {
     const version: unknown = db.pragma('user_version', { simple: true });
-    if (version === VERSION) return db;
+    // What is looked at is the same in all of them; what is opened to be written has been brought to the newest.
+    if (typeof version === 'number' && version >= 1 && version <= VERSION) return db;
     db.close();
     throw new GateError('LEDGER_UNREADABLE', `${path} is no ledger of this gatectl (version ${String(version)}, not ${VERSION}); give --ledger FILE of another, or use the gatectl that made it`, { path });
   }
@@ -146,10 +165,11 @@ export class LedgerFile implements LedgerBooks {
 
   open({ site, gate }: GateName): GateLedger {
     const number = this.#numberOf({ site, gate });
-    const select = this.#db.prepare(`SELECT ${ENTRY} FROM event WHERE gate = ? AND journal = ? AND seq = ?`);
+    // A gate first met gets its number with the first of its events.
+    const select = this.#db.prepare(`SELECT ${ENTRY} FROM event WHERE gate = (SELECT number FROM gate WHERE site = ? AND gate = ?) AND journal = ? AND seq = ?`);
     return new GateLedger({
       exact: false,
-      recall: (journal, seq) => entrySchema.optional().parse(number === undefined ? undefined : select.get(number, journal, seq)),
+      recall: (journal, seq) => entrySchema.optional().parse(select.get(site, gate, journal, seq)),
       from: number === undefined ? [] : this.#states(number).map((state, journal) => ({ state, kept: this.#kept(number, journal, state.through) })),
     });
   }
@@ -212,14 +232,48 @@ export class LedgerFile implements LedgerBooks {
     return row === undefined ? undefined : z.array(listEntrySchema).parse(JSON.parse(z.object({ entries: z.string() }).parse(row).entries));
   }
 
-  keepList(name: GateName, { version, digest }: { readonly version: number; readonly digest: string }, entries: readonly ListEntry[]): void {
-    this.#db
-      .transaction(() => {
-        const gate = this.#make(name);
-        this.#db.prepare('INSERT OR REPLACE INTO list (gate, version, digest, entries) VALUES (?, ?, ?, ?)').run(gate, version, digest, JSON.stringify(entries));
-        this.#db.prepare('DELETE FROM list WHERE gate = ? AND version NOT IN (SELECT version FROM list WHERE gate = ? ORDER BY version DESC LIMIT ?)').run(gate, gate, MOST_LISTS);
-      })
-      .immediate();
+  keepList(name: GateName, list: { readonly version: number; readonly digest: string }, entries: readonly ListEntry[]): void {
+    this.#db.transaction(() => this.#putList(this.#make(name), { ...list, entries })).immediate();
+  }
+
+  /** Lists and edits of guards, for a platform that takes them in. */
+  get lists(): ListBooks {
+    return {
+      open: (name) => {
+        const number = this.#numberOf(name);
+        return number === undefined ? { list: undefined, edits: [] } : { list: this.#newestList(number), edits: this.#edits(number) };
+      },
+      keep: (name, { list, edits }) => {
+        this.#db
+          .transaction(() => {
+            const gate = this.#make(name);
+            if (list !== undefined) this.#putList(gate, list);
+            this.#putEdits(gate, edits);
+          })
+          .immediate();
+      },
+    };
+  }
+
+  #putList(gate: number, { version, digest, entries }: KeptList): void {
+    this.#db.prepare('INSERT OR REPLACE INTO list (gate, version, digest, entries) VALUES (?, ?, ?, ?)').run(gate, version, digest, JSON.stringify(entries));
+    this.#db.prepare('DELETE FROM list WHERE gate = ? AND version NOT IN (SELECT version FROM list WHERE gate = ? ORDER BY version DESC LIMIT ?)').run(gate, gate, MOST_LISTS);
+  }
+
+  #newestList(gate: number): KeptList | undefined {
+    const row = z.object({ version: z.number(), digest: z.string(), entries: z.string() }).optional().parse(this.#db.prepare('SELECT version, digest, entries FROM list WHERE gate = ? ORDER BY version DESC LIMIT 1').get(gate));
+    return row === undefined ? undefined : { ...row, entries: z.array(listEntrySchema).parse(JSON.parse(row.entries)) };
+  }
+
+  #putEdits(gate: number, edits: readonly TakenEdit[]): void {
+    const put = this.#db.prepare('INSERT OR REPLACE INTO edit (gate, subject, plate, id, at_ms, epoch, seq, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    for (const { subject, plate, id, atMs, event, version } of edits) put.run(gate, subject, plate, id, atMs, event?.epoch ?? null, event?.seq ?? null, version);
+    this.#db.prepare('DELETE FROM edit WHERE gate = ? AND (subject, plate) IN (SELECT subject, plate FROM edit WHERE gate = ? ORDER BY version DESC LIMIT -1 OFFSET ?)').run(gate, gate, MOST_EDITS);
+  }
+
+  #edits(gate: number): readonly TakenEdit[] {
+    const rows = editRows.parse(this.#db.prepare('SELECT subject, plate, id, at_ms AS atMs, epoch, seq, version FROM edit WHERE gate = ? ORDER BY version').all(gate));
+    return rows.map(({ epoch, seq, ...edit }) => ({ ...edit, event: epoch === null || seq === null ? null : { epoch, seq } }));
   }
 
   #numberOf({ site, gate }: GateName): number | undefined {

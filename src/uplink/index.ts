@@ -23,7 +23,8 @@ export {
 } from './messages.js';
 export { ListDesk, type ListDeskOptions, type Lists } from './list-desk.js';
 export { fullListPartSchema, listDeltaSchema, listEntrySchema, listMessageSchema, listReportSchema, type FullListPart, type ListDelta, type ListEntry, type ListReport } from './list-messages.js';
-export { PlatformLists, type PlatformListsOptions } from './platform-lists.js';
+export type { EventPlace, TakenEdit } from './platform-edits.js';
+export { PlatformLists, type KeptList, type ListBooks, type PlatformListsOptions } from './platform-lists.js';
 export type { JournalState, LedgerEntry, LedgerNote, WireEvent } from './platform-journal.js';
 export { GateLedger, type GateLedgerOptions, type LedgerReport, type Taken } from './platform-ledger.js';
 export { ReferencePlatform, type GateName, type LedgerBooks, type ReferencePlatformOptions } from './reference-platform.js';

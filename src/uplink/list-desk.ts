@@ -9,6 +9,8 @@ const PART_MS = 60_000;
 const ASK_MS = 30_000;
 const ASK_MOST_MS = 3_600_000;
 const MOST_EDITS_TOLD = 100;
+/** A platform that sends an older list again and again is told as rarely what is held. */
+const OUTDATED_MS = 60_000;
 
 /** The lists as the uplink needs them. */
 export interface Lists {
@@ -34,6 +36,10 @@ export class ListDesk implements Desk {
   readonly topic = 'list';
   readonly #options: ListDeskOptions;
   #parts: Timer | undefined;
+  /** Version of which parts are awaited. */
+  #awaited = 0;
+  /** Version below the one in force that the platform was answered about, and when. */
+  #outdated: { readonly version: number; readonly monoMs: number } | undefined;
   #ask: Timer | undefined;
   #asks = 0;
 
@@ -66,21 +72,38 @@ export class ListDesk implements Desk {
     switch (outcome.kind) {
       case 'waiting':
         this.#parts?.cancel();
+        this.#awaited = outcome.version;
         this.#parts = this.#options.clock.after(this.#options.partMs ?? PART_MS, () => void this.#giveUp());
         return;
       case 'applied':
-        this.#parts?.cancel();
+        // A newer one may be half in; its parts are still awaited.
+        if (outcome.list.version >= this.#awaited) this.#parts?.cancel();
         this.#ask?.cancel();
         this.#ask = undefined;
         this.#asks = 0;
         this.#report(null);
         return;
       case 'repeated':
-        if (outcome.merged.length > 0) this.#report(null);
+        if (outcome.merged.length > 0 || this.#isNewsOfOutdated(outcome.version)) this.#report(null);
         return;
       case 'refused':
         this.#refused(outcome);
     }
+  }
+
+  /**
+   * A platform that sends a version below the one in force, e.g. restored from a backup, has to hear what is held, or it
+   * takes its own for in force. Once for all parts of it, and one that goes on sending it is not answered without end.
+   */
+  #isNewsOfOutdated(version: number): boolean {
+    const { lists, clock, log } = this.#options;
+    const held = lists.held();
+    if (held === undefined || version >= held.version) return false;
+    const nowMs = clock.monoMs();
+    if (this.#outdated?.version === version && nowMs - this.#outdated.monoMs < OUTDATED_MS) return false;
+    this.#outdated = { version, monoMs: nowMs };
+    log.warn({ version, held: held.version }, 'uplink: a list below the one in force came, and changes nothing');
+    return true;
   }
 
   async #giveUp(): Promise<void> {

@@ -1,7 +1,8 @@
 import { GateError } from '../base/index.js';
-import { digestOfLines, keyOf, lineOf, localEditSchema, type ListEntry, type LocalEdit } from '../lists/index.js';
-import { eventMessageSchema } from './messages.js';
+import { digestOfLines, keyOf, lineOf, localEditSchema, withEdit, type ListEntry, type LocalEdit } from '../lists/index.js';
+import { eventMessageSchema, type EventMessage } from './messages.js';
 import { listReportSchema, type FullListPart, type ListDelta, type ListReport } from './list-messages.js';
+import { PlatformEdits, type TakenEdit } from './platform-edits.js';
 import type { GateName, ReferencePlatform } from './reference-platform.js';
 
 export interface PlatformListsOptions {
@@ -9,6 +10,25 @@ export interface PlatformListsOptions {
   readonly partBytes?: number;
   /** False: edits made at gates are only heard; `merge` takes them in. */
   readonly mergeEdits?: boolean;
+  /** Where lists and the edits they have taken in are kept; in memory and for this run alone where omitted. */
+  readonly books?: ListBooks;
+}
+
+export interface KeptList {
+  readonly version: number;
+  readonly digest: string;
+  readonly entries: readonly ListEntry[];
+}
+
+/** Keeps lists for a platform that is to go on where it was. */
+export interface ListBooks {
+  /** A gate's newest list, and the newest edits that were taken in, as they were left. */
+  open(gate: GateName): { readonly list: KeptList | undefined; readonly edits: readonly TakenEdit[] };
+  /**
+   * Durable when it returns, all of it or nothing: only then is the list sent, and the gate lets go of its edits. Of a plate
+   * and subject an edit replaces the one before.
+   */
+  keep(gate: GateName, change: { readonly list?: KeptList; readonly edits: readonly TakenEdit[] }): void;
 }
 
 /** Versions whose entries are remembered, for changes from them. */
@@ -27,9 +47,7 @@ interface Version {
 interface GateLists {
   readonly name: GateName;
   readonly versions: Version[];
-  /** Edits this platform has taken in or overruled, with the first version that says so. */
-  readonly merged: Map<string, number>;
-  readonly edits: Map<string, LocalEdit>;
+  readonly edits: PlatformEdits;
   /** Version that the gate holds once it has what was sent. */
   sent: number | undefined;
   report: ListReport | undefined;
@@ -40,12 +58,12 @@ interface GateLists {
  * every request, and takes in what guards have changed. An example to integrators.
  */
 export class PlatformLists {
-  readonly #platform: ReferencePlatform;
+  readonly #platform: Pick<ReferencePlatform, 'hear' | 'post'>;
   readonly #options: PlatformListsOptions;
   readonly #gates = new Map<string, GateLists>();
   readonly #unhear: (() => void)[] = [];
 
-  constructor(platform: ReferencePlatform, options: PlatformListsOptions = {}) {
+  constructor(platform: Pick<ReferencePlatform, 'hear' | 'post'>, options: PlatformListsOptions = {}) {
     this.#platform = platform;
     this.#options = options;
   }
@@ -55,8 +73,7 @@ export class PlatformLists {
     this.#unhear.push(
       this.#platform.hear('list/report', (from, message) => this.#reported(from, listReportSchema.parse(message))),
       this.#platform.hear('event', (from, message) => {
-        const { events } = eventMessageSchema.parse(message);
-        this.#edited(from, events.filter(({ type }) => type === 'list.edited').map(({ payload }) => localEditSchema.parse(payload)));
+        this.#happened(from, eventMessageSchema.parse(message));
       }),
     );
   }
@@ -73,15 +90,15 @@ export class PlatformLists {
    */
   sendList(site: string, gate: string, list: { readonly entries: readonly ListEntry[]; readonly version?: number; readonly form?: 'full' }): { readonly version: number; readonly digest: string } {
     const of = this.#of({ site, gate });
-    const made = this.#next(of, list.entries, list.version);
+    const made = this.#put(of, list.entries, list.version);
     this.#sync(of, list.form === 'full' ? undefined : of.sent);
     return { version: made.version, digest: made.digest };
   }
 
-  /** A list that the gate holds, from an earlier run: the next one goes as a change from it. */
+  /** A list that the gate holds, from an earlier run, where no books are kept: the next one goes as a change from it. */
   know(site: string, gate: string, { version, entries }: { readonly version: number; readonly entries: readonly ListEntry[] }): void {
     const of = this.#of({ site, gate });
-    this.#next(of, entries, version);
+    this.#put(of, entries, version);
     of.sent = version;
   }
 
@@ -92,43 +109,62 @@ export class PlatformLists {
 
   /** The entries of the newest version. */
   entries(site: string, gate: string): readonly ListEntry[] {
-    return [...(this.#gates.get(`${site}/${gate}`)?.versions.at(-1)?.entries.values() ?? [])];
+    return entriesOf(this.#of({ site, gate }));
   }
 
   /** Edits heard of that are not taken in yet. */
   waitingEdits(site: string, gate: string): readonly LocalEdit[] {
-    return [...this.#of({ site, gate }).edits.values()];
+    return this.#of({ site, gate }).edits.waiting();
   }
 
-  /** Takes edits in, or overrules them: the list alone speaks afterwards. */
+  /**
+   * Takes edits in, or overrules them: the list alone speaks afterwards. What the list cannot say, e.g. of a household that
+   * it does not have, goes on waiting, here and at the gate.
+   */
   merge(site: string, gate: string, { overrule }: { readonly overrule: boolean }): void {
     const of = this.#of({ site, gate });
-    const edits = [...of.edits.values()];
-    const entries = overrule ? this.entries(site, gate) : edits.reduce(withEdit, this.entries(site, gate));
-    of.edits.clear();
-    const { version } = this.#next(of, entries, undefined);
-    for (const { id } of edits) of.merged.set(id, version);
+    this.#merge(of, overrule);
+  }
+
+  /** @returns whether there was anything to take in */
+  #merge(of: GateLists, overrule: boolean): boolean {
+    // A list that is not known here cannot be changed here: the gate may hold one.
+    if (of.versions.length === 0) return false;
+    let entries = entriesOf(of);
+    const taken: LocalEdit[] = [];
+    for (const edit of of.edits.waiting()) {
+      const after = overrule ? entries : withEdit(entries, edit);
+      if (after === undefined) continue;
+      entries = after;
+      taken.push(edit);
+    }
+    if (taken.length === 0) return false;
+    this.#put(of, entries, undefined, taken);
     this.#sync(of, of.sent);
+    return true;
   }
 
   #of(name: GateName): GateLists {
     const key = `${name.site}/${name.gate}`;
     const known = this.#gates.get(key);
     if (known !== undefined) return known;
-    const made: GateLists = { name, versions: [], merged: new Map(), edits: new Map(), sent: undefined, report: undefined };
+    const kept = this.#options.books?.open(name);
+    const list = kept?.list;
+    const versions = list === undefined ? [] : [versionOf(list.version, list.entries)];
+    const made: GateLists = { name, versions, edits: new PlatformEdits(kept?.edits), sent: list?.version, report: undefined };
     this.#gates.set(key, made);
     return made;
   }
 
-  #next(of: GateLists, given: readonly ListEntry[], version: number | undefined): Version {
+  /** Makes the next version, and keeps it with what it has taken in. */
+  #put(of: GateLists, given: readonly ListEntry[], version?: number, edits: readonly LocalEdit[] = []): Version {
     const before = Math.max(of.versions.at(-1)?.version ?? 0, version === undefined ? (of.report?.held?.version ?? 0) : 0);
     const next = version ?? before + 1;
     if (next <= before) throw new GateError('LIST_INVALID', `version ${next} after ${before}; a version grows`);
-    const sorted = given.map((entry) => ({ key: keyOf(entry), entry, line: lineOf(entry) })).sort((a, b) => (a.key < b.key ? -1 : 1));
-    const entries = new Map(sorted.map(({ key, entry }) => [key, entry]));
-    if (entries.size !== given.length) throw new GateError('LIST_INVALID', 'two entries have one key; give every household and pass an id of its own');
-    const lines = new Map(sorted.map(({ key, line }) => [key, line]));
-    const made: Version = { version: next, digest: digestOfLines(lines.values()), lines, entries };
+    const made = versionOf(next, given);
+    const taken = edits.map((edit) => of.edits.asTaken(edit, next));
+    this.#options.books?.keep(of.name, { list: { version: next, digest: made.digest, entries: [...made.entries.values()] }, edits: taken });
+    of.edits.take(taken);
     of.versions.push(made);
     if (of.versions.length > MOST_VERSIONS) of.versions.shift();
     return made;
@@ -141,7 +177,11 @@ export class PlatformLists {
     of.sent = newest.version;
     const base = of.versions.find(({ version }) => version === from);
     const waiting = new Set(of.report?.edits.first.map(({ id }) => id));
-    const merged = [...of.merged].filter(([id, version]) => waiting.has(id) || version > (of.report?.held?.version ?? 0)).map(([id]) => id).slice(0, MOST_MERGED);
+    const merged = of.edits
+      .taken()
+      .filter(({ id, version }) => waiting.has(id) || version > (of.report?.held?.version ?? 0))
+      .map(({ id }) => id)
+      .slice(0, MOST_MERGED);
     const delta = base === undefined ? undefined : deltaOf(base, newest, merged);
     if (delta !== undefined && delta.put.length + delta.remove.length <= MOST_PART_ENTRIES && entryBytes(delta, newest) <= (this.#options.partBytes ?? PART_BYTES)) {
       this.#platform.post(of.name, 'list', delta);
@@ -169,27 +209,58 @@ export class PlatformLists {
 
   #reported(from: GateName, report: ListReport): void {
     const of = this.#of(from);
+    const { held, edits } = report;
     of.report = report;
-    this.#edited(from, report.edits.first);
     const newest = of.versions.at(-1);
+    const ahead = newest !== undefined && held !== null && (held.version > newest.version || (held.version === newest.version && held.digest !== newest.digest));
+    // Only the whole reaches it then.
+    if (ahead || report.wants === 'full') of.sent = undefined;
+    for (const edit of edits.first) of.edits.reported(edit, held?.version);
+    if (this.#mayMerge && this.#merge(of, false)) return;
     if (newest === undefined) return;
-    if (report.wants === 'full') this.#sync(of, undefined);
+    if (ahead) {
+      // This platform was set back, e.g. to a backup: the gate keeps its list until one of a version above comes.
+      this.#put(of, [...newest.entries.values()]);
+      this.#sync(of, undefined);
+    } else if (report.wants === 'full') this.#sync(of, undefined);
     else if (report.refused !== undefined) return;
     // What is on its way already comes twice then, which is no fault.
-    else if (report.held?.digest !== newest.digest || report.held.version !== newest.version) this.#sync(of, report.held?.version);
-    else if (report.edits.first.some(({ id }) => of.merged.has(id))) {
+    else if (held?.version !== newest.version) this.#sync(of, held?.version);
+    else if (edits.first.some((edit) => of.edits.hasTaken(edit))) {
       // It holds the list and has not heard of these: told in a version that changes nothing else.
-      this.#next(of, [...newest.entries.values()], undefined);
+      this.#put(of, [...newest.entries.values()]);
       this.#sync(of, newest.version);
     }
   }
 
-  #edited(from: GateName, edits: readonly LocalEdit[]): void {
+  #happened(from: GateName, { events }: EventMessage): void {
     const of = this.#of(from);
-    const fresh = edits.filter(({ id }) => !of.merged.has(id) && !of.edits.has(id));
-    for (const edit of fresh) of.edits.set(edit.id, edit);
-    if (fresh.length > 0 && this.#options.mergeEdits !== false) this.merge(from.site, from.gate, { overrule: false });
+    // An edit of a form that a newer gate may know is an event like any other, and stays with the gate.
+    const edits = events.flatMap(({ type, epoch, seq, payload }) => {
+      const edit = type === 'list.edited' ? localEditSchema.safeParse(payload) : undefined;
+      return edit?.success === true ? [{ edit: edit.data, event: { epoch, seq } }] : [];
+    });
+    if (edits.length === 0) return;
+    const placed = edits.flatMap(({ edit, event }) => of.edits.happened(edit, event) ?? []);
+    if (placed.length > 0) this.#options.books?.keep(from, { edits: placed });
+    if (this.#mayMerge) this.#merge(of, false);
   }
+
+  get #mayMerge(): boolean {
+    return this.#options.mergeEdits !== false;
+  }
+}
+
+function entriesOf({ versions }: GateLists): readonly ListEntry[] {
+  return [...(versions.at(-1)?.entries.values() ?? [])];
+}
+
+function versionOf(version: number, given: readonly ListEntry[]): Version {
+  const sorted = given.map((entry) => ({ key: keyOf(entry), entry, line: lineOf(entry) })).sort((a, b) => (a.key < b.key ? -1 : 1));
+  const entries = new Map(sorted.map(({ key, entry }) => [key, entry]));
+  if (entries.size !== given.length) throw new GateError('LIST_INVALID', 'two entries have one key; give every household and pass an id of its own');
+  const lines = new Map(sorted.map(({ key, line }) => [key, line]));
+  return { version, digest: digestOfLines(lines.values()), lines, entries };
 }
 
 function deltaOf(base: Version, newest: Version, merged: string[]): ListDelta {
@@ -200,25 +271,4 @@ function deltaOf(base: Version, newest: Version, merged: string[]): ListDelta {
 
 function entryBytes({ put, remove }: ListDelta, { lines }: Version): number {
   return [...put.map((entry) => lines.get(keyOf(entry)) ?? ''), ...remove].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-}
-
-/** The list after an edit, as a platform would make it. */
-function withEdit(entries: readonly ListEntry[], edit: LocalEdit): readonly ListEntry[] {
-  const { plate } = edit;
-  const without = (): readonly ListEntry[] =>
-    entries.flatMap((entry): readonly ListEntry[] => {
-      if (entry.kind === 'household') return [edit.subject === 'resident' ? { ...entry, plates: entry.plates.filter((one) => one !== plate) } : entry];
-      return entry.kind === edit.subject && entry.plate === plate ? [] : [entry];
-    });
-  if (edit.action === 'remove') return without();
-  switch (edit.subject) {
-    case 'visitor': {
-      const { id, from, until, lanes, note } = edit;
-      return [...entries, { kind: 'visitor', id, plate, from, until, ...(lanes === undefined ? {} : { lanes }), ...(note === undefined ? {} : { note }) }];
-    }
-    case 'blocked':
-      return [...without(), { kind: 'blocked', plate, reason: edit.reason }];
-    case 'resident':
-      return without().map((entry) => (entry.kind === 'household' && entry.id === edit.household ? { ...entry, plates: [...entry.plates, plate] } : entry));
-  }
 }

@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { listDigest, type ListEntry } from '../../src/lists/index.js';
 import { parsePlate } from '../../src/plate/index.js';
@@ -275,9 +276,10 @@ describe('a change made at the gate', () => {
 });
 
 describe('a large estate', () => {
+  const plate = (at: number): string => `京A${String(at).padStart(5, '0')}`;
+  const entries: readonly ListEntry[] = Array.from({ length: 50_000 }, (_, at) => household(`h${at}`, [plate(at), `沪${plate(at).slice(1)}`]));
+
   it('has 100,000 plates in force, found exactly and by look-alike', async () => {
-    const plate = (at: number): string => `京A${String(at).padStart(5, '0')}`;
-    const entries: readonly ListEntry[] = Array.from({ length: 50_000 }, (_, at) => household(`h${at}`, [plate(at), `沪${plate(at).slice(1)}`]));
     const directory = freshDirectory();
     const box = await openBox(directory);
     const kinds = await takeAll(box, fullList(1, entries, 1_000));
@@ -290,5 +292,29 @@ describe('a large estate', () => {
     expect(box.decide('粤C7X7K7').rule).toBe('outside-refuse');
     await box.stop();
     expect((await openBox(directory)).decide(plate(49_999)).rule).toBe('resident');
+  });
+
+  it('is decided for all the time while its list comes into force: by the one before, then by the new one, never by something of both', async () => {
+    const box = await boxWith([household('before', ['粤C11111'])]);
+    const decided = (): string => `${box.decide('粤C11111').rule}, ${box.decide(plate(49_999)).rule}`;
+    const parts = fullList(2, entries, 1_000);
+    const asked: readonly string[][] = parts.map(() => []);
+    for (const [at, part] of parts.entries()) {
+      const answers = asked[at] ?? [];
+      const state = { taken: false };
+      const outcome = box.keeper.take(part).finally(() => (state.taken = true));
+      while (!state.taken) {
+        answers.push(decided());
+        await turn();
+      }
+      expect((await outcome).kind).toBe(at === parts.length - 1 ? 'applied' : 'waiting');
+    }
+    const [before, after] = ['resident, outside-refuse', 'outside-refuse, resident'];
+    const answers = [...asked.flat(), decided()];
+    expect(new Set(answers)).toEqual(new Set([before, after]));
+    expect(answers.lastIndexOf(before)).toBeLessThan(answers.indexOf(after));
+    // Between the parts, and many times while the whole is proved, written and made ready to be looked up.
+    expect(asked.filter((some) => some.length === 0)).toEqual([]);
+    expect(asked.at(-1)?.filter((one) => one === before).length).toBeGreaterThan(10);
   });
 });

@@ -44,7 +44,8 @@ export const message = (value: object): Uint8Array => Buffer.from(JSON.stringify
 /** A full list as messages, `size` entries a part. */
 export function fullList(version: number, entries: readonly ListEntry[], size = 2, more: object = {}): readonly Uint8Array[] {
   const parts = Math.max(1, Math.ceil(entries.length / size));
-  return Array.from({ length: parts }, (_, at) => message({ kind: 'full', version, digest: digestInWords(entries), part: at + 1, parts, entries: entries.slice(at * size, (at + 1) * size), ...more }));
+  const digest = digestInWords(entries);
+  return Array.from({ length: parts }, (_, at) => message({ kind: 'full', version, digest, part: at + 1, parts, entries: entries.slice(at * size, (at + 1) * size), ...more }));
 }
 
 export function delta(base: number, version: number, after: readonly ListEntry[], change: { readonly put?: readonly ListEntry[]; readonly remove?: readonly string[]; readonly merged?: readonly string[] }): Uint8Array {

@@ -48,6 +48,29 @@ describe('a ledger on disk', () => {
     expect(rows.rows).toBe(5_000);
   });
 
+  it('compares what comes again from far behind with all it has also in the run that first met the gate', () => {
+    const file = opened(join(freshDirectory(), 'ledger.db'));
+    const events = chain(1, 3_000, 3);
+    const [other] = chain(7, 7, 3);
+    if (other === undefined) throw new Error('an event');
+    take(file, message(events), message(events.slice(0, 3)), message([other]));
+    expect(file.gates()).toMatchObject([{ ledger: { events: 3_000, through: 3_000, repeated: 3, conflicting: [7] } }]);
+  });
+
+  it('of the version before is brought to this one with all that is in it, and can be looked at without', () => {
+    const path = join(freshDirectory(), 'ledger.db');
+    take(opened(path), message(chain(1, 20, 3)));
+    const old = new SqliteDatabase(path);
+    old.exec('DROP TABLE edit; PRAGMA user_version = 1');
+    old.close();
+    expect(LedgerFile.look(path).gates()).toMatchObject([{ ...name, ledger: { through: 20 } }]);
+    const file = opened(path);
+    const edit = { subject: 'blocked', plate: '京A11111', id: 'e1', atMs: 5, event: null, version: 2 } as const;
+    file.lists.keep(name, { list: { version: 2, digest: 'd', entries: [] }, edits: [edit] });
+    expect(opened(path).lists.open(name)).toEqual({ list: { version: 2, digest: 'd', entries: [] }, edits: [edit] });
+    expect(file.gates()).toMatchObject([{ ledger: { events: 20, through: 20 } }]);
+  });
+
   it('keeps two journals of one gate apart, what came early too', () => {
     const path = join(freshDirectory(), 'ledger.db');
     const fresh = chain(1, 30, 900);

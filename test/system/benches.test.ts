@@ -43,6 +43,16 @@ const uplinkSchema = z.object({
   drained: z.object({ events: z.number(), repeated: z.number() }),
 });
 
+const spreadSchema = z.object({ median: z.number().positive(), least: z.number().positive(), most: z.number().positive() });
+const takenSchema = z.object({ messages: z.number(), seconds: spreadSchema, decisions: z.number().positive() });
+const listsSchema = z.object({
+  name: z.literal('lists'),
+  figures: z.object({ plates: z.literal(100_000), fullSeconds: z.number().positive(), deltaSeconds: z.number().positive(), eventLoopMaxMs: z.number().positive() }),
+  reference: z.object({ maxMs: z.number() }),
+  full: takenSchema,
+  delta: takenSchema,
+});
+
 async function bench(name: string, ...more: readonly string[]): Promise<unknown> {
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'scripts/bench/main.ts', name, '--json', ...more], { maxBuffer: 10_000_000 });
   return JSON.parse(stdout);
@@ -76,6 +86,14 @@ describe('the bench of the journal on a disk made slow', () => {
     const { figures } = journalSchema.parse(await bench('journal', '--rows', '500', '--rounds', '1', '--sync-ms', '5'));
     expect(figures.fdatasyncPerSecond).toBeLessThan(200);
     expect(figures.singlePerSecond).toBeLessThan(200);
+  });
+});
+
+describe('the bench of the lists', () => {
+  it('puts 100,000 plates in force, whole and as a change, while a lane asks and an idle process stands beside', { timeout: 240_000 }, async () => {
+    const { full, delta } = listsSchema.parse(await bench('lists', '--rounds', '1'));
+    expect(full.messages).toBeGreaterThan(20);
+    expect(delta.messages).toBe(1);
   });
 });
 

@@ -2,11 +2,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
+import type { AccessRules } from '../../src/access/index.js';
 import { ListKeeper, listDigest, type ListEntry } from '../../src/lists/index.js';
 import { parsePlate } from '../../src/plate/index.js';
 import { ListDesk, PlatformLists, type ListReport, type ReferencePlatform } from '../../src/uplink/index.js';
 import type { SqliteJournal } from '../../src/journal/index.js';
-import { atEnd, freshDirectory, online, openJournal, settings, startGate, startMosquitto, startPlatform, until } from './support.js';
+import { estate } from '../access/estate.js';
+import { atEnd, drained, freshDirectory, online, openJournal, settings, startGate, startMosquitto, startPlatform, until, type Gate } from './support.js';
 
 const household = (id: string, plates: string[]): ListEntry => ({ kind: 'household', id, spaces: 1, plates });
 const blocked = (plate: string): ListEntry => ({ kind: 'blocked', plate, reason: 'unpaid' });
@@ -21,9 +23,12 @@ interface Site {
   readonly journal: SqliteJournal;
   /** Everything the platform has sent on `list`. */
   readonly sent: { readonly kind?: unknown; readonly part?: unknown }[];
+  readonly gate: Gate;
+  /** The gate's uplink, started anew. */
+  reconnect(): Promise<Gate>;
 }
 
-async function site(options: { readonly partMs?: number; readonly mergeEdits?: boolean; readonly partBytes?: number } = {}): Promise<Site> {
+async function site(options: { readonly partMs?: number; readonly mergeEdits?: boolean; readonly partBytes?: number; readonly households?: AccessRules['households'] } = {}): Promise<Site> {
   const broker = await startMosquitto();
   const platform = await startPlatform({ url: broker.url });
   const lists = new PlatformLists(platform, { mergeEdits: options.mergeEdits ?? true, ...(options.partBytes === undefined ? {} : { partBytes: options.partBytes }) });
@@ -40,21 +45,27 @@ async function site(options: { readonly partMs?: number; readonly mergeEdits?: b
     post(name, topic, message);
   };
   const directory = freshDirectory();
-  const { journal } = await openJournal(join(directory, 'journal'));
-  const keeper = new ListKeeper({ directory: join(directory, 'lists'), journal, clock: systemClock, log: silentLog, clockTrusted: () => true, configured: () => ({ listings: new Map(), households: new Map() }), lanes: ['entry'] });
+  const { journal, epoch } = await openJournal(join(directory, 'journal'));
+  const { configured } = estate({ households: options.households ?? [], visitors: [], blocked: [], emergency: [] });
+  const keeper = new ListKeeper({ directory: join(directory, 'lists'), journal, clock: systemClock, log: silentLog, clockTrusted: () => true, configured: () => configured, lanes: ['entry'] });
   await keeper.load();
   await keeper.restore();
   atEnd(() => keeper.stop());
-  const gate = await startGate(settings(broker.url), {
-    journal,
-    desks: [(reply) => new ListDesk({ lists: keeper, epoch: 1, clock: systemClock, log: silentLog, reply, ...(options.partMs === undefined ? {} : { partMs: options.partMs }) })],
-  });
-  await online(gate);
-  return { platform, lists, keeper, reports, journal, sent };
+  const reconnect = async (): Promise<Gate> => {
+    const gate = await startGate(settings(broker.url), {
+      opened: { journal, epoch },
+      desks: [(reply) => new ListDesk({ lists: keeper, epoch, clock: systemClock, log: silentLog, reply, ...(options.partMs === undefined ? {} : { partMs: options.partMs }) })],
+    });
+    await online(gate);
+    return gate;
+  };
+  return { platform, lists, keeper, reports, journal, sent, gate: await reconnect(), reconnect };
 }
 
 const held = ({ keeper }: Site, version: number): Promise<boolean> => until(() => keeper.held()?.version === version, { what: `version ${version}` });
 const blockOf = ({ keeper }: Site, plate: string): string | undefined => keeper.listing(parsePlate(plate).text, undefined)?.blocked?.reason;
+const homeOf = ({ keeper }: Site, plate: string): string | undefined => keeper.listing(parsePlate(plate).text, undefined)?.household?.id;
+const taken = (one: Site): Promise<boolean> => until(() => one.keeper.pending().length === 0, { what: 'the changes taken in' });
 
 describe('lists over the uplink', () => {
   it('a gate without a list asks for one; it comes whole, then as changes, and is reported with its digest', async () => {
@@ -115,6 +126,60 @@ describe('lists over the uplink', () => {
     expect(blockOf(one, '皖F99999')).toBeUndefined();
     expect(one.keeper.listing(parsePlate('京A77777').text, undefined)?.household?.id).toBe('h1');
     expect(await one.journal.recallAll('lists/edit/')).toEqual(new Map());
+  });
+
+  it("a guard's change of a plate that the list writes in another way stays when the list has taken it in", async () => {
+    const one = await site();
+    one.lists.sendList('laurel', 'east', { entries: [household('h1', ['京A·22222', '京A·33333']), blocked('京A·12345')] });
+    await held(one, 1);
+    await one.keeper.edit({ action: 'remove', subject: 'blocked', plate: '京A12345', ...by });
+    await one.keeper.edit({ action: 'remove', subject: 'resident', plate: '京A22222', ...by });
+    await taken(one);
+    expect([blockOf(one, '京A12345'), homeOf(one, '京A22222'), homeOf(one, '京A33333')]).toEqual([undefined, undefined, 'h1']);
+    expect(one.lists.entries('laurel', 'east')).toEqual([household('h1', ['京A·33333'])]);
+  });
+
+  it('a resident added to a household that only the configuration has stays one', async () => {
+    const one = await site({ households: [{ id: 'own', spaces: 1, plates: [] }] });
+    one.lists.sendList('laurel', 'east', { entries: first });
+    await held(one, 1);
+    await one.keeper.edit({ action: 'add', subject: 'resident', plate: '京A77777', household: 'own', ...by });
+    await one.keeper.edit({ action: 'remove', subject: 'blocked', plate: '皖F99999', ...by });
+    await until(() => one.reports.at(-1)?.held?.version === 2, { what: 'the report after the changes' });
+    expect(homeOf(one, '京A77777')).toBe('own');
+    expect(blockOf(one, '皖F99999')).toBeUndefined();
+    expect(one.keeper.pending()).toMatchObject([{ plate: '京A77777', household: 'own' }]);
+  });
+
+  it('of two changes of one plate made without a network the newest counts at the end', async () => {
+    const one = await site();
+    one.lists.sendList('laurel', 'east', { entries: first });
+    await held(one, 1);
+    await drained(one.gate);
+    await one.gate.uplink.stop();
+    await one.keeper.edit({ action: 'add', subject: 'blocked', plate: '京A11111', ...by });
+    await one.keeper.edit({ action: 'remove', subject: 'blocked', plate: '京A11111', ...by });
+    await one.keeper.edit({ action: 'remove', subject: 'resident', plate: '京A22222', ...by });
+    await one.keeper.edit({ action: 'add', subject: 'resident', plate: '京A22222', household: 'h1', ...by });
+    await drained(await one.reconnect());
+    await taken(one);
+    const { version } = one.lists.sendList('laurel', 'east', { entries: [...one.lists.entries('laurel', 'east'), blocked('京A44444')] });
+    await held(one, version);
+    expect([blockOf(one, '京A11111'), homeOf(one, '京A22222'), blockOf(one, '京A44444')]).toEqual([undefined, 'h1', 'unpaid']);
+  });
+
+  it('a platform that lost its newest lists hears what the gate holds, and goes on above it', async () => {
+    const one = await site();
+    one.lists.sendList('laurel', 'east', { entries: first, version: 5 });
+    await held(one, 5);
+    await until(() => one.reports.at(-1)?.held?.version === 5, { what: 'the report of version 5' });
+    one.lists.stop();
+    const restored = new PlatformLists(one.platform);
+    restored.start();
+    restored.sendList('laurel', 'east', { entries: first.slice(0, 2), version: 3 });
+    await until(() => one.keeper.held()?.digest === listDigest(first.slice(0, 2)), { what: 'the list of the restored platform' });
+    expect(one.keeper.held()?.version).toBeGreaterThan(5);
+    expect(blockOf(one, '皖F99999')).toBeUndefined();
   });
 
   it('a change the platform overrules is undone at the gate', async () => {
