@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { blockOf, firstOf } from './blocks.js';
 import { GENESIS_HASH } from './canonical.js';
 import { eventSource, type EventSource } from './event-source.js';
-import { isSound, statedHash, type EventText } from './event-text.js';
+import { soundEvent, statedHash, type EventText } from './event-text.js';
 import { makeDirectory, syncDirectory, systemCode } from './files.js';
 import { buildBlocks } from './schema.js';
 import { readGaps, readSavedState, readState, type Gap, type State } from './store.js';
@@ -120,8 +120,8 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
     into.transaction(() => {
       for (const seq of listed ?? range(start, end)) {
         const row = attempt(() => source.at(seq));
-        // One whose hash does not fit is damaged; it stays in the file that is set aside.
-        if (row === undefined || !isSound(row)) continue;
+        // One whose hash does not fit, or that is no event, is damaged; it stays in the file that is set aside.
+        if (row === undefined || soundEvent(row) === undefined) continue;
         insert.run(row.seq, row.text);
         missing.push(...uncovered((last?.seq ?? first - 1) + 1, row.seq - 1, gaps).map((range) => ({ ...range, reason: 'damaged' })));
         last = row;

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync, writeSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { hashOfEvent, type StoredEvent } from '../../src/journal/index.js';
+import { hashOfEvent, type Journal, type StoredEvent } from '../../src/journal/index.js';
 import { migrate } from '../../src/journal/schema.js';
 import { SequenceGuard, type GuardMark } from '../../src/journal/sequence-guard.js';
 import { eventMessageSchema } from '../../src/uplink/index.js';
@@ -175,6 +176,69 @@ describe('a damaged journal', () => {
     expect((await journal.verify()).brokenAt).toBeNull();
     expect(stored.map(({ type }) => type)).toEqual(['journal.recovered']);
     expect(gapsOf(stored[0])).toContainEqual({ first: 300, last: 300 });
+  });
+
+  /** Flips the lowest bit of a byte near the end of an event's text, without SQLite. */
+  function flip(directory: string, seq: number, fromEnd: number): void {
+    const path = join(directory, 'journal.db');
+    const db = new SqliteDatabase(path);
+    const { text } = z.object({ text: z.string() }).parse(db.prepare('SELECT text FROM event WHERE seq = ?').get(seq));
+    db.close();
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf(text) + Buffer.byteLength(text) - fromEnd;
+    overwrite(path, at, Buffer.from([(bytes[at] ?? 0) ^ 1]));
+  }
+
+  const looks: Readonly<Record<string, (journal: Journal) => Promise<unknown>>> = {
+    sent: (journal) => journal.eventBatches({ after: 700, before: 900, events: 50, bytes: 1_000_000, batches: 5 }),
+    shown: (journal) => journal.events({ limit: 5_000 }),
+    'looked for': (journal) => journal.events({ passage: 'p-194', limit: 10 }),
+  };
+
+  it.each([
+    ['the comma before its hash', 75, 'sent'],
+    ['the name of its hash', 72, 'shown'],
+    ['its last quotation mark', 2, 'looked for'],
+    ['its last brace', 1, 'sent'],
+  ])('with a flipped bit in %s declares that event too, when it is to be shown or sent, and goes on', async (_, fromEnd, how) => {
+    const directory = await filled(1_200);
+    flip(directory, 778, fromEnd);
+    const journal = await openJournal({ directory });
+    expect(await journal.verify()).toEqual({ checked: 777, brokenAt: 778 });
+    await looks[how]?.(journal);
+    expect((await journal.append(read(1))).seq).toBe(1_202);
+    const events = await journal.events({ limit: 5_000 });
+    expect(gapsOf(events.find(({ type }) => type === 'journal.recovered'))).toEqual([{ first: 778, last: 778 }]);
+    expect(events.some(({ seq }) => seq === 778)).toBe(false);
+    expect((await journal.verify()).brokenAt).toBeNull();
+  });
+
+  it.each([
+    ['its hash', 40],
+    ['its last brace', 1],
+  ])('with a flipped bit in %s, in the block that is written to, never sends that event with the full block', async (_, fromEnd) => {
+    const directory = await filled(200);
+    flip(directory, 150, fromEnd);
+    const journal = await openJournal({ directory });
+    await Promise.all(Array.from({ length: 400 }, (__, number) => journal.append(read(number))));
+    const batches = await journal.eventBatches({ after: 0, before: 501, events: 100, bytes: 1_000_000, batches: 10 });
+    const sent = batches.flatMap(({ message }) => eventMessageSchema.parse(JSON.parse(Buffer.from(message).toString('utf8'))).events);
+    expect(sent).toHaveLength(499);
+    expect(sent.every((event) => hashOfEvent(event) === event.hash)).toBe(true);
+    expect(batches.flatMap(({ lost }) => lost)).toEqual([{ first: 150, last: 150 }]);
+  });
+
+  it('with a text that is no event, though its hash fits, declares it and goes on', async () => {
+    const directory = await filled(400);
+    const db = new SqliteDatabase(join(directory, 'journal.db'));
+    const body = '{"id":"","seq":300,"type":""}';
+    db.prepare('UPDATE event SET text = ? WHERE seq = 300').run(`${body.slice(0, -1)},"hash":"${createHash('sha256').update(body).digest('hex')}"}`);
+    db.exec('DELETE FROM state');
+    db.close();
+    const journal = await openJournal({ directory });
+    expect(gapsOf((await journal.events({ types: ['journal.recovered'], limit: 1 }))[0])).toEqual([{ first: 300, last: 300 }]);
+    expect((await journal.verify()).brokenAt).toBeNull();
+    expect((await journal.append(read(1))).seq).toBe(402);
   });
 
   it('whose record of a boot names another gate keeps all of its events', async () => {
