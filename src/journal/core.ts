@@ -571,10 +571,11 @@ export class JournalCore {
     // Without a guard nothing bounds the numbers that were used.
     const certain = mark !== undefined && restoredFrom(db) === undefined;
     const epoch = going ?? this.#nextEpoch(Math.max(mark?.epoch ?? 0, old?.epoch ?? 0, saved?.epoch ?? 0), certain, moment);
-    const known = Math.max(mark?.reserved ?? 0, old?.reserved ?? 0, last);
+    const known = Math.max(mark?.reserved ?? 0, old?.reserved ?? 0, saved?.named ?? 0);
     const reserved = certain ? known : known === 0 ? unusedSequence(moment.wallMs) : known + UNKNOWN_SEQUENCES;
     const gaps: Gap[] = [...(saved?.missing ?? [])];
-    const whole = last === used && certain;
+    // The guard's hint may be older than the newest events, or gone with the power: the database itself has to say that it ends here.
+    const whole = last === saved?.head && last === used && certain;
     if (!whole && reserved > last) gaps.push({ first: last + 1, last: reserved, reason: damage });
     const store = new JournalStore(db, (head) => this.#reserve(epoch, head), gateId);
     this.#guard.bound({ epoch, reserved, used, acknowledged: Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0) });

@@ -12,6 +12,8 @@ export interface EventSource {
   sequences(first: number, last: number): number[];
   /** The first sequence there is above `seq`. */
   next(seq: number): number | undefined;
+  /** The last sequence there is. */
+  newest(): number | undefined;
 }
 
 /** Table that versions 1 to 3 kept events in, under the name it has while they move out of it. */
@@ -50,6 +52,8 @@ export function eventSource(db: Database, gate: string): EventSource {
     },
     sequences: (first, last) => sources.flatMap((source) => source.sequences(first, last)),
     next: (seq) => sources.map((source) => source.next(seq)).find((found) => found !== undefined),
+    // Those that wait to be moved are the newest.
+    newest: () => sources.map((source) => source.newest()).findLast((found) => found !== undefined),
   };
 }
 
@@ -65,7 +69,7 @@ export function hasTable(db: Database, name: string): boolean {
 function textSource(db: Database): EventSource {
   const at = db.prepare<[number], EventText>('SELECT seq, text FROM event WHERE seq = ?');
   const after = db.prepare<[number, number], EventText>('SELECT seq, text FROM event WHERE seq > ? ORDER BY seq LIMIT ?');
-  return { at: (seq) => at.get(seq), after: (seq, limit) => after.all(seq, limit), sequences: sequencesIn(db, 'event'), next: nextIn(db, 'event') };
+  return { at: (seq) => at.get(seq), after: (seq, limit) => after.all(seq, limit), sequences: sequencesIn(db, 'event'), next: nextIn(db, 'event'), newest: newestIn(db, 'event') };
 }
 
 function columnSource(db: Database, table: string, gate: string): EventSource {
@@ -82,6 +86,7 @@ function columnSource(db: Database, table: string, gate: string): EventSource {
     after: (seq, limit) => after.all(seq, limit).map((raw) => textOf(raw, gate)),
     sequences: sequencesIn(db, table),
     next: nextIn(db, table),
+    newest: newestIn(db, table),
   };
 }
 
@@ -93,6 +98,11 @@ function sequencesIn(db: Database, table: string): EventSource['sequences'] {
 function nextIn(db: Database, table: string): EventSource['next'] {
   const select = db.prepare<[number], { seq: number }>(`SELECT seq FROM ${table} NOT INDEXED WHERE seq > ? ORDER BY seq LIMIT 1`);
   return (seq) => select.get(seq)?.seq;
+}
+
+function newestIn(db: Database, table: string): EventSource['newest'] {
+  const select = db.prepare<[], { seq: number }>(`SELECT seq FROM ${table} NOT INDEXED ORDER BY seq DESC LIMIT 1`);
+  return () => select.get()?.seq;
 }
 
 /** Where only the gate's name in the row of its boot is damaged, the event is whole. */

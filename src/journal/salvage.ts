@@ -13,6 +13,10 @@ import { readGaps, readSavedState, readState, type Gap, type State } from './sto
 export interface Salvage {
   /** Undefined when not even the state row could be read. */
   readonly state: State | undefined;
+  /** Sequence of the newest event, where the database can still be asked for it. */
+  readonly head: number | undefined;
+  /** Highest sequence that anything readable names, as an event or as lost; 0 for none. */
+  readonly named: number;
   /** Highest boot epoch of any row saved; 0 for none. */
   readonly epoch: number;
   readonly events: number;
@@ -64,10 +68,10 @@ export function setAside(databasePath: string, target: string): void {
 
 /**
  * Copies every row that can still be read from a damaged database into a new, migrated and empty one.
- * @param highest sequence up to which events are looked for
+ * @param highest sequence up to which events are looked for, beside those that the database itself names
  */
 export function salvage(damagedPath: string, into: Database, highest: number, gate: string): Salvage {
-  const nothing: Salvage = { state: undefined, epoch: 0, events: 0, facts: 0, evidence: 0, boots: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
+  const nothing: Salvage = { state: undefined, head: undefined, named: 0, epoch: 0, events: 0, facts: 0, evidence: 0, boots: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
   let from: Database;
   try {
     from = new SqliteDatabase(damagedPath, { fileMustExist: true });
@@ -75,7 +79,8 @@ export function salvage(damagedPath: string, into: Database, highest: number, ga
     return nothing;
   }
   try {
-    const state = attempt(() => readState(from)) ?? attempt(() => readSavedState(from));
+    const whole = attempt(() => readState(from));
+    const state = whole ?? attempt(() => readSavedState(from));
     const copy = (table: string, columns: string): number => copyTable(from, into, table, columns);
     const boots = copy('boot', 'epoch, gate, wall_ms, mono_ms');
     const facts = copy('fact', 'key, value');
@@ -84,11 +89,13 @@ export function salvage(damagedPath: string, into: Database, highest: number, ga
     copy('epoch_clock', 'epoch, boot, ahead_ms, start_ms, after_ms');
     copy('known_clock', 'boot, machine_ms, wall_ms, source');
     const first = (state?.prunedThrough ?? 0) + 1;
-    const events = copyEvents(from, into, first, Math.max(highest, state?.reserved ?? 0), gate);
+    const gaps = readGaps(into).filter(({ last }) => Number.isSafeInteger(last));
+    const bound = Math.max(highest, state?.reserved ?? 0, ...gaps.map(({ last }) => last));
+    const events = copyEvents(from, into, first, bound, gate);
     buildBlocks(into);
     // Epochs never fall, so the newest event is of the highest.
     const epoch = into.prepare<[], { epoch: number }>('SELECT max(coalesce((SELECT max(epoch) FROM boot), 0), coalesce((SELECT epoch FROM event_field ORDER BY seq DESC LIMIT 1), 0)) AS epoch').get()?.epoch ?? 0;
-    return { state, epoch, boots, facts, evidence, ...events };
+    return { state, head: whole?.head, named: Math.max(events.last, ...gaps.map(({ last }) => last)), epoch, boots, facts, evidence, ...events };
   } finally {
     attempt(() => from.close());
   }
@@ -102,14 +109,17 @@ function attempt<T>(run: () => T): T | undefined {
   }
 }
 
-function copyEvents(from: Database, into: Database, first: number, highest: number, gate: string): Pick<Salvage, 'events' | 'last' | 'lastHash' | 'missing'> {
+function copyEvents(from: Database, into: Database, first: number, bound: number, gate: string): Pick<Salvage, 'events' | 'last' | 'lastHash' | 'missing'> {
   const source = attempt(() => eventSource(from, gate));
   if (source === undefined) return { events: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
   const insert = into.prepare<[number, string]>('INSERT INTO event (seq, text) VALUES (?, ?)');
+  // Without the guard and the row of state the table alone says how far it goes; where it does not, it is walked until nothing comes.
+  const newest = attempt(() => source.newest() ?? 0) ?? (bound === 0 ? Number.MAX_SAFE_INTEGER : 0);
+  const highest = Math.max(bound, newest);
   let events = 0;
   let last: EventText | undefined;
   const missing: Gap[] = [];
-  const gaps = attempt(() => readGaps(into)) ?? [];
+  const gaps = readGaps(into);
   const places = new Places(from, source, highest, gaps);
   let end = first - 1;
   while (end < highest) {
