@@ -564,7 +564,7 @@ export class JournalCore {
   #salvageInto(db: Database, damage: Damage, aside: string | undefined, going: number | undefined, moment: Moment): number {
     const { gateId } = this.#options;
     const mark = this.#guard.mark;
-    const saved = aside === undefined ? undefined : salvage(this.#databasePath, db, mark?.reserved ?? 0, gateId);
+    const saved = aside === undefined ? undefined : salvage(this.#databasePath, db, gateId);
     const old = saved?.state;
     const last = saved?.last ?? 0;
     const used = Math.max(mark?.used ?? 0, old?.head ?? 0, last);
@@ -581,9 +581,10 @@ export class JournalCore {
     this.#guard.bound({ epoch, reserved, used, acknowledged: Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0) });
     const head = whole ? last : reserved;
     const acknowledged = Math.min(head, Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0));
-    const kept = { events: saved?.events ?? 0, facts: saved?.facts ?? 0, photographs: saved?.evidence ?? 0 };
+    const kept = { events: saved?.events ?? 0, facts: saved?.facts.copied ?? 0, photographs: saved?.evidence.copied ?? 0 };
+    const lost = { facts: saved?.facts.lost ?? null, photographs: saved?.evidence.lost ?? null };
     const file = aside === undefined ? null : shortName(aside);
-    const about = { reason: damage, gaps, kept, damagedFile: file, lastKnown: used === 0 ? null : used };
+    const about = { reason: damage, gaps, kept, lost, damagedFile: file, lastKnown: used === 0 ? null : used };
     const base = {
       head,
       headHash: saved?.lastHash ?? GENESIS_STATE.headHash,
@@ -601,7 +602,7 @@ export class JournalCore {
     store.beginEpoch(epoch, this.#options.boot, moment, base, { type: 'journal.recovered', payloadText: canonicalJson(about), gaps });
     store.release();
     this.#origin = mark === undefined && used === 0 ? 'record-lost' : 'recovered';
-    this.#log('error', { damage, kept, gaps, file }, 'journal: rebuilt from what could be read');
+    this.#log('error', { damage, kept, lost, gaps, file }, 'journal: rebuilt from what could be read');
     return epoch;
   }
 

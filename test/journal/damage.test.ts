@@ -5,7 +5,7 @@ import type { Worker } from 'node:worker_threads';
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { hashOfEvent, type Journal, type StoredEvent } from '../../src/journal/index.js';
+import { hashOfEvent, type Journal, type SqliteJournal, type StoredEvent } from '../../src/journal/index.js';
 import { migrate } from '../../src/journal/schema.js';
 import { SequenceGuard, type GuardMark } from '../../src/journal/sequence-guard.js';
 import { eventMessageSchema } from '../../src/uplink/index.js';
@@ -152,6 +152,87 @@ describe('a damaged journal', () => {
     expect(kept.size).toBeGreaterThan(leaves === 0 ? 1_200 : 1_180);
     expect((await journal.append(read(1))).seq).toBeGreaterThan(1_000_000_000);
     expect((await journal.verify()).brokenAt).toBeNull();
+  });
+
+  describe('of a gate that has served for years', () => {
+    const FACTS = 2_000;
+    const PHOTOGRAPHS = 1_500;
+
+    /** Row numbers have grown far, epochs are made of time, numbers were jumped over. */
+    async function served(): Promise<string> {
+      const directory = freshDirectory();
+      const boot = { id: 'dark', aheadMs: 0 };
+      const dark = await openJournal({ directory, firstEpoch: 'unused', boot, clockTrusted: () => false });
+      await Promise.all(Array.from({ length: 50 }, (_, number) => dark.append(read(number))));
+      await dark.stop();
+      rmSync(join(directory, 'sequence.guard'));
+      const journal = await openJournal({ directory, boot, clockTrusted: () => false });
+      await journal.append(read(1));
+      await journal.knowClock({ wallMs: 1_790_000_000_000, monoMs: 5_000, source: 'ntp' });
+      await Promise.all(Array.from({ length: FACTS }, (_, number) => journal.remember(`command/${number}`, { done: 'once', number })));
+      await journal.stop();
+      const db = new SqliteDatabase(join(directory, 'journal.db'));
+      db.exec('UPDATE fact SET rowid = rowid + 700000');
+      const insert = db.prepare("INSERT INTO evidence (row, id, passage, kind, bytes, wall_ms, clock_trusted) VALUES (?, ?, ?, 'frame', 100, 1, 1)");
+      db.transaction(() => {
+        for (let number = 0; number < PHOTOGRAPHS; number += 1) insert.run(90_000 + number, number.toString(16).padStart(64, '0'), `p-${number}`);
+      })();
+      db.close();
+      return directory;
+    }
+
+    async function recoveredIn(directory: string): Promise<{ readonly journal: SqliteJournal; readonly payload: unknown; readonly facts: number; readonly photographs: number }> {
+      const journal = await openJournal({ directory });
+      const [recovered] = await journal.events({ types: ['journal.recovered'], limit: 1 });
+      const db = new SqliteDatabase(join(directory, 'journal.db'), { readonly: true });
+      const photographs = z.number().parse(db.prepare('SELECT count(*) FROM evidence').pluck().get());
+      db.close();
+      return { journal, payload: recovered?.payload, facts: (await journal.recallAll('command/')).size, photographs };
+    }
+
+    const rowsOn = (directory: string, pages: readonly number[]): number => {
+      const db = new SqliteDatabase(join(directory, 'journal.db'), { readonly: true });
+      const cells = db.prepare('SELECT ncell FROM dbstat WHERE pageno = ?').pluck();
+      const rows = pages.map((page) => z.number().parse(cells.get(page))).reduce((one, other) => one + other, 0);
+      db.close();
+      return rows;
+    };
+
+    it('keeps what it remembers, its photographs, its times and what was declared lost, whatever else is destroyed', async () => {
+      const directory = await served();
+      destroy(directory, leavesOf(directory, 'block_key').slice(0, 1));
+      const { journal, payload, facts, photographs } = await recoveredIn(directory);
+      expect(payload).toMatchObject({ gaps: [], kept: { events: 52, facts: FACTS, photographs: PHOTOGRAPHS }, lost: { facts: 0, photographs: 0 } });
+      expect({ facts, photographs }).toEqual({ facts: FACTS, photographs: PHOTOGRAPHS });
+      expect(await journal.evidence('p-1234')).toHaveLength(1);
+      expect((await journal.events({ limit: 1 }))[0]?.correctedWallMs).toBe(1_789_999_996_000);
+      expect((await journal.verify()).brokenAt).toBeNull();
+    });
+
+    it('loses of what it remembers and of its photographs what lay on destroyed pages, and says how much that was', async () => {
+      const directory = await served();
+      const picked = (leaves: readonly number[], at: readonly number[]): readonly number[] => at.map((index) => leaves.at(index) ?? 0);
+      // One alone, some beside each other, two with a good one between, the first and the last.
+      const factPages = picked(leavesOf(directory, 'fact'), [3, 6, 8, -1]);
+      const photographPages = picked(leavesOf(directory, 'evidence'), [0, 5, 6, 7, 9, -1]);
+      const lost = { facts: rowsOn(directory, factPages), photographs: rowsOn(directory, photographPages) };
+      destroy(directory, [...factPages, ...photographPages]);
+      const { payload, facts, photographs } = await recoveredIn(directory);
+      expect(lost.facts).toBeGreaterThan(100);
+      expect(lost.photographs).toBeGreaterThan(100);
+      expect({ facts, photographs }).toEqual({ facts: FACTS - lost.facts, photographs: PHOTOGRAPHS - lost.photographs });
+      expect(payload).toMatchObject({ kept: { facts, photographs }, lost });
+    });
+
+    it('says that it does not know how much was lost where nothing is left that could say it', async () => {
+      const directory = await served();
+      const indices = ['sqlite_autoindex_fact_1', 'sqlite_autoindex_evidence_1', 'evidence_by_id', 'evidence_by_kind'];
+      destroy(directory, ['fact', 'evidence', ...indices].flatMap((name) => leavesOf(directory, name).slice(1, 2)));
+      const { payload, facts, photographs } = await recoveredIn(directory);
+      expect(facts).toBeGreaterThan(FACTS - 200);
+      expect(photographs).toBeGreaterThan(PHOTOGRAPHS - 100);
+      expect(payload).toMatchObject({ kept: { facts, photographs }, lost: { facts: null, photographs: null } });
+    });
   });
 
   it('that has jumped a long way loses what lies on destroyed pages and nothing behind the jump, and does not declare the jump again', async () => {
