@@ -1,7 +1,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { createHash, hash } from 'node:crypto';
 import { messageAround } from './batch-builder.js';
-import { UNTRUSTED, isUntrusted, mostBytes, parseEvent, writeText } from './event-text.js';
+import { UNTRUSTED, isUntrusted, mostBytes, soundEvent, writeText, type EventText } from './event-text.js';
 import type { BatchLimits, EventBatch } from './types.js';
 
 /** Sequences of one block. */
@@ -56,7 +56,6 @@ export interface WrittenText {
 }
 
 interface JoinedRow {
-  readonly events: number;
   readonly untrusted: number | null;
   readonly bytes: Buffer | null;
 }
@@ -85,7 +84,7 @@ const FIRST_EVENT_BYTES = 500;
  */
 export class Blocks {
   readonly #db: Database;
-  readonly #texts: Statement<[number, number], { text: string }>;
+  readonly #texts: Statement<[number, number], EventText>;
   readonly #joined: Statement<[string, number, number], JoinedRow>;
   readonly #piece: Statement<[string, string, number, number], PieceRow>;
   readonly #row: Statement<[number], BlockRow>;
@@ -99,9 +98,9 @@ export class Blocks {
 
   constructor(db: Database) {
     this.#db = db;
-    this.#texts = db.prepare('SELECT text FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq');
+    this.#texts = db.prepare('SELECT seq, text FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq');
     this.#joined = db.prepare(
-      `SELECT count(*) AS events, sum(substr(text, 1, ${UNTRUSTED.length}) = ?) AS untrusted,
+      `SELECT sum(substr(text, 1, ${UNTRUSTED.length}) = ?) AS untrusted,
        CAST(group_concat(text, ',') AS BLOB) AS bytes
        FROM (SELECT text FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq)`,
     );
@@ -158,7 +157,10 @@ export class Blocks {
         const block = blockOf(next.get(at)?.seq ?? Infinity);
         if (block >= blockOf(newest)) return undefined;
         const joined = this.#row.get(block) === undefined ? this.#join(block) : undefined;
-        if (joined?.bytes !== undefined && joined.bytes !== null) this.#insertBlock(block, joined, joined.bytes, this.#keysOf(block));
+        if (joined?.bytes !== undefined && joined.bytes !== null) {
+          const { keys, events } = this.#foundIn(block);
+          this.#insertBlock(block, { events, untrusted: joined.untrusted ?? 0 }, joined.bytes, keys);
+        }
         at = lastOf(block);
       }
       return at;
@@ -234,11 +236,11 @@ export class Blocks {
     const newest = this.#newestSequence();
     if (newest === undefined) return undefined;
     const block = blockOf(newest);
-    const { bytes, events, untrusted } = this.#join(block) ?? { bytes: null, events: 0, untrusted: 0 };
+    const { bytes, untrusted } = this.#join(block) ?? { bytes: null, untrusted: 0 };
     if (bytes === null) return undefined;
     this.#makeRoom(0, bytes.byteLength);
     bytes.copy(this.#memory);
-    return { block, keys: this.#keysOf(block), events, untrusted: untrusted ?? 0, bytes: bytes.byteLength };
+    return { block, ...this.#foundIn(block), untrusted: untrusted ?? 0, bytes: bytes.byteLength };
   }
 
   #makeRoom(used: number, more: number): void {
@@ -248,14 +250,24 @@ export class Blocks {
     this.#memory = larger;
   }
 
-  #keysOf(block: number): Set<string> {
+  /**
+   * What is in a block that lies on the disk. An event that was damaged there does not count: a digest over it would fit it,
+   * and a block that has not all its events is read event by event, each held against its hash.
+   */
+  #foundIn(block: number): { readonly keys: Set<string>; readonly events: number } {
     const keys = new Set<string>();
-    for (const { text } of this.#texts.all(firstOf(block), lastOf(block))) note(keys, parseEvent(text));
-    return keys;
+    let events = 0;
+    for (const row of this.#texts.all(firstOf(block), lastOf(block))) {
+      const event = soundEvent(row);
+      if (event === undefined) continue;
+      note(keys, event);
+      events += 1;
+    }
+    return { keys, events };
   }
 
-  #insertBlock(block: number, { events, untrusted }: Pick<JoinedRow, 'events' | 'untrusted'>, bytes: Uint8Array, keys: ReadonlySet<string>): void {
-    this.#insert.run(block, events, untrusted ?? 0, hash('sha256', bytes, 'buffer'), JSON.stringify([...keys]));
+  #insertBlock(block: number, { events, untrusted }: Pick<OpenBlock, 'events' | 'untrusted'>, bytes: Uint8Array, keys: ReadonlySet<string>): void {
+    this.#insert.run(block, events, untrusted, hash('sha256', bytes, 'buffer'), JSON.stringify([...keys]));
     for (const key of keys) this.#insertKey.run(key, block);
   }
 

@@ -564,25 +564,27 @@ export class JournalCore {
   #salvageInto(db: Database, damage: Damage, aside: string | undefined, going: number | undefined, moment: Moment): number {
     const { gateId } = this.#options;
     const mark = this.#guard.mark;
-    const saved = aside === undefined ? undefined : salvage(this.#databasePath, db, mark?.reserved ?? 0, gateId);
+    const saved = aside === undefined ? undefined : salvage(this.#databasePath, db, gateId);
     const old = saved?.state;
     const last = saved?.last ?? 0;
     const used = Math.max(mark?.used ?? 0, old?.head ?? 0, last);
     // Without a guard nothing bounds the numbers that were used.
     const certain = mark !== undefined && restoredFrom(db) === undefined;
     const epoch = going ?? this.#nextEpoch(Math.max(mark?.epoch ?? 0, old?.epoch ?? 0, saved?.epoch ?? 0), certain, moment);
-    const known = Math.max(mark?.reserved ?? 0, old?.reserved ?? 0, last);
+    const known = Math.max(mark?.reserved ?? 0, old?.reserved ?? 0, saved?.named ?? 0);
     const reserved = certain ? known : known === 0 ? unusedSequence(moment.wallMs) : known + UNKNOWN_SEQUENCES;
     const gaps: Gap[] = [...(saved?.missing ?? [])];
-    const whole = last === used && certain;
+    // The guard's hint may be older than the newest events, or gone with the power: the database itself has to say that it ends here.
+    const whole = last === saved?.head && last === used && certain;
     if (!whole && reserved > last) gaps.push({ first: last + 1, last: reserved, reason: damage });
     const store = new JournalStore(db, (head) => this.#reserve(epoch, head), gateId);
     this.#guard.bound({ epoch, reserved, used, acknowledged: Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0) });
     const head = whole ? last : reserved;
     const acknowledged = Math.min(head, Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0));
-    const kept = { events: saved?.events ?? 0, facts: saved?.facts ?? 0, photographs: saved?.evidence ?? 0 };
+    const kept = { events: saved?.events ?? 0, facts: saved?.facts.copied ?? 0, photographs: saved?.evidence.copied ?? 0 };
+    const lost = { facts: saved?.facts.lost ?? null, photographs: saved?.evidence.lost ?? null };
     const file = aside === undefined ? null : shortName(aside);
-    const about = { reason: damage, gaps, kept, damagedFile: file, lastKnown: used === 0 ? null : used };
+    const about = { reason: damage, gaps, kept, lost, damagedFile: file, lastKnown: used === 0 ? null : used };
     const base = {
       head,
       headHash: saved?.lastHash ?? GENESIS_STATE.headHash,
@@ -600,7 +602,7 @@ export class JournalCore {
     store.beginEpoch(epoch, this.#options.boot, moment, base, { type: 'journal.recovered', payloadText: canonicalJson(about), gaps });
     store.release();
     this.#origin = mark === undefined && used === 0 ? 'record-lost' : 'recovered';
-    this.#log('error', { damage, kept, gaps, file }, 'journal: rebuilt from what could be read');
+    this.#log('error', { damage, kept, lost, gaps, file }, 'journal: rebuilt from what could be read');
     return epoch;
   }
 

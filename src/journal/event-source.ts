@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import { canonicalEvent, eventId, type HashedFields } from './canonical.js';
 import { isSound, withHash, type EventText } from './event-text.js';
+import { RowWalk, type Numbered } from './row-walk.js';
 
 /** Events of a database of any version, in order of their sequence. */
 export interface EventSource {
@@ -8,10 +9,8 @@ export interface EventSource {
   at(seq: number): EventText | undefined;
   /** Above `seq`, at most `limit`. */
   after(seq: number, limit: number): EventText[];
-  /** The sequences there are from `first` to `last`. */
-  sequences(first: number, last: number): number[];
-  /** The first sequence there is above `seq`. */
-  next(seq: number): number | undefined;
+  /** Every event above `seq` that can be read of a damaged database. */
+  readable(seq: number): Generator<EventText>;
 }
 
 /** Table that versions 1 to 3 kept events in, under the name it has while they move out of it. */
@@ -48,8 +47,9 @@ export function eventSource(db: Database, gate: string): EventSource {
       for (const source of sources) if (found.length < limit) found.push(...source.after(found.at(-1)?.seq ?? seq, limit - found.length));
       return found;
     },
-    sequences: (first, last) => sources.flatMap((source) => source.sequences(first, last)),
-    next: (seq) => sources.map((source) => source.next(seq)).find((found) => found !== undefined),
+    readable: function* (seq) {
+      for (const source of sources) yield* source.readable(seq);
+    },
   };
 }
 
@@ -65,13 +65,18 @@ export function hasTable(db: Database, name: string): boolean {
 function textSource(db: Database): EventSource {
   const at = db.prepare<[number], EventText>('SELECT seq, text FROM event WHERE seq = ?');
   const after = db.prepare<[number, number], EventText>('SELECT seq, text FROM event WHERE seq > ? ORDER BY seq LIMIT ?');
-  return { at: (seq) => at.get(seq), after: (seq, limit) => after.all(seq, limit), sequences: sequencesIn(db, 'event'), next: nextIn(db, 'event') };
+  return {
+    at: (seq) => at.get(seq),
+    after: (seq, limit) => after.all(seq, limit),
+    readable: (seq) => new RowWalk<EventText & Numbered>(db, { table: 'event', number: 'seq', columns: 'seq, text' }).above(seq),
+  };
 }
 
 function columnSource(db: Database, table: string, gate: string): EventSource {
-  const select = `SELECT e.seq, e.epoch, boot.gate, e.type, e.lane, e.passage, e.wall_ms AS wallMs, e.mono_ms AS monoMs,
-    e.clock_trusted AS clockTrusted, e.payload AS payloadText, e.previous_hash AS previousHash, e.hash AS hash
-    FROM ${table} AS e LEFT JOIN boot ON boot.epoch = e.epoch`;
+  const columns = `e.seq, e.epoch, boot.gate, e.type, e.lane, e.passage, e.wall_ms AS wallMs, e.mono_ms AS monoMs,
+    e.clock_trusted AS clockTrusted, e.payload AS payloadText, e.previous_hash AS previousHash, e.hash AS hash`;
+  const join = 'LEFT JOIN boot ON boot.epoch = e.epoch';
+  const select = `SELECT ${columns} FROM ${table} AS e ${join}`;
   const at = db.prepare<[number], RawColumns>(`${select} WHERE e.seq = ?`);
   const after = db.prepare<[number, number], RawColumns>(`${select} WHERE e.seq > ? ORDER BY e.seq LIMIT ?`);
   return {
@@ -80,19 +85,11 @@ function columnSource(db: Database, table: string, gate: string): EventSource {
       return raw === undefined ? undefined : textOf(raw, gate);
     },
     after: (seq, limit) => after.all(seq, limit).map((raw) => textOf(raw, gate)),
-    sequences: sequencesIn(db, table),
-    next: nextIn(db, table),
+    readable: function* (seq) {
+      const walk = new RowWalk<RawColumns & Numbered>(db, { table: `${table} AS e`, number: 'e.seq', columns, join });
+      for (const raw of walk.above(seq)) yield textOf(raw, gate);
+    },
   };
-}
-
-function sequencesIn(db: Database, table: string): EventSource['sequences'] {
-  const select = db.prepare<[number, number], { seq: number }>(`SELECT seq FROM ${table} NOT INDEXED WHERE seq BETWEEN ? AND ? ORDER BY seq`);
-  return (first, last) => select.all(first, last).map(({ seq }) => seq);
-}
-
-function nextIn(db: Database, table: string): EventSource['next'] {
-  const select = db.prepare<[number], { seq: number }>(`SELECT seq FROM ${table} NOT INDEXED WHERE seq > ? ORDER BY seq LIMIT 1`);
-  return (seq) => select.get(seq)?.seq;
 }
 
 /** Where only the gate's name in the row of its boot is damaged, the event is whole. */

@@ -18,6 +18,8 @@ const TAIL_LENGTH = HASH_KEY.length + HASH_DIGITS + HASH_END.length;
 /** How the text of an event begins that was recorded under a clock that was not trusted. */
 export const UNTRUSTED = '{"clockTrusted":false,';
 
+const tailOf = (hash: string): string => `${HASH_KEY}${hash}${HASH_END}`;
+
 /** Most bytes a text can have, by its canonical form. */
 export function mostBytes(canonical: string): number {
   return 3 * canonical.length + TAIL_LENGTH;
@@ -31,12 +33,12 @@ export function writeText(memory: Buffer, at: number, canonical: string): { read
   const end = at + memory.write(canonical, at);
   const hash = hashBytes(memory.subarray(at, end));
   // Over the last brace.
-  return { end: end - 1 + memory.write(`${HASH_KEY}${hash}${HASH_END}`, end - 1, 'latin1'), hash };
+  return { end: end - 1 + memory.write(tailOf(hash), end - 1, 'latin1'), hash };
 }
 
 /** A canonical form with a hash that was recorded before, whether it fits or not. */
 export function withHash(canonical: string, hash: string): string {
-  return `${canonical.slice(0, -1)}${HASH_KEY}${hash}${HASH_END}`;
+  return `${canonical.slice(0, -1)}${tailOf(hash)}`;
 }
 
 /** The hash (hex) that the text names. */
@@ -46,7 +48,8 @@ export function statedHash(text: string): string {
 
 /** Whether the text is what was recorded under this sequence: what a failing disk made of an event is no event. */
 export function isSound({ seq, text }: EventText): boolean {
-  return text.includes(`","seq":${seq},"type":"`) && hashText(`${text.slice(0, -TAIL_LENGTH)}}`) === statedHash(text);
+  // The end as well, which the hash is not over: a flipped bit in it makes another key, or no JSON.
+  return text.includes(`","seq":${seq},"type":"`) && text.endsWith(tailOf(hashText(`${text.slice(0, -TAIL_LENGTH)}}`)));
 }
 
 /** Whether the event was recorded under a clock that was not trusted. */
@@ -73,6 +76,17 @@ export function parseEvent(text: string): StoredEvent {
   }
   if (!isEvent(value)) throw new GateError('JOURNAL_CORRUPT', 'a stored text is no event; run gatectl journal verify');
   return value;
+}
+
+/** The event of a text, where it is one as it was recorded under this sequence. */
+export function soundEvent(row: EventText): StoredEvent | undefined {
+  if (!isSound(row)) return undefined;
+  try {
+    return parseEvent(row.text);
+  } catch {
+    // A hash that fits makes no event of a text.
+    return undefined;
+  }
 }
 
 function isEvent(value: unknown): value is StoredEvent {

@@ -1,24 +1,34 @@
 import SqliteDatabase, { type Database, type Statement } from 'better-sqlite3';
 import { existsSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { blockOf, firstOf } from './blocks.js';
 import { GENESIS_HASH } from './canonical.js';
-import { eventSource, type EventSource } from './event-source.js';
-import { isSound, statedHash, type EventText } from './event-text.js';
+import { eventSource } from './event-source.js';
+import { soundEvent, statedHash, type EventText } from './event-text.js';
 import { makeDirectory, syncDirectory, systemCode } from './files.js';
+import { RowWalk, attempt } from './row-walk.js';
 import { buildBlocks } from './schema.js';
 import { readGaps, readSavedState, readState, type Gap, type State } from './store.js';
+
+/** What became of the rows of a table. */
+interface Copied {
+  readonly copied: number;
+  /** Rows there were and that could not be read; undefined where nothing says how many. */
+  readonly lost: number | undefined;
+}
 
 /** What could be read from a damaged database. */
 export interface Salvage {
   /** Undefined when not even the state row could be read. */
   readonly state: State | undefined;
+  /** Sequence of the newest event, where the database can still be asked for it. */
+  readonly head: number | undefined;
+  /** Highest sequence that anything readable names, as an event or as lost; 0 for none. */
+  readonly named: number;
   /** Highest boot epoch of any row saved; 0 for none. */
   readonly epoch: number;
   readonly events: number;
-  readonly facts: number;
-  readonly evidence: number;
-  readonly boots: number;
+  readonly facts: Copied;
+  readonly evidence: Copied;
   /** Highest sequence saved, and its hash; 0 and the genesis hash when nothing was. */
   readonly last: number;
   readonly lastHash: string;
@@ -26,18 +36,10 @@ export interface Salvage {
   readonly missing: readonly Gap[];
 }
 
-/** Rows of one chunk; a chunk whose scan fails is read row by row. */
+/** Rows written in one transaction: a larger one would need room on the disk for all of it twice. */
 const CHUNK_ROWS = 500;
-/** Rows looked for in a small table whose own end cannot be read. */
-const MOST_BLIND_ROWS = 200_000;
-/** Chunks of events in a row without one that can be read, before it is looked elsewhere. */
-const MOST_BLIND_CHUNKS = 2_000;
-/** As many where it has been looked elsewhere before. */
-const LATER_BLIND_CHUNKS = 2;
-/** Numbers below the highest that may have been used: the newest events lie among them. */
-const END_ROWS = 10_000;
-/** After so many empty chunks in a row a small table is taken to be at its end. */
-const MOST_EMPTY_CHUNKS = 10;
+
+const UNREAD: Copied = { copied: 0, lost: undefined };
 
 /** A path in `directory` that no database set aside has yet. */
 export function pathAside(directory: string, label: string): string {
@@ -64,10 +66,9 @@ export function setAside(databasePath: string, target: string): void {
 
 /**
  * Copies every row that can still be read from a damaged database into a new, migrated and empty one.
- * @param highest sequence up to which events are looked for
  */
-export function salvage(damagedPath: string, into: Database, highest: number, gate: string): Salvage {
-  const nothing: Salvage = { state: undefined, epoch: 0, events: 0, facts: 0, evidence: 0, boots: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
+export function salvage(damagedPath: string, into: Database, gate: string): Salvage {
+  const nothing: Salvage = { state: undefined, head: undefined, named: 0, epoch: 0, events: 0, facts: UNREAD, evidence: UNREAD, last: 0, lastHash: GENESIS_HASH, missing: [] };
   let from: Database;
   try {
     from = new SqliteDatabase(damagedPath, { fileMustExist: true });
@@ -75,104 +76,44 @@ export function salvage(damagedPath: string, into: Database, highest: number, ga
     return nothing;
   }
   try {
-    const state = attempt(() => readState(from)) ?? attempt(() => readSavedState(from));
-    const copy = (table: string, columns: string): number => copyTable(from, into, table, columns);
-    const boots = copy('boot', 'epoch, gate, wall_ms, mono_ms');
+    const whole = attempt(() => readState(from));
+    const state = whole ?? attempt(() => readSavedState(from));
+    const copy = (table: string, columns: string): Copied => copyTable(from, into, table, columns);
+    copy('boot', 'epoch, gate, wall_ms, mono_ms');
     const facts = copy('fact', 'key, value');
     const evidence = copy('evidence', 'id, passage, kind, bytes, wall_ms, clock_trusted');
     copy('gap', 'first, last, reason');
     copy('epoch_clock', 'epoch, boot, ahead_ms, start_ms, after_ms');
     copy('known_clock', 'boot, machine_ms, wall_ms, source');
     const first = (state?.prunedThrough ?? 0) + 1;
-    const events = copyEvents(from, into, first, Math.max(highest, state?.reserved ?? 0), gate);
+    const gaps = readGaps(into).filter(({ last }) => Number.isSafeInteger(last));
+    const events = copyEvents(from, into, first, gate);
     buildBlocks(into);
     // Epochs never fall, so the newest event is of the highest.
     const epoch = into.prepare<[], { epoch: number }>('SELECT max(coalesce((SELECT max(epoch) FROM boot), 0), coalesce((SELECT epoch FROM event_field ORDER BY seq DESC LIMIT 1), 0)) AS epoch').get()?.epoch ?? 0;
-    return { state, epoch, boots, facts, evidence, ...events };
+    return { state, head: whole?.head, named: Math.max(events.last, ...gaps.map(({ last }) => last)), epoch, facts, evidence, ...events };
   } finally {
     attempt(() => from.close());
   }
 }
 
-function attempt<T>(run: () => T): T | undefined {
-  try {
-    return run();
-  } catch {
-    return undefined;
-  }
-}
-
-function copyEvents(from: Database, into: Database, first: number, highest: number, gate: string): Pick<Salvage, 'events' | 'last' | 'lastHash' | 'missing'> {
+function copyEvents(from: Database, into: Database, first: number, gate: string): Pick<Salvage, 'events' | 'last' | 'lastHash' | 'missing'> {
   const source = attempt(() => eventSource(from, gate));
   if (source === undefined) return { events: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
   const insert = into.prepare<[number, string]>('INSERT INTO event (seq, text) VALUES (?, ?)');
   let events = 0;
   let last: EventText | undefined;
   const missing: Gap[] = [];
-  const gaps = attempt(() => readGaps(into)) ?? [];
-  const places = new Places(from, source, highest, gaps);
-  let end = first - 1;
-  while (end < highest) {
-    const start = end + 1;
-    end = Math.min(highest, start + CHUNK_ROWS - 1);
-    const before = events;
-    const listed = attempt(() => source.sequences(start, end));
-    into.transaction(() => {
-      for (const seq of listed ?? range(start, end)) {
-        const row = attempt(() => source.at(seq));
-        // One whose hash does not fit is damaged; it stays in the file that is set aside.
-        if (row === undefined || !isSound(row)) continue;
-        insert.run(row.seq, row.text);
-        missing.push(...uncovered((last?.seq ?? first - 1) + 1, row.seq - 1, gaps).map((range) => ({ ...range, reason: 'damaged' })));
-        last = row;
-        events += 1;
-      }
-    })();
-    if (events > before) places.seen();
-    else end = places.after(end);
-  }
+  const gaps = readGaps(into);
+  inChunks(into, source.readable(first - 1), (row) => {
+    // One whose hash does not fit, or that is no event, is damaged; it stays in the file that is set aside.
+    if (row.seq <= (last?.seq ?? 0) || soundEvent(row) === undefined) return;
+    insert.run(row.seq, row.text);
+    missing.push(...uncovered((last?.seq ?? first - 1) + 1, row.seq - 1, gaps).map((range) => ({ ...range, reason: 'damaged' })));
+    last = row;
+    events += 1;
+  });
   return { events, last: last?.seq ?? 0, lastHash: last === undefined ? GENESIS_HASH : statedHash(last.text), missing };
-}
-
-/** Where to look on after a stretch without an event. A journal may have jumped over more numbers than can be looked at one by one. */
-class Places {
-  readonly #from: Database;
-  readonly #source: EventSource;
-  readonly #highest: number;
-  readonly #gaps: readonly Gap[];
-  #blind = 0;
-  #patience = MOST_BLIND_CHUNKS;
-  #lookedAtEnd = false;
-
-  constructor(from: Database, source: EventSource, highest: number, gaps: readonly Gap[]) {
-    this.#from = from;
-    this.#source = source;
-    this.#highest = highest;
-    this.#gaps = gaps;
-  }
-
-  seen(): void {
-    this.#blind = 0;
-  }
-
-  /** @returns sequence up to which nothing is looked for */
-  after(end: number): number {
-    const next = attempt(() => ({ seq: this.#source.next(end) }));
-    if (next !== undefined) return (next.seq ?? Infinity) - 1;
-    const gap = this.#gaps.find(({ first, last }) => first <= end + 1 && end < last);
-    if (gap !== undefined) return gap.last;
-    // What comes next lies on a destroyed page: number by number over it, as long as that has an end.
-    this.#blind += 1;
-    if (this.#blind < this.#patience) return end;
-    this.#blind = 0;
-    // A gate waits for this: a table of which next to nothing can be read is not counted over again for each block.
-    this.#patience = LATER_BLIND_CHUNKS;
-    const block = attempt(() => this.#from.prepare<[number], { block: number }>('SELECT block FROM block WHERE block > ? ORDER BY block LIMIT 1').get(blockOf(end)))?.block;
-    if (block !== undefined) return firstOf(block) - 1;
-    if (this.#lookedAtEnd) return Infinity;
-    this.#lookedAtEnd = true;
-    return Math.max(end, this.#highest - END_ROWS);
-  }
 }
 
 /** Parts of a range that no gap covers; gaps in order. */
@@ -188,36 +129,44 @@ function uncovered(first: number, last: number, gaps: readonly Gap[]): { readonl
   return parts;
 }
 
-function* range(first: number, last: number): Generator<number> {
-  for (let value = first; value <= last; value += 1) yield value;
+function copyTable(from: Database, into: Database, table: string, columns: string): Copied {
+  const names = columns.split(', ');
+  const insert = into.prepare<[object]>(`INSERT OR IGNORE INTO ${table} (${columns}) VALUES (${names.map((name) => `@${name}`).join(', ')})`);
+  const walk = attempt(() => new RowWalk(from, { table, number: 'rowid', columns }));
+  if (walk === undefined) return UNREAD;
+  let found = 0;
+  let copied = 0;
+  inChunks(into, walk.above(0), (row) => {
+    found += 1;
+    if (inserted(insert, row)) copied += 1;
+  });
+  // Counted in the smallest of its indices, which another page than that of the rows may have spared.
+  const counted = attempt(() => from.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get());
+  const known = walk.whole || counted !== undefined;
+  return { copied, lost: known ? Math.max(found, counted ?? 0) - copied : undefined };
 }
 
-/** Copies a table by row number: a scan in chunks, point reads where a chunk fails. */
-function copyTable(from: Database, into: Database, table: string, columns: string): number {
-  const names = columns.split(', ');
-  const insert = into.prepare(`INSERT OR IGNORE INTO ${table} (${columns}) VALUES (${names.map(() => '?').join(', ')})`);
-  const top = attempt(() => from.prepare<[], { top: number | null }>(`SELECT max(rowid) AS top FROM ${table}`).get());
-  const highest = top === undefined ? MOST_BLIND_ROWS : (top.top ?? 0);
-  const chunk = attempt(() => from.prepare<[number, number], unknown[]>(`SELECT ${columns} FROM ${table} NOT INDEXED WHERE rowid BETWEEN ? AND ?`).raw());
-  if (chunk === undefined) return 0;
-  let copied = 0;
-  let empty = 0;
-  for (let start = 1; start <= highest && empty < MOST_EMPTY_CHUNKS; start += CHUNK_ROWS) {
-    const end = Math.min(highest, start + CHUNK_ROWS - 1);
-    const rows = attempt(() => chunk.all(start, end)) ?? [...range(start, end)].flatMap((row) => attempt(() => chunk.all(row, row)) ?? []);
-    empty = rows.length === 0 ? empty + 1 : 0;
-    into.transaction(() => {
-      for (const row of rows) if (inserted(insert, row)) copied += 1;
-    })();
+function inChunks<T>(into: Database, rows: Generator<T>, write: (row: T) => void): void {
+  const writeSome = into.transaction((): boolean => {
+    for (let count = 0; count < CHUNK_ROWS; count += 1) {
+      const next = rows.next();
+      if (next.done === true) return false;
+      write(next.value);
+    }
+    return true;
+  });
+  try {
+    while (writeSome());
+  } finally {
+    // A database is not closed while a walk through it is under way.
+    rows.return(undefined);
   }
-  return copied;
 }
 
 /** A row that the tables do not take is damaged; a disk that does not take it is another matter. */
-function inserted(insert: Statement, row: readonly unknown[]): boolean {
+function inserted(insert: Statement<[object]>, row: object): boolean {
   try {
-    insert.run(...row);
-    return true;
+    return insert.run(row).changes > 0;
   } catch (error) {
     if (systemCode(error).startsWith('SQLITE_CONSTRAINT') || error instanceof TypeError || error instanceof RangeError) return false;
     throw error;

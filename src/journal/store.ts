@@ -191,21 +191,24 @@ export class JournalStore {
     return { head: this.#state.head, acknowledged: this.#state.acknowledged };
   }
 
-  /** @returns each a `StoredEvent` as JSON */
+  /**
+   * @returns each a `StoredEvent` as JSON
+   * @throws GateError JOURNAL_CORRUPT at the first that is damaged
+   */
   events(query: EventQuery): string[] {
     const { limit, newestFirst = false } = query;
     const [after, before] = [query.after ?? 0, query.before ?? Number.MAX_SAFE_INTEGER];
     const keys = query.passage !== undefined ? [keyOfPassage(query.passage)] : query.types !== undefined ? query.types.map(keyOfType) : query.lane !== undefined ? [keyOfLane(query.lane)] : undefined;
     const read = newestFirst ? this.#backwards : this.#between;
-    if (keys === undefined) return read.all(after, before, limit).map(({ text }) => this.#known(text));
+    if (keys === undefined) return read.all(after, before, limit).map((row) => this.#sound(row));
     const found: string[] = [];
     let [first, last] = [blockOf(after + 1), blockOf(Math.min(before - 1, this.#state.head))];
     for (;;) {
       const blocks = this.#blocks.having(keys, first, last, newestFirst, SEARCH_BLOCKS);
       for (const block of blocks) {
-        for (const { text } of read.all(Math.max(after, firstOf(block) - 1), Math.min(before, lastOf(block) + 1), BLOCK_EVENTS)) {
-          if (!mentions(text, query) || !fits(parseEvent(text), query)) continue;
-          found.push(this.#known(text));
+        for (const row of read.all(Math.max(after, firstOf(block) - 1), Math.min(before, lastOf(block) + 1), BLOCK_EVENTS)) {
+          if (!mentions(row.text, query) || !fits(parseEvent(row.text), query)) continue;
+          found.push(this.#sound(row));
           if (found.length >= limit) return found;
         }
       }
@@ -356,8 +359,7 @@ export class JournalStore {
     let open = new BatchBuilder(after, limits);
     for (const row of rows) {
       if (blockOf(row.seq) !== blockOf(rows[0]?.seq ?? row.seq)) break;
-      if (!isSound(row)) throw new GateError('JOURNAL_CORRUPT', `event ${row.seq} is not what its hash says; it was damaged on the disk`);
-      const text = this.#known(row.text);
+      const text = this.#sound(row);
       if (open.add(row.seq, text)) continue;
       const full = open.build(true);
       batches.push(full);
@@ -369,8 +371,13 @@ export class JournalStore {
     return batches;
   }
 
-  /** The text with what is known by now of the time of an event whose clock was not trusted. */
-  #known(text: string): string {
+  /**
+   * The text with what is known by now of the time of an event whose clock was not trusted.
+   * @throws GateError JOURNAL_CORRUPT where it is not what its hash says
+   */
+  #sound(row: EventText): string {
+    if (!isSound(row)) throw new GateError('JOURNAL_CORRUPT', `event ${row.seq} is not what its hash says; it was damaged on the disk`);
+    const { text } = row;
     return isUntrusted(text) ? withKnown(text, this.clocks.correct(parseEvent(text))) : text;
   }
 

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { isSound, parseEvent, statedHash, type EventText } from './event-text.js';
+import { soundEvent, statedHash, type EventText } from './event-text.js';
 import type { Gap, State } from './store.js';
 
 /** Rows checked at one go; between slices the thread writes what has come in. */
@@ -35,7 +35,8 @@ export async function verifyChain(chain: () => Chain): Promise<{ checked: number
         const missing = firstUncovered(at + 1, row.seq - 1, gaps);
         if (missing !== null) return { checked, brokenAt: missing };
       }
-      if (!isSound(row) || (row.seq === at + 1 && parseEvent(row.text).previousHash !== hash)) return { checked, brokenAt: row.seq };
+      const event = soundEvent(row);
+      if (event === undefined || (row.seq === at + 1 && event.previousHash !== hash)) return { checked, brokenAt: row.seq };
       at = row.seq;
       hash = statedHash(row.text);
       checked += 1;

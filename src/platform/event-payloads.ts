@@ -101,7 +101,7 @@ export const eventPayloads = {
   'clock.stepped': open({}).describe('the wall clock jumped'),
   'clock.backwards': open({ boundMs: z.number(), wallMs: z.number() }).describe('the clock says a time before one that was vouched for; it is not relied on'),
   'clock.bound-lowered': open({ fromMs: z.number(), toMs: z.number(), source: text }).describe('a later time that had been taken for true was wrong'),
-  'journal.recovered': open({ reason: text, gaps: numbers, kept: open({}), damagedFile: text.nullable(), lastKnown: z.number().nullable() }).describe('the journal was damaged and has been rebuilt'),
+  'journal.recovered': open({ reason: text, gaps: numbers, kept: open({}), lost: open({ facts: count.nullable(), photographs: count.nullable() }).optional().describe('what the gate remembered and records of photographs that could not be read; null: not known how many, absent: of a release that did not count'), damagedFile: text.nullable(), lastKnown: z.number().nullable() }).describe('the journal was damaged and has been rebuilt'),
   'journal.lost': open({ reason: text, gaps: numbers }).describe('events are lost'),
   'journal.backup-failed': open({ detail: text }).describe('the periodic backup does not succeed'),
   'journal.backup-recovered': open({ bytes: count }).describe('it does again'),

@@ -212,7 +212,8 @@ describe('what is written with the newest event', () => {
     expect(db.prepare("UPDATE event SET batch = replace(batch, '[', '[ ') WHERE seq = 22").run().changes).toBe(1);
     db.close();
     const repaired = await openJournal({ directory: cut });
-    expect(await repaired.events({ after: 21, limit: 10 })).toMatchObject([{ seq: 22 }, { type: 'journal.recovered', payload: { gaps: [], kept: { events: 22 } } }]);
+    // Whether it was the newest is no longer certain: numbers above it may have been used.
+    expect(await repaired.events({ after: 21, limit: 10 })).toMatchObject([{ seq: 22 }, { type: 'journal.recovered', payload: { gaps: [{ first: 23 }], kept: { events: 22 } } }]);
     expect((await repaired.outbox()).acknowledged).toBe(7);
     expect((await repaired.verify()).brokenAt).toBeNull();
   });

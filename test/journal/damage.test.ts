@@ -1,13 +1,15 @@
+import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync, writeSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { hashOfEvent, type StoredEvent } from '../../src/journal/index.js';
+import { hashOfEvent, type Journal, type SqliteJournal, type StoredEvent } from '../../src/journal/index.js';
 import { migrate } from '../../src/journal/schema.js';
 import { SequenceGuard, type GuardMark } from '../../src/journal/sequence-guard.js';
 import { eventMessageSchema } from '../../src/uplink/index.js';
-import { freshDirectory, openJournal, read } from './support.js';
+import { crash, freshDirectory, openJournal, read } from './support.js';
 
 /** A journal of `count` events, closed in order; gives its directory. */
 async function filled(count: number): Promise<string> {
@@ -24,6 +26,19 @@ function overwrite(path: string, offset: number, bytes: Buffer): void {
   const handle = openSync(path, 'r+');
   writeSync(handle, bytes, 0, bytes.length, offset);
   closeSync(handle);
+}
+
+/** Pages of a table or an index that hold its rows, in order; all that was written is in the database's file afterwards. */
+function leavesOf(directory: string, name: string): readonly number[] {
+  const db = new SqliteDatabase(join(directory, 'journal.db'));
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  const pages = z.array(z.object({ pageno: z.number() })).parse(db.prepare("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path").all(name));
+  db.close();
+  return pages.map(({ pageno }) => pageno);
+}
+
+function destroy(directory: string, pages: readonly number[]): void {
+  for (const page of pages) overwrite(join(directory, 'journal.db'), (page - 1) * 4096, Buffer.alloc(4096, 0xa5));
 }
 
 interface GapPayload {
@@ -102,6 +117,124 @@ describe('a damaged journal', () => {
     expect((await third.verify()).brokenAt).toBeNull();
   });
 
+  it('by a power cut that took the hint of its guard, in the page of its newest events, declares those and issues no number twice', async () => {
+    const directory = freshDirectory();
+    const threads: Worker[] = [];
+    const journal = await openJournal({ directory, onThread: (thread) => threads.push(thread) });
+    const told = await Promise.all(Array.from({ length: 600 }, (_, number) => journal.append(read(number))));
+    const [thread] = threads;
+    if (thread !== undefined) await crash(journal, thread);
+    // The hint is never synchronised: it may be gone.
+    overwrite(join(directory, 'sequence.guard'), 2 * 4096, Buffer.alloc(512));
+    destroy(directory, leavesOf(directory, 'event').slice(-1));
+    const again = await openJournal({ directory });
+    const events = await again.events({ limit: 5_000 });
+    const recovered = events.find(({ type }) => type === 'journal.recovered');
+    const kept = new Set(events.map(({ id }) => id));
+    for (const { id, seq } of told) expect(kept.has(id) !== declared(gapsOf(recovered), seq), `event ${seq}`).toBe(true);
+    expect(events.filter(({ type }) => type === 'passage.read').length).toBeGreaterThan(580);
+    expect((await again.append(read(1))).seq).toBeGreaterThan(600);
+    expect((await again.verify()).brokenAt).toBeNull();
+  });
+
+  it.each<[string, number]>([
+    ['', 0],
+    [', and the page of its newest events with it,', 1],
+  ])('that has lost its guard and the row of its state%s keeps every event that can be read', async (_, leaves) => {
+    const directory = await filled(1_200);
+    destroy(directory, [...leavesOf(directory, 'state'), ...[...leavesOf(directory, 'event')].reverse().slice(0, leaves)]);
+    rmSync(join(directory, 'sequence.guard'));
+    const journal = await openJournal({ directory });
+    const events = await journal.events({ limit: 5_000 });
+    const recovered = events.find(({ type }) => type === 'journal.recovered');
+    const kept = new Set(events.map(({ seq }) => seq));
+    for (let seq = 1; seq <= 1_200; seq += 1) expect(kept.has(seq) !== declared(gapsOf(recovered), seq), `event ${seq}`).toBe(true);
+    expect(kept.size).toBeGreaterThan(leaves === 0 ? 1_200 : 1_180);
+    expect((await journal.append(read(1))).seq).toBeGreaterThan(1_000_000_000);
+    expect((await journal.verify()).brokenAt).toBeNull();
+  });
+
+  describe('of a gate that has served for years', () => {
+    const FACTS = 2_000;
+    const PHOTOGRAPHS = 1_500;
+
+    /** Row numbers have grown far, epochs are made of time, numbers were jumped over. */
+    async function served(): Promise<string> {
+      const directory = freshDirectory();
+      const boot = { id: 'dark', aheadMs: 0 };
+      const dark = await openJournal({ directory, firstEpoch: 'unused', boot, clockTrusted: () => false });
+      await Promise.all(Array.from({ length: 50 }, (_, number) => dark.append(read(number))));
+      await dark.stop();
+      rmSync(join(directory, 'sequence.guard'));
+      const journal = await openJournal({ directory, boot, clockTrusted: () => false });
+      await journal.append(read(1));
+      await journal.knowClock({ wallMs: 1_790_000_000_000, monoMs: 5_000, source: 'ntp' });
+      await Promise.all(Array.from({ length: FACTS }, (_, number) => journal.remember(`command/${number}`, { done: 'once', number })));
+      await journal.stop();
+      const db = new SqliteDatabase(join(directory, 'journal.db'));
+      db.exec('UPDATE fact SET rowid = rowid + 700000');
+      const insert = db.prepare("INSERT INTO evidence (row, id, passage, kind, bytes, wall_ms, clock_trusted) VALUES (?, ?, ?, 'frame', 100, 1, 1)");
+      db.transaction(() => {
+        for (let number = 0; number < PHOTOGRAPHS; number += 1) insert.run(90_000 + number, number.toString(16).padStart(64, '0'), `p-${number}`);
+      })();
+      db.close();
+      return directory;
+    }
+
+    async function recoveredIn(directory: string): Promise<{ readonly journal: SqliteJournal; readonly payload: unknown; readonly facts: number; readonly photographs: number }> {
+      const journal = await openJournal({ directory });
+      const [recovered] = await journal.events({ types: ['journal.recovered'], limit: 1 });
+      const db = new SqliteDatabase(join(directory, 'journal.db'), { readonly: true });
+      const photographs = z.number().parse(db.prepare('SELECT count(*) FROM evidence').pluck().get());
+      db.close();
+      return { journal, payload: recovered?.payload, facts: (await journal.recallAll('command/')).size, photographs };
+    }
+
+    const rowsOn = (directory: string, pages: readonly number[]): number => {
+      const db = new SqliteDatabase(join(directory, 'journal.db'), { readonly: true });
+      const cells = db.prepare('SELECT ncell FROM dbstat WHERE pageno = ?').pluck();
+      const rows = pages.map((page) => z.number().parse(cells.get(page))).reduce((one, other) => one + other, 0);
+      db.close();
+      return rows;
+    };
+
+    it('keeps what it remembers, its photographs, its times and what was declared lost, whatever else is destroyed', async () => {
+      const directory = await served();
+      destroy(directory, leavesOf(directory, 'block_key').slice(0, 1));
+      const { journal, payload, facts, photographs } = await recoveredIn(directory);
+      expect(payload).toMatchObject({ gaps: [], kept: { events: 52, facts: FACTS, photographs: PHOTOGRAPHS }, lost: { facts: 0, photographs: 0 } });
+      expect({ facts, photographs }).toEqual({ facts: FACTS, photographs: PHOTOGRAPHS });
+      expect(await journal.evidence('p-1234')).toHaveLength(1);
+      expect((await journal.events({ limit: 1 }))[0]?.correctedWallMs).toBe(1_789_999_996_000);
+      expect((await journal.verify()).brokenAt).toBeNull();
+    });
+
+    it('loses of what it remembers and of its photographs what lay on destroyed pages, and says how much that was', async () => {
+      const directory = await served();
+      const picked = (leaves: readonly number[], at: readonly number[]): readonly number[] => at.map((index) => leaves.at(index) ?? 0);
+      // One alone, some beside each other, two with a good one between, the first and the last.
+      const factPages = picked(leavesOf(directory, 'fact'), [3, 6, 8, -1]);
+      const photographPages = picked(leavesOf(directory, 'evidence'), [0, 5, 6, 7, 9, -1]);
+      const lost = { facts: rowsOn(directory, factPages), photographs: rowsOn(directory, photographPages) };
+      destroy(directory, [...factPages, ...photographPages]);
+      const { payload, facts, photographs } = await recoveredIn(directory);
+      expect(lost.facts).toBeGreaterThan(100);
+      expect(lost.photographs).toBeGreaterThan(100);
+      expect({ facts, photographs }).toEqual({ facts: FACTS - lost.facts, photographs: PHOTOGRAPHS - lost.photographs });
+      expect(payload).toMatchObject({ kept: { facts, photographs }, lost });
+    });
+
+    it('says that it does not know how much was lost where nothing is left that could say it', async () => {
+      const directory = await served();
+      const indices = ['sqlite_autoindex_fact_1', 'sqlite_autoindex_evidence_1', 'evidence_by_id', 'evidence_by_kind'];
+      destroy(directory, ['fact', 'evidence', ...indices].flatMap((name) => leavesOf(directory, name).slice(1, 2)));
+      const { payload, facts, photographs } = await recoveredIn(directory);
+      expect(facts).toBeGreaterThan(FACTS - 200);
+      expect(photographs).toBeGreaterThan(PHOTOGRAPHS - 100);
+      expect(payload).toMatchObject({ kept: { facts, photographs }, lost: { facts: null, photographs: null } });
+    });
+  });
+
   it('that has jumped a long way loses what lies on destroyed pages and nothing behind the jump, and does not declare the jump again', async () => {
     const directory = await filled(600);
     const path = join(directory, 'journal.db');
@@ -175,6 +308,69 @@ describe('a damaged journal', () => {
     expect((await journal.verify()).brokenAt).toBeNull();
     expect(stored.map(({ type }) => type)).toEqual(['journal.recovered']);
     expect(gapsOf(stored[0])).toContainEqual({ first: 300, last: 300 });
+  });
+
+  /** Flips the lowest bit of a byte near the end of an event's text, without SQLite. */
+  function flip(directory: string, seq: number, fromEnd: number): void {
+    const path = join(directory, 'journal.db');
+    const db = new SqliteDatabase(path);
+    const { text } = z.object({ text: z.string() }).parse(db.prepare('SELECT text FROM event WHERE seq = ?').get(seq));
+    db.close();
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf(text) + Buffer.byteLength(text) - fromEnd;
+    overwrite(path, at, Buffer.from([(bytes[at] ?? 0) ^ 1]));
+  }
+
+  const looks: Readonly<Record<string, (journal: Journal) => Promise<unknown>>> = {
+    sent: (journal) => journal.eventBatches({ after: 700, before: 900, events: 50, bytes: 1_000_000, batches: 5 }),
+    shown: (journal) => journal.events({ limit: 5_000 }),
+    'looked for': (journal) => journal.events({ passage: 'p-194', limit: 10 }),
+  };
+
+  it.each([
+    ['the comma before its hash', 75, 'sent'],
+    ['the name of its hash', 72, 'shown'],
+    ['its last quotation mark', 2, 'looked for'],
+    ['its last brace', 1, 'sent'],
+  ])('with a flipped bit in %s declares that event too, when it is to be shown or sent, and goes on', async (_, fromEnd, how) => {
+    const directory = await filled(1_200);
+    flip(directory, 778, fromEnd);
+    const journal = await openJournal({ directory });
+    expect(await journal.verify()).toEqual({ checked: 777, brokenAt: 778 });
+    await looks[how]?.(journal);
+    expect((await journal.append(read(1))).seq).toBe(1_202);
+    const events = await journal.events({ limit: 5_000 });
+    expect(gapsOf(events.find(({ type }) => type === 'journal.recovered'))).toEqual([{ first: 778, last: 778 }]);
+    expect(events.some(({ seq }) => seq === 778)).toBe(false);
+    expect((await journal.verify()).brokenAt).toBeNull();
+  });
+
+  it.each([
+    ['its hash', 40],
+    ['its last brace', 1],
+  ])('with a flipped bit in %s, in the block that is written to, never sends that event with the full block', async (_, fromEnd) => {
+    const directory = await filled(200);
+    flip(directory, 150, fromEnd);
+    const journal = await openJournal({ directory });
+    await Promise.all(Array.from({ length: 400 }, (__, number) => journal.append(read(number))));
+    const batches = await journal.eventBatches({ after: 0, before: 501, events: 100, bytes: 1_000_000, batches: 10 });
+    const sent = batches.flatMap(({ message }) => eventMessageSchema.parse(JSON.parse(Buffer.from(message).toString('utf8'))).events);
+    expect(sent).toHaveLength(499);
+    expect(sent.every((event) => hashOfEvent(event) === event.hash)).toBe(true);
+    expect(batches.flatMap(({ lost }) => lost)).toEqual([{ first: 150, last: 150 }]);
+  });
+
+  it('with a text that is no event, though its hash fits, declares it and goes on', async () => {
+    const directory = await filled(400);
+    const db = new SqliteDatabase(join(directory, 'journal.db'));
+    const body = '{"id":"","seq":300,"type":""}';
+    db.prepare('UPDATE event SET text = ? WHERE seq = 300').run(`${body.slice(0, -1)},"hash":"${createHash('sha256').update(body).digest('hex')}"}`);
+    db.exec('DELETE FROM state');
+    db.close();
+    const journal = await openJournal({ directory });
+    expect(gapsOf((await journal.events({ types: ['journal.recovered'], limit: 1 }))[0])).toContainEqual({ first: 300, last: 300 });
+    expect((await journal.verify()).brokenAt).toBeNull();
+    expect((await journal.append(read(1))).seq).toBeGreaterThan(400);
   });
 
   it('whose record of a boot names another gate keeps all of its events', async () => {
