@@ -5,7 +5,7 @@ import { GateError, errorText, isGateError, type JsonObject } from '../base/inde
 import { automaticBackups } from './backup-list.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson, parseJsonObject } from './canonical.js';
-import { emptyLog, failureKind, lockJournal, openDatabase, type FailureKind } from './database.js';
+import { drainLog, emptyLog, failureKind, lockJournal, openDatabase, renewLog, type FailureKind } from './database.js';
 import { eventSource } from './event-source.js';
 import { isSound, statedHash } from './event-text.js';
 import { EvidenceStore } from './evidence-store.js';
@@ -277,6 +277,12 @@ export class JournalCore {
     if (this.#trouble !== 'corrupt') this.#trouble = trouble;
     try {
       this.#hint();
+      // Closing empties the log into the database. Cut off before the log's file is gone, it has to be whole.
+      if (trouble === 'io' && this.#db.open) renewLog(this.#db);
+    } catch (error) {
+      this.#log('warn', { error: errorText(error) }, 'journal: what the log holds is not on the disk yet');
+    }
+    try {
       this.#db.close();
       this.#store.release();
     } catch (error) {
@@ -305,7 +311,7 @@ export class JournalCore {
     this.#removeBackups(1);
     const bytes = this.#isShort() ? room(this.#store, this.#evidence, this.#options.ballastBytes * (REFILL_FACTOR + 1)) : 0;
     if (this.#isShort()) this.#removeBackups(0);
-    emptyLog(this.#db);
+    this.#emptyLog();
     this.#log('warn', { bytes }, 'journal: the disk is full; the oldest photographs were removed as far as needed');
     this.#ballast.refill();
     this.#tight = !this.#ballast.held;
@@ -347,7 +353,7 @@ export class JournalCore {
       this.#endBackup();
       if (sent.length > 0) {
         this.#store.pruneThrough(last.place);
-        emptyLog(this.#db);
+        this.#emptyLog();
         continue;
       }
       const gap = { first: first.place, last: last.place, reason: 'disk-full' };
@@ -356,8 +362,13 @@ export class JournalCore {
       if (row !== undefined) this.#own.push(row);
       this.#hint();
       this.#log('error', gap, 'journal: the disk is full; events the platform does not have were given up');
-      emptyLog(this.#db);
+      this.#emptyLog();
     }
+  }
+
+  /** Room that a reader keeps is not there: whoever makes room by hand has to know. */
+  #emptyLog(): void {
+    if (!emptyLog(this.#db)) this.#log('warn', {}, 'journal: somebody reads the database and keeps its log from being emptied; end the backup, gatectl or sqlite3 that does');
   }
 
   /** A reader keeps the log from being emptied, and what a backup has written so far is room too. */
@@ -420,9 +431,10 @@ export class JournalCore {
   #check(db: Database, state: State | undefined): void {
     const pages: unknown = db.pragma('page_count', { simple: true });
     const pageBytes: unknown = db.pragma('page_size', { simple: true });
-    db.pragma('wal_checkpoint(PASSIVE)');
+    // Where a reader keeps pages in the log, the file is short of them and whole all the same.
+    const drained = drainLog(db);
     const { size } = statSync(this.#databasePath);
-    if (typeof pages === 'number' && typeof pageBytes === 'number' && size < pages * pageBytes) {
+    if (drained && typeof pages === 'number' && typeof pageBytes === 'number' && size < pages * pageBytes) {
       throw new GateError('JOURNAL_CORRUPT', `the database has ${size} bytes where its header names ${pages * pageBytes}`);
     }
     if (state === undefined) {
@@ -604,13 +616,12 @@ export class JournalCore {
     return epoch;
   }
 
-  /** Lets SQLite recover what it finds, and writes all of that anew: what a failed synchronisation left may be in memory alone. */
+  /** Lets SQLite recover what it finds; all of it is on the disk then, see `renewLog`, and what comes after it lasts. */
   #reopen(epoch: number, moment: Moment): void {
     const told = this.#store.state;
     const db = openDatabase(this.#databasePath, this.#options.exclusive);
     let store: JournalStore | undefined;
     try {
-      emptyLog(db);
       store = new JournalStore(db, (head) => this.#reserve(epoch, head), this.#options.gateId);
       store.beginEpoch(epoch, this.#options.boot, moment, {});
       const { batch, client } = store.state;

@@ -1,13 +1,14 @@
 import { copyFileSync, cpSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync, writeSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
+import type { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { hashOfEvent, type StoredEvent } from '../../src/journal/index.js';
 import { migrate } from '../../src/journal/schema.js';
 import { SequenceGuard, type GuardMark } from '../../src/journal/sequence-guard.js';
 import { eventMessageSchema } from '../../src/uplink/index.js';
-import { freshDirectory, openJournal, read } from './support.js';
+import { crash, freshDirectory, makeJournal, openJournal, read } from './support.js';
 
 /** A journal of `count` events, closed in order; gives its directory. */
 async function filled(count: number): Promise<string> {
@@ -175,6 +176,23 @@ describe('a damaged journal', () => {
     expect((await journal.verify()).brokenAt).toBeNull();
     expect(stored.map(({ type }) => type)).toEqual(['journal.recovered']);
     expect(gapsOf(stored[0])).toContainEqual({ first: 300, last: 300 });
+  });
+
+  it('is not what a journal is taken for that somebody reads while it starts', async () => {
+    const directory = freshDirectory();
+    const threads: Worker[] = [];
+    const journal = await openJournal({ directory, onThread: (thread) => threads.push(thread) });
+    await journal.append(read(1));
+    const reader = new SqliteDatabase(join(directory, 'journal.db'), { readonly: true });
+    reader.exec('BEGIN; SELECT count(*) FROM event');
+    // More than the database's file has room for: it stays in the log.
+    await Promise.all(Array.from({ length: 300 }, (_, number) => journal.append(read(number))));
+    for (const thread of threads) await crash(journal, thread);
+    const again = makeJournal({ directory });
+    expect(await again.start()).toMatchObject({ origin: 'continued', epoch: 2 });
+    reader.close();
+    expect(await again.verify()).toEqual({ checked: 301, brokenAt: null });
+    expect(existsSync(join(directory, 'damaged'))).toBe(false);
   });
 
   it('whose record of a boot names another gate keeps all of its events', async () => {
