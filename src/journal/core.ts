@@ -10,7 +10,7 @@ import { eventSource } from './event-source.js';
 import { isSound, statedHash } from './event-text.js';
 import { EvidenceStore } from './evidence-store.js';
 import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from './files.js';
-import { UNKNOWN_SEQUENCES, hasServed, unusedEpoch, unusedSequence } from './numbering.js';
+import { hasServed, unusedEpoch, unusedSequence } from './numbering.js';
 import { MOST_ROWS, type Answers, type Ask, type Batch, type Committed, type Moment, type ThreadOptions } from './protocol.js';
 import { Retirement, room } from './retention.js';
 import { pathAside, salvage, setAside, shortName } from './salvage.js';
@@ -509,7 +509,7 @@ export class JournalCore {
     const head = state?.head ?? 0;
     const used = mark?.used ?? 0;
     const bound = Math.max(mark?.reserved ?? 0, state?.reserved ?? 0, head);
-    const reserved = uncertain ? bound + UNKNOWN_SEQUENCES : bound;
+    const reserved = uncertain ? unusedSequence(bound, moment.wallMs) : bound;
     this.#db = opened.db;
     this.#store = store;
     if (uncertain || used > head) {
@@ -584,7 +584,7 @@ export class JournalCore {
     const certain = mark !== undefined && restoredFrom(db) === undefined;
     const epoch = going ?? this.#nextEpoch(Math.max(mark?.epoch ?? 0, old?.epoch ?? 0, saved?.epoch ?? 0), certain, moment);
     const known = Math.max(mark?.reserved ?? 0, old?.reserved ?? 0, last);
-    const reserved = certain ? known : known === 0 ? unusedSequence(moment.wallMs) : known + UNKNOWN_SEQUENCES;
+    const reserved = certain ? known : unusedSequence(known, moment.wallMs);
     const gaps: Gap[] = [...(saved?.missing ?? [])];
     const whole = last === used && certain;
     if (!whole && reserved > last) gaps.push({ first: last + 1, last: reserved, reason: damage });
