@@ -1,5 +1,5 @@
 import SqliteDatabase from 'better-sqlite3';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +39,31 @@ async function leftAfterPowerCut(data: string, image: DiskImage, log: string): P
   const journal = await openJournal({ directory: data });
   return (await journal.events({ limit: 1_000, types: ['passage.read'] })).map(({ seq }) => seq);
 }
+
+describe.skipIf(shim === undefined)('a disk of so much room', () => {
+  it('gives none back for what the system refuses, and all of it for what is gone', () => {
+    const data = freshDirectory();
+    const program = `
+      const { mkdirSync, openSync, renameSync, statfsSync, unlinkSync, writeFileSync } = require('node:fs');
+      const free = () => { const { bavail, bsize } = statfsSync(process.argv[1]); return bavail * bsize; };
+      const refused = (run) => { try { run(); return false; } catch { return free(); } };
+      const [file, other, folder] = ['file', 'other', 'folder'].map((name) => process.argv[1] + '/' + name);
+      mkdirSync(folder);
+      writeFileSync(file, Buffer.alloc(1_000_000));
+      const full = free();
+      const after = [() => openSync(file, 'wx'), () => renameSync(folder, file), () => unlinkSync(folder)].map(refused);
+      writeFileSync(other, Buffer.alloc(500_000));
+      renameSync(other, file);
+      const renamed = free();
+      unlinkSync(file);
+      process.stdout.write(JSON.stringify({ full, after, renamed, empty: free() }));`;
+    const said = execFileSync(process.execPath, ['-e', program, data], { env: { ...process.env, ...diskShimEnvironment(shim ?? '', { root: data, spaceBytes: 4_096_000 }) }, encoding: 'utf8' });
+    const { full, after, renamed, empty } = z.object({ full: z.number(), after: z.array(z.number()), renamed: z.number(), empty: z.number() }).parse(JSON.parse(said));
+    expect(after).toEqual([full, full, full]);
+    expect(renamed).toBeGreaterThan(full + 400_000);
+    expect(empty).toBe(4_096_000);
+  });
+});
 
 describe.skipIf(shim === undefined)('a journal', () => {
   it('on a disk that fails for a moment keeps its events in memory and has them on record afterwards, each once', async () => {
