@@ -167,6 +167,8 @@ export type FailureKind = 'corrupt' | 'full' | 'io' | 'other';
 export function failureKind(error: unknown): FailureKind {
   const code = systemCode(error);
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB' || code === 'JOURNAL_CORRUPT' || code === 'SQLITE_IOERR_SHORT_READ') return 'corrupt';
+  // The -shm file lies on the same disk and only grows.
+  if (code === 'SQLITE_IOERR_SHMSIZE') return 'full';
   if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT') return 'full';
   if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_READONLY') || code === 'SQLITE_CANTOPEN' || code === 'EIO' || code === 'EROFS') return 'io';
   return 'other';

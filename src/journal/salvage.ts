@@ -65,8 +65,9 @@ export function setAside(databasePath: string, target: string): void {
 /**
  * Copies every row that can still be read from a damaged database into a new, migrated and empty one.
  * @param highest sequence up to which events are looked for
+ * @param after events up to this sequence are left where they are
  */
-export function salvage(damagedPath: string, into: Database, highest: number, gate: string): Salvage {
+export function salvage(damagedPath: string, into: Database, highest: number, gate: string, after = 0): Salvage {
   const nothing: Salvage = { state: undefined, epoch: 0, events: 0, facts: 0, evidence: 0, boots: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
   let from: Database;
   try {
@@ -83,7 +84,7 @@ export function salvage(damagedPath: string, into: Database, highest: number, ga
     copy('gap', 'first, last, reason');
     copy('epoch_clock', 'epoch, boot, ahead_ms, start_ms, after_ms');
     copy('known_clock', 'boot, machine_ms, wall_ms, source');
-    const first = (state?.prunedThrough ?? 0) + 1;
+    const first = Math.max(state?.prunedThrough ?? 0, after) + 1;
     const events = copyEvents(from, into, first, Math.max(highest, state?.reserved ?? 0), gate);
     buildBlocks(into);
     // Epochs never fall, so the newest event is of the highest.

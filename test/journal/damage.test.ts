@@ -4,6 +4,7 @@ import SqliteDatabase from 'better-sqlite3';
 import type { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { ManualClock } from '../../src/base/index.js';
 import { hashOfEvent, type StoredEvent } from '../../src/journal/index.js';
 import { migrate } from '../../src/journal/schema.js';
 import { SequenceGuard, type GuardMark } from '../../src/journal/sequence-guard.js';
@@ -206,9 +207,10 @@ describe('a damaged journal', () => {
     expect((await journal.verify()).brokenAt).toBeNull();
   });
 
-  it('that cannot be rebuilt at once, because the disk refuses, is rebuilt with the next write and not only after a restart', async () => {
+  it('that cannot be rebuilt at once, because the disk refuses, is rebuilt with a write a second later and not only after a restart', async () => {
     const directory = await filled(400);
-    const journal = await openJournal({ directory });
+    const clock = new ManualClock();
+    const journal = await openJournal({ directory, clock });
     const db = new SqliteDatabase(join(directory, 'journal.db'));
     db.exec(`UPDATE event SET text = replace(text, '"payload":{', '"payload":{"more":1,') WHERE seq = 300`);
     db.close();
@@ -217,6 +219,7 @@ describe('a damaged journal', () => {
     await expect(journal.eventBatches({ after: 200, before: 401, events: 200, bytes: 1_000_000, batches: 1 })).rejects.toThrow();
     await expect(journal.append(read(1))).rejects.toThrow(/^JOURNAL_WRITE_FAILED/u);
     rmSync(join(directory, 'damaged'));
+    clock.advance(1_000);
     const event = await journal.append(read(2));
     const events = await journal.events({ limit: 5_000 });
     expect(events.find(({ type }) => type === 'journal.recovered')?.payload).toMatchObject({ kept: { events: 399 } });
