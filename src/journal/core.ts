@@ -22,7 +22,7 @@ import { verifyChain } from './verify.js';
 
 /** Numbers reserved at a time: one sync of the guard for so many events. */
 const RESERVE = 4_096;
-/** A database up to this is checked whole at the start; larger ones by their last row and on every read. */
+/** A database up to this is checked whole at the start; larger ones by their last row, and their events when they go out. */
 const QUICK_CHECK_BYTES = 16 * 1024 * 1024;
 /** The bound of wall time is at most so far behind a clock that is vouched for. */
 const REACH_WALL_MS = 600_000;

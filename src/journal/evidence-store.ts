@@ -38,7 +38,7 @@ export class EvidenceStore {
     const path = this.path(id);
     const directory = dirname(path);
     makeDirectory(directory);
-    if (await this.#intact(path, jpeg.byteLength)) {
+    if (await this.#intact(id)) {
       // It may be of a save that failed, or was killed, before its name was on the disk.
       syncDirectory(directory);
       return id;
@@ -125,12 +125,13 @@ export class EvidenceStore {
     await chmod(this.#directory, DIRECTORY_MODE);
   }
 
-  async #intact(path: string, bytes: number): Promise<boolean> {
+  /** Held against its hash: a failing disk leaves a file its size. */
+  async #intact(id: string): Promise<boolean> {
     try {
-      return (await stat(path)).size === bytes;
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return false;
-      throw error;
+      return (await this.read(id)) !== undefined;
+    } catch {
+      // One that cannot be read is written anew; what is in the way of that says so itself.
+      return false;
     }
   }
 }

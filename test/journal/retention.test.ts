@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import SqliteDatabase from 'better-sqlite3';
@@ -66,6 +66,28 @@ describe('photographs', () => {
     expect(await journal.readEvidence('../../../etc/passwd')).toBeUndefined();
     expect(await journal.readEvidence('0'.repeat(64))).toBeUndefined();
     await expect(journal.saveEvidence('p-1', 'frame', new Uint8Array())).rejects.toMatchObject({ code: 'EVENT_INVALID' });
+  });
+
+  it('are whole again when they are saved again over what a failing disk made of them', async () => {
+    const directory = freshDirectory();
+    const journal = await openJournal({ directory });
+    const jpeg = new Uint8Array(randomBytes(5_000));
+    const { id } = await journal.saveEvidence('p-1', 'frame', jpeg);
+    const path = join(directory, 'evidence', id.slice(0, 2), `${id.slice(2)}.jpg`);
+    const damages: readonly (() => void)[] = [
+      () => writeFileSync(path, randomBytes(5_000)),
+      () => truncateSync(path, 3_000),
+      () => {
+        rmSync(path);
+        // Not to be read.
+        symlinkSync(path, path);
+      },
+    ];
+    for (const damage of damages) {
+      damage();
+      await journal.saveEvidence('p-2', 'frame', jpeg);
+      expect(await journal.readEvidence(id)).toEqual(jpeg);
+    }
   });
 
   it('go after their time, and the oldest first when there are too many bytes', async () => {
