@@ -156,9 +156,10 @@ static int take_room(int fd, int64_t end) {
   return 1;
 }
 
-static void give_room(const char *path) {
+/* Room that is given back once the file at `path` is gone or emptied. */
+static int64_t room_of(const char *path) {
   struct stat64 state;
-  if (limited && stat64(path, &state) == 0 && S_ISREG(state.st_mode) && state.st_nlink == 1) space += state.st_size;
+  return stat64(path, &state) == 0 && S_ISREG(state.st_mode) && state.st_nlink == 1 ? state.st_size : 0;
 }
 
 static int opened(int fd, const char *path, int created, int emptied) {
@@ -181,8 +182,10 @@ static int open_watched(const char *path, int flags, mode_t mode) {
   int fd = -1;
   if (creates && due('w')) errno = fail_errno;
   else {
-    if (empties) give_room(path);
+    int64_t room = empties ? room_of(path) : 0;
     fd = opened(real_open(path, flags, mode), path, creates, empties);
+    /* Not where it was refused, as O_EXCL is where the file is there already. */
+    if (fd >= 0) space += room;
   }
   int saved = errno;
   pthread_mutex_unlock(&lock);
@@ -327,10 +330,13 @@ int rename(const char *from, const char *to) {
   int result = -1;
   int error = due('w') ? fail_errno : 0;
   if (error == 0) {
-    give_room(to);
+    int64_t room = strcmp(from, to) == 0 ? 0 : room_of(to);
     result = real_rename(from, to);
     error = errno;
-    if (result == 0) record('r', below(from), 0, 0, below(to), strlen(below(to)));
+    if (result == 0) {
+      space += room;
+      record('r', below(from), 0, 0, below(to), strlen(below(to)));
+    }
   }
   pthread_mutex_unlock(&lock);
   errno = error;
@@ -341,10 +347,13 @@ int unlink(const char *path) {
   if (!watched(path)) return real_unlink(path);
   pthread_mutex_lock(&lock);
   due('u');
-  give_room(path);
+  int64_t room = room_of(path);
   int result = real_unlink(path);
   int error = errno;
-  if (result == 0) record('u', below(path), 0, 0, NULL, 0);
+  if (result == 0) {
+    space += room;
+    record('u', below(path), 0, 0, NULL, 0);
+  }
   pthread_mutex_unlock(&lock);
   errno = error;
   return result;

@@ -315,7 +315,7 @@ export class SqliteJournal implements Journal {
 
   #postBatch(inFlight: InFlight): void {
     inFlight.attempts += 1;
-    this.#post({ kind: 'batch', batch: inFlight.batch });
+    this.#post({ kind: 'batch', batch: inFlight.batch, moment: this.#moment() });
   }
 
   #postAsk(waiting: WaitingAsk): void {

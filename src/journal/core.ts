@@ -5,12 +5,12 @@ import { GateError, errorText, isGateError, type JsonObject } from '../base/inde
 import { automaticBackups } from './backup-list.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson, parseJsonObject } from './canonical.js';
-import { emptyLog, failureKind, lockJournal, openDatabase, type FailureKind } from './database.js';
+import { drainLog, emptyLog, failureKind, lockJournal, openDatabase, renewLog, type FailureKind } from './database.js';
 import { eventSource } from './event-source.js';
-import { isSound, statedHash } from './event-text.js';
+import { isSound, parseEvent, statedHash } from './event-text.js';
 import { EvidenceStore } from './evidence-store.js';
 import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from './files.js';
-import { UNKNOWN_SEQUENCES, hasServed, unusedEpoch, unusedSequence } from './numbering.js';
+import { hasServed, unusedEpoch, unusedSequence } from './numbering.js';
 import { MOST_ROWS, type Answers, type Ask, type Batch, type Committed, type Moment, type ThreadOptions } from './protocol.js';
 import { Retirement, room } from './retention.js';
 import { pathAside, salvage, setAside, shortName } from './salvage.js';
@@ -22,7 +22,7 @@ import { verifyChain } from './verify.js';
 
 /** Numbers reserved at a time: one sync of the guard for so many events. */
 const RESERVE = 4_096;
-/** A database up to this is checked whole at the start; larger ones by their last row and on every read. */
+/** A database up to this is checked whole at the start; larger ones by their last row, and their events when they go out. */
 const QUICK_CHECK_BYTES = 16 * 1024 * 1024;
 /** The bound of wall time is at most so far behind a clock that is vouched for. */
 const REACH_WALL_MS = 600_000;
@@ -40,6 +40,18 @@ interface Opened {
 
 /** What is wrong with the database found at the start, or met while running. */
 type Damage = 'empty' | 'missing' | 'corrupt';
+
+/**
+ * What is taken over from a damaged database: all that can be read, or, where the disk has no room for that beside the
+ * damaged one, no events that the platform has, or none at all. What is left out stays in the damaged one.
+ */
+type Keep = 'all' | 'unsent' | 'nothing';
+
+/** A rebuild that failed is tried again after so long, each time twice as long: it reads the whole of a damaged database. */
+const REBUILD_LEAST_MS = 1_000;
+const REBUILD_MOST_MS = 60_000;
+/** Room that a rebuild needs beside as much as the damaged database takes: for its log. */
+const REBUILD_LOG_BYTES = 4 * 1024 * 1024;
 
 /** What is done about trouble in one write, each once. */
 const REMEDIES: readonly FailureKind[] = ['corrupt', 'io', 'full', 'full'];
@@ -65,6 +77,8 @@ export class JournalCore {
   #origin: JournalOrigin = 'continued';
   /** Why the database is not in use at the moment; it is opened anew, or rebuilt, before anything else. */
   #trouble: 'corrupt' | 'io' | undefined;
+  /** The last rebuild failed; until `againMs` of monotonic time none is tried. */
+  #rebuildFailed: { readonly error: GateError; readonly againMs: number; readonly waitMs: number } | undefined;
   #hintFailed = false;
   #sweepFolder = 0;
   /** The disk is full and the ballast given up. */
@@ -90,11 +104,11 @@ export class JournalCore {
     }
   }
 
-  /** On a full disk the ballast is given up for it, once. */
+  /** On a full disk room is made for it, once. */
   #open(): { db: Database; store: JournalStore } {
     const { epoch, moment } = this.#options;
     this.#finishRebuild();
-    for (let again = this.#ballast.held; ; again = false) {
+    for (let again = true; ; again = false) {
       try {
         const damage = this.#foundDamage();
         const opened = damage === undefined ? this.#tryOpen() : undefined;
@@ -102,7 +116,7 @@ export class JournalCore {
       } catch (error) {
         if (failureKind(error) !== 'full' || !again) throw error;
         this.#log('warn', { error: errorText(error) }, 'journal: the disk is full; the ballast is given up');
-        this.#ballast.release();
+        this.#makeRoomByFile(this.#enoughBytes);
       }
     }
   }
@@ -133,13 +147,14 @@ export class JournalCore {
    * new one, a failed device opened anew; then the batch is tried again.
    * @throws GateError JOURNAL_WRITE_FAILED when nothing helped, `again` in its context telling whether a later try may; the
    * batch may have been written all the same, and is recognised by its number
+   * @param moment now
    */
-  commit(batch: Batch): Committed {
+  commit(batch: Batch, moment: Moment = batch.moment): Committed {
     const remedies = [...REMEDIES];
     for (;;) {
       try {
-        this.#heal(batch.moment);
-        this.#keepSlack(batch.moment);
+        this.#heal(moment);
+        this.#keepSlack(moment);
         const { committed, own } = this.#store.apply(this.#options.client, batch);
         if (own !== undefined) this.#own.push(own);
         return committed;
@@ -148,7 +163,7 @@ export class JournalCore {
         this.#log('error', { error: errorText(error), kind }, 'journal: a batch was not written');
         const index = remedies.indexOf(kind);
         if (index >= 0) remedies.splice(index, 1);
-        if (this.#remedy(kind, batch.moment) && index >= 0) continue;
+        if (this.#remedy(kind, moment) && index >= 0) continue;
         throw isGateError(error) && kind === 'other' ? error : writeFailed(error, kind);
       }
     }
@@ -277,6 +292,12 @@ export class JournalCore {
     if (this.#trouble !== 'corrupt') this.#trouble = trouble;
     try {
       this.#hint();
+      // Closing empties the log into the database. Cut off before the log's file is gone, it has to be whole.
+      if (trouble === 'io' && this.#db.open) renewLog(this.#db);
+    } catch (error) {
+      this.#log('warn', { error: errorText(error) }, 'journal: what the log holds is not on the disk yet');
+    }
+    try {
       this.#db.close();
       this.#store.release();
     } catch (error) {
@@ -299,33 +320,56 @@ export class JournalCore {
    * (see #keepSlack) until it does.
    */
   #makeRoom(moment: Moment): void {
+    if (this.#trouble !== undefined) {
+      this.#makeRoomByFile(this.#enoughBytes);
+      return;
+    }
     this.#ballast.release();
     this.#endBackup();
-    if (this.#trouble !== undefined) return;
     this.#removeBackups(1);
-    const bytes = this.#isShort() ? room(this.#store, this.#evidence, this.#options.ballastBytes * (REFILL_FACTOR + 1)) : 0;
+    const bytes = this.#isShort() ? room(this.#store, this.#evidence, this.#enoughBytes) : 0;
     if (this.#isShort()) this.#removeBackups(0);
-    emptyLog(this.#db);
+    this.#emptyLog();
     this.#log('warn', { bytes }, 'journal: the disk is full; the oldest photographs were removed as far as needed');
     this.#ballast.refill();
     this.#tight = !this.#ballast.held;
     this.#keepSlack(moment);
   }
 
-  #isShort(): boolean {
-    return freeBytes(this.#options.directory) < this.#options.ballastBytes * (REFILL_FACTOR + 1);
+  /** Makes room in the same order where no database is open, so the oldest photographs by their files; retention takes their rows. */
+  #makeRoomByFile(bytes: number): void {
+    this.#ballast.release();
+    this.#endBackup();
+    this.#removeBackups(1, bytes);
+    let freed = 0;
+    for (const picture of this.#isShort(bytes) ? this.#evidence.oldestFirst() : []) {
+      if (!this.#isShort(bytes)) break;
+      rmSync(picture.path, { force: true });
+      freed += picture.bytes;
+    }
+    if (freed > 0) this.#log('warn', { bytes: freed }, 'journal: the disk is full; the oldest photographs were removed as far as needed');
+    this.#removeBackups(0, bytes);
+  }
+
+  /** Free bytes at which the disk is not called full any more. */
+  get #enoughBytes(): number {
+    return this.#options.ballastBytes * (REFILL_FACTOR + 1);
+  }
+
+  #isShort(bytes = this.#enoughBytes): boolean {
+    return freeBytes(this.#options.directory) < bytes;
   }
 
   /** What is on this disk twice goes before what is there once. @param leave so many of the newest stay */
-  #removeBackups(leave: number): void {
+  #removeBackups(leave: number, bytes = this.#enoughBytes): void {
     const { expendable, directory } = this.#options;
-    if (expendable === undefined || !this.#isShort()) return;
+    if (expendable === undefined || !this.#isShort(bytes)) return;
     try {
       // A backup on another disk gives no room here.
       if (statSync(expendable.directory).dev !== statSync(directory).dev) return;
       const oldestFirst = automaticBackups(expendable).reverse();
       for (const path of oldestFirst.slice(0, Math.max(0, oldestFirst.length - leave))) {
-        if (!this.#isShort()) return;
+        if (!this.#isShort(bytes)) return;
         rmSync(path, { recursive: true, force: true });
         this.#log('warn', { backup: shortName(path) }, 'journal: the disk is full; an automatic backup was removed');
       }
@@ -347,7 +391,7 @@ export class JournalCore {
       this.#endBackup();
       if (sent.length > 0) {
         this.#store.pruneThrough(last.place);
-        emptyLog(this.#db);
+        this.#emptyLog();
         continue;
       }
       const gap = { first: first.place, last: last.place, reason: 'disk-full' };
@@ -356,8 +400,13 @@ export class JournalCore {
       if (row !== undefined) this.#own.push(row);
       this.#hint();
       this.#log('error', gap, 'journal: the disk is full; events the platform does not have were given up');
-      emptyLog(this.#db);
+      this.#emptyLog();
     }
+  }
+
+  /** Room that a reader keeps is not there: whoever makes room by hand has to know. */
+  #emptyLog(): void {
+    if (!emptyLog(this.#db)) this.#log('warn', {}, 'journal: somebody reads the database and keeps its log from being emptied; end the backup, gatectl or sqlite3 that does');
   }
 
   /** A reader keeps the log from being emptied, and what a backup has written so far is room too. */
@@ -420,9 +469,10 @@ export class JournalCore {
   #check(db: Database, state: State | undefined): void {
     const pages: unknown = db.pragma('page_count', { simple: true });
     const pageBytes: unknown = db.pragma('page_size', { simple: true });
-    db.pragma('wal_checkpoint(PASSIVE)');
+    // Where a reader keeps pages in the log, the file is short of them and whole all the same.
+    const drained = drainLog(db);
     const { size } = statSync(this.#databasePath);
-    if (typeof pages === 'number' && typeof pageBytes === 'number' && size < pages * pageBytes) {
+    if (drained && typeof pages === 'number' && typeof pageBytes === 'number' && size < pages * pageBytes) {
       throw new GateError('JOURNAL_CORRUPT', `the database has ${size} bytes where its header names ${pages * pageBytes}`);
     }
     if (state === undefined) {
@@ -497,7 +547,7 @@ export class JournalCore {
     const head = state?.head ?? 0;
     const used = mark?.used ?? 0;
     const bound = Math.max(mark?.reserved ?? 0, state?.reserved ?? 0, head);
-    const reserved = uncertain ? bound + UNKNOWN_SEQUENCES : bound;
+    const reserved = uncertain ? unusedSequence(bound, moment.wallMs) : bound;
     this.#db = opened.db;
     this.#store = store;
     if (uncertain || used > head) {
@@ -530,24 +580,92 @@ export class JournalCore {
 
   /**
    * Salvages what can be read of a damaged database into a new one, which says what was lost, and sets the damaged one
-   * aside. Whenever it is cut off, it can be done again from the damaged one, or is done.
+   * aside. Whenever it is cut off, it can be done again from the damaged one, or is done. What failed is not tried again at
+   * once.
    */
   #rebuild(damage: Damage, going: number | undefined, moment: Moment): { db: Database; store: JournalStore } {
+    const before = this.#rebuildFailed;
+    if (before !== undefined && moment.monoMs < before.againMs) throw before.error;
+    try {
+      const made = this.#rebuildWithRoom(damage, going, moment);
+      this.#rebuildFailed = undefined;
+      return made;
+    } catch (error) {
+      const kind = failureKind(error);
+      const again = kind === 'full' || kind === 'io';
+      const waitMs = Math.min(REBUILD_MOST_MS, before === undefined ? REBUILD_LEAST_MS : before.waitMs * 2);
+      const advice = kind === 'full' ? 'the disk is full and nothing is left to give up: make room' : 'check the disk (df -h, dmesg)';
+      const told = new GateError('JOURNAL_WRITE_FAILED', `the journal is damaged and could not be rebuilt (${errorText(error)}); ${advice}`, { again }, error);
+      this.#rebuildFailed = { error: told, againMs: moment.monoMs + waitMs, waitMs };
+      this.#log('error', { error: errorText(error), waitMs }, `journal: nothing can be recorded: it is damaged and could not be rebuilt; ${advice}`);
+      // What could be done about these is done.
+      if (again) throw told;
+      throw error;
+    }
+  }
+
+  /** On a full disk: room is made for all of it where that can be had; else less of it is taken over. */
+  #rebuildWithRoom(damage: Damage, going: number | undefined, moment: Moment): { db: Database; store: JournalStore } {
+    const bytes = ['', '-wal'].reduce((sum, suffix) => sum + (statSync(this.#databasePath + suffix, { throwIfNoEntry: false })?.size ?? 0), Math.max(this.#enoughBytes, REBUILD_LOG_BYTES));
+    const attempts: readonly { readonly keep: Keep; readonly due: () => boolean }[] = [
+      { keep: 'all', due: () => true },
+      { keep: 'all', due: () => this.#canMakeRoom(bytes) },
+      { keep: 'unsent', due: () => (this.#guard.mark?.acknowledged ?? 0) > 1 },
+      {
+        keep: 'unsent',
+        due: () => {
+          this.#makeRoomByFile(bytes);
+          return true;
+        },
+      },
+      { keep: 'nothing', due: () => true },
+    ];
+    let full: unknown;
+    for (const { keep, due } of attempts) {
+      if (!due()) continue;
+      try {
+        return this.#rebuildOnce(damage, keep, going, moment);
+      } catch (error) {
+        if (failureKind(error) !== 'full') throw error;
+        full = error;
+        this.#log('warn', { error: errorText(error), neededBytes: bytes, freeBytes: freeBytes(this.#options.directory), keep }, 'journal: the disk has no room to rebuild the damaged database');
+      }
+    }
+    throw full;
+  }
+
+  /** Makes so much room, or none where photographs would go and it would not be enough. */
+  #canMakeRoom(bytes: number): boolean {
+    this.#removeBackups(1, bytes);
+    const pictures = this.#evidence.oldestFirst().reduce((sum, picture) => sum + picture.bytes, 0);
+    const held = this.#ballast.held ? this.#options.ballastBytes : 0;
+    if (freeBytes(this.#options.directory) + held + pictures < bytes) return false;
+    this.#makeRoomByFile(bytes);
+    return true;
+  }
+
+  #rebuildOnce(damage: Damage, keep: Keep, going: number | undefined, moment: Moment): { db: Database; store: JournalStore } {
     this.#finishRebuild();
     const { directory, gateId, exclusive } = this.#options;
     const mark = this.#guard.mark;
     const aside = ['', '-wal'].some((suffix) => existsSync(this.#databasePath + suffix)) ? pathAside(join(directory, 'damaged'), `epoch-${going ?? mark?.epoch ?? 0}-${Math.round(moment.wallMs)}`) : undefined;
-    for (const suffix of ['', '-wal', '-shm']) rmSync(this.#rebuiltPath + suffix, { force: true });
-    const rebuilt = openDatabase(this.#rebuiltPath, exclusive);
+    this.#removeRebuilt();
     let epoch: number;
     try {
-      migrate(rebuilt, migrations, { backup: () => undefined, gate: gateId });
-      epoch = this.#salvageInto(rebuilt, damage, aside, going, moment);
-      emptyLog(rebuilt);
-    } finally {
-      rebuilt.close();
+      const rebuilt = openDatabase(this.#rebuiltPath, exclusive);
+      try {
+        migrate(rebuilt, migrations, { backup: () => undefined, gate: gateId });
+        epoch = this.#salvageInto(rebuilt, damage, keep, aside, going, moment);
+        emptyLog(rebuilt);
+      } finally {
+        rebuilt.close();
+      }
+      syncDirectory(directory);
+    } catch (error) {
+      // Half of one is only in the way of what is tried next.
+      this.#removeRebuilt();
+      throw error;
     }
-    syncDirectory(directory);
     if (aside !== undefined) setAside(this.#databasePath, aside);
     renameSync(this.#rebuiltPath, this.#databasePath);
     syncDirectory(directory);
@@ -560,11 +678,17 @@ export class JournalCore {
     return { db, store };
   }
 
+  #removeRebuilt(): void {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(this.#rebuiltPath + suffix, { force: true });
+  }
+
   /** @returns the epoch that begins, or goes on */
-  #salvageInto(db: Database, damage: Damage, aside: string | undefined, going: number | undefined, moment: Moment): number {
+  #salvageInto(db: Database, damage: Damage, keep: Keep, aside: string | undefined, going: number | undefined, moment: Moment): number {
     const { gateId } = this.#options;
     const mark = this.#guard.mark;
-    const saved = aside === undefined ? undefined : salvage(this.#databasePath, db, gateId);
+    // The newest that the platform has stays: the chain goes on from it.
+    const sent = keep === 'all' ? 0 : Math.max(0, (mark?.acknowledged ?? 0) - 1);
+    const saved = aside === undefined ? undefined : salvage(this.#databasePath, db, gateId, keep === 'nothing' ? Infinity : sent);
     const old = saved?.state;
     const last = saved?.last ?? 0;
     const used = Math.max(mark?.used ?? 0, old?.head ?? 0, last);
@@ -572,11 +696,12 @@ export class JournalCore {
     const certain = mark !== undefined && restoredFrom(db) === undefined;
     const epoch = going ?? this.#nextEpoch(Math.max(mark?.epoch ?? 0, old?.epoch ?? 0, saved?.epoch ?? 0), certain, moment);
     const known = Math.max(mark?.reserved ?? 0, old?.reserved ?? 0, saved?.named ?? 0);
-    const reserved = certain ? known : known === 0 ? unusedSequence(moment.wallMs) : known + UNKNOWN_SEQUENCES;
+    const reserved = certain ? known : unusedSequence(known, moment.wallMs);
     const gaps: Gap[] = [...(saved?.missing ?? [])];
     // The guard's hint may be older than the newest events, or gone with the power: the database itself has to say that it ends here.
     const whole = last === saved?.head && last === used && certain;
-    if (!whole && reserved > last) gaps.push({ first: last + 1, last: reserved, reason: damage });
+    const end = Math.max(last, sent);
+    if (!whole && reserved > end) gaps.push({ first: end + 1, last: reserved, reason: keep === 'nothing' ? 'disk-full' : damage });
     const store = new JournalStore(db, (head) => this.#reserve(epoch, head), gateId);
     this.#guard.bound({ epoch, reserved, used, acknowledged: Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0) });
     const head = whole ? last : reserved;
@@ -584,14 +709,13 @@ export class JournalCore {
     const kept = { events: saved?.events ?? 0, facts: saved?.facts.copied ?? 0, photographs: saved?.evidence.copied ?? 0 };
     const lost = { facts: saved?.facts.lost ?? null, photographs: saved?.evidence.lost ?? null };
     const file = aside === undefined ? null : shortName(aside);
-    const about = { reason: damage, gaps, kept, lost, damagedFile: file, lastKnown: used === 0 ? null : used };
+    const about = { reason: damage, gaps, kept, lost, damagedFile: file, lastKnown: used === 0 ? null : used, ...(keep === 'all' ? {} : { noRoomFor: keep === 'unsent' ? 'events the platform has' : 'events' }) };
     const base = {
       head,
       headHash: saved?.lastHash ?? GENESIS_STATE.headHash,
       reserved,
       acknowledged,
-      prunedThrough: old?.prunedThrough ?? 0,
-      prunedHash: old?.prunedHash ?? GENESIS_STATE.prunedHash,
+      ...(sent > (old?.prunedThrough ?? 0) ? { prunedThrough: sent, prunedHash: hashBefore(db) } : { prunedThrough: old?.prunedThrough ?? 0, prunedHash: old?.prunedHash ?? GENESIS_STATE.prunedHash }),
       wallHighMs: old?.wallHighMs ?? 0,
       client: old?.client ?? '',
       batch: old?.batch ?? 0,
@@ -602,17 +726,16 @@ export class JournalCore {
     store.beginEpoch(epoch, this.#options.boot, moment, base, { type: 'journal.recovered', payloadText: canonicalJson(about), gaps });
     store.release();
     this.#origin = mark === undefined && used === 0 ? 'record-lost' : 'recovered';
-    this.#log('error', { damage, kept, lost, gaps, file }, 'journal: rebuilt from what could be read');
+    this.#log('error', { damage, kept, lost, gaps, file }, keep === 'all' ? 'journal: rebuilt from what could be read' : 'journal: rebuilt without events for which the disk has no room; they are in the damaged file: make room, and copy that file away');
     return epoch;
   }
 
-  /** Lets SQLite recover what it finds, and writes all of that anew: what a failed synchronisation left may be in memory alone. */
+  /** Lets SQLite recover what it finds; all of it is on the disk then, see `renewLog`, and what comes after it lasts. */
   #reopen(epoch: number, moment: Moment): void {
     const told = this.#store.state;
     const db = openDatabase(this.#databasePath, this.#options.exclusive);
     let store: JournalStore | undefined;
     try {
-      emptyLog(db);
       store = new JournalStore(db, (head) => this.#reserve(epoch, head), this.#options.gateId);
       store.beginEpoch(epoch, this.#options.boot, moment, {});
       const { batch, client } = store.state;
@@ -632,6 +755,12 @@ export class JournalCore {
 function restoredFrom(db: Database): JsonObject | undefined {
   const row = db.prepare<[string], { value: string }>('SELECT value FROM fact WHERE key = ?').get(RESTORED_KEY);
   return row === undefined ? undefined : parseJsonObject(row.value);
+}
+
+/** What the oldest event names as the hash before it. */
+function hashBefore(db: Database): string {
+  const oldest = db.prepare<[], { text: string }>('SELECT text FROM event ORDER BY seq LIMIT 1').get();
+  return oldest === undefined ? GENESIS_STATE.headHash : parseEvent(oldest.text).previousHash;
 }
 
 function writeFailed(error: unknown, kind: FailureKind): GateError {

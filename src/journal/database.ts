@@ -1,11 +1,13 @@
 import SqliteDatabase, { type Database } from 'better-sqlite3';
-import { chmodSync, closeSync, fdatasyncSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { GateError, errorText } from '../base/index.js';
 import { FILE_MODE, syncDirectory, systemCode } from './files.js';
 
 /** 2 MB of pages. */
 const LOG_PAGES = 512;
+/** Bytes of the log written anew at a go. */
+const RENEW_BYTES = 1024 * 1024;
 
 /**
  * Opens the journal's database with the durability it needs; commits of the running journal get it from `LogFile`.
@@ -35,10 +37,35 @@ export function openDatabase(path: string, exclusive: boolean): Database {
     // A read makes the log's file. SQLite synchronises its name once, and does not look whether that failed.
     db.pragma('user_version');
     syncDirectory(dirname(path));
+    renewLog(db);
     return db;
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/**
+ * Writes what the log holds over itself, synchronised. Linux takes what a failed synchronisation left for written: it is
+ * read from memory, no later synchronisation writes it, and after a power cut the log ends before it, with all that was
+ * committed since. Emptying the log would do, but not past a reader (a backup, the sqlite3 shell), and a process does not
+ * know what the one before it was refused.
+ * @throws SQLite's and the file system's own errors; then nothing is known of what reached the disk
+ */
+export function renewLog(db: Database): void {
+  // As a writer: nobody else may lengthen the log meanwhile.
+  db.transaction(() => rewrite(`${db.name}-wal`)).immediate();
+}
+
+function rewrite(path: string): void {
+  const handle = openSync(path, 'r+');
+  try {
+    const chunk = Buffer.allocUnsafe(RENEW_BYTES);
+    let at = 0;
+    for (let read = readSync(handle, chunk, 0, chunk.length, at); read > 0; read = readSync(handle, chunk, 0, chunk.length, at)) at += writeSync(handle, chunk, 0, read, at);
+    if (at > 0) fdatasyncSync(handle);
+  } finally {
+    closeSync(handle);
   }
 }
 
@@ -113,10 +140,25 @@ export function lockJournal(path: string): Database {
 /**
  * Writes what the log holds into the database, synchronised, and empties the log; where a reader is in the way (a backup,
  * the sqlite3 shell), as far as it lets.
+ * @returns whether it is empty
  * @throws SQLite's own errors
  */
-export function emptyLog(db: Database): void {
-  db.pragma('wal_checkpoint(TRUNCATE)');
+export function emptyLog(db: Database): boolean {
+  return checkpoint(db, 'TRUNCATE');
+}
+
+/**
+ * Writes what the log holds into the database as far as readers let at once.
+ * @returns whether all of it is there
+ * @throws SQLite's own errors
+ */
+export function drainLog(db: Database): boolean {
+  return checkpoint(db, 'PASSIVE');
+}
+
+function checkpoint(db: Database, mode: 'PASSIVE' | 'TRUNCATE'): boolean {
+  const found = db.prepare<[], { busy: number; log: number; checkpointed: number }>(`PRAGMA wal_checkpoint(${mode})`).get();
+  return found?.busy === 0 && found.log === found.checkpointed;
 }
 
 export type FailureKind = 'corrupt' | 'full' | 'io' | 'other';
@@ -125,6 +167,8 @@ export type FailureKind = 'corrupt' | 'full' | 'io' | 'other';
 export function failureKind(error: unknown): FailureKind {
   const code = systemCode(error);
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB' || code === 'JOURNAL_CORRUPT' || code === 'SQLITE_IOERR_SHORT_READ') return 'corrupt';
+  // The -shm file lies on the same disk and only grows.
+  if (code === 'SQLITE_IOERR_SHMSIZE') return 'full';
   if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT') return 'full';
   if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_READONLY') || code === 'SQLITE_CANTOPEN' || code === 'EIO' || code === 'EROFS') return 'io';
   return 'other';

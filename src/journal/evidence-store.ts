@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { chmod, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
-import { unlinkSync } from 'node:fs';
+import { readdirSync, statSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { GateError } from '../base/index.js';
 import { DIRECTORY_MODE, FILE_MODE, makeDirectory, syncDirectory, systemCode } from './files.js';
@@ -38,7 +38,7 @@ export class EvidenceStore {
     const path = this.path(id);
     const directory = dirname(path);
     makeDirectory(directory);
-    if (await this.#intact(path, jpeg.byteLength)) {
+    if (await this.#intact(id)) {
       // It may be of a save that failed, or was killed, before its name was on the disk.
       syncDirectory(directory);
       return id;
@@ -74,13 +74,28 @@ export class EvidenceStore {
     }
   }
 
-  /** Synchronous, because a full disk is made room on in the middle of a failed write. */
-  remove(id: string): void {
+  /**
+   * Synchronous, because a full disk is made room on in the middle of a failed write.
+   * @returns whether there was one
+   */
+  remove(id: string): boolean {
     try {
       unlinkSync(this.path(id));
+      return true;
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error;
+      return false;
     }
+  }
+
+  /** All pictures by their files, the oldest first by the files' own times: for when no row can be read. */
+  oldestFirst(): { readonly path: string; readonly bytes: number }[] {
+    const found = readdirSync(this.#directory, { recursive: true, withFileTypes: true }).flatMap((entry) => {
+      const path = join(entry.parentPath, entry.name);
+      const state = entry.isFile() && entry.name.endsWith('.jpg') ? statSync(path, { throwIfNoEntry: false }) : undefined;
+      return state === undefined ? [] : [{ path, bytes: state.size, mtimeMs: state.mtimeMs }];
+    });
+    return found.sort((one, other) => one.mtimeMs - other.mtimeMs);
   }
 
   /**
@@ -110,12 +125,13 @@ export class EvidenceStore {
     await chmod(this.#directory, DIRECTORY_MODE);
   }
 
-  async #intact(path: string, bytes: number): Promise<boolean> {
+  /** Held against its hash: a failing disk leaves a file its size. */
+  async #intact(id: string): Promise<boolean> {
     try {
-      return (await stat(path)).size === bytes;
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return false;
-      throw error;
+      return (await this.read(id)) !== undefined;
+    } catch {
+      // One that cannot be read is written anew; what is in the way of that says so itself.
+      return false;
     }
   }
 }

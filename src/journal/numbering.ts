@@ -6,7 +6,7 @@ import { systemCode } from './files.js';
 /**
  * How numbers stay unique where it is not known which were used. While the database or its guard is there, the next epoch
  * is one above the last and sequences go on. Where neither can be relied on (both lost, restored from a backup, a database
- * without its guard), the epoch is taken by time and chance, and sequences jump further than a gate gets in its life.
+ * without its guard), epoch and sequence are taken by time and chance, further on than a gate gets in its life.
  */
 
 const YEAR_2020_MS = 1_577_836_800_000;
@@ -16,7 +16,11 @@ const HOUR_MS = 3_600_000;
 const EPOCHS_A_MINUTE = 2 ** 20;
 
 /** More sequences than a gate uses between a backup and the loss after it: ten events a second for three years. */
-export const UNKNOWN_SEQUENCES = 1_000_000_000;
+const UNKNOWN_SEQUENCES = 1_000_000_000;
+/** Sequences to choose from by chance, and those between one hour and the next. */
+const SEQUENCES_AN_HOUR = 10_000_000_000;
+/** Until 2099. A clock may believe in any year; above it a fifth of the numbers below 2^53 are left. */
+const MOST_HOURS = 700_000;
 
 /**
  * An epoch that no other start of this gate has had, above those taken earlier by a clock that was right: minutes since
@@ -26,9 +30,15 @@ export function unusedEpoch(wallMs: number): number {
   return (1 + Math.max(0, Math.floor((wallMs - YEAR_2020_MS) / MINUTE_MS))) * EPOCHS_A_MINUTE + randomInt(EPOCHS_A_MINUTE);
 }
 
-/** A sequence above any that a lost journal used, of which nothing is known: hours since 2020 in thousands of millions. */
-export function unusedSequence(wallMs: number): number {
-  return (1 + Math.max(0, Math.floor((wallMs - YEAR_2020_MS) / HOUR_MS))) * UNKNOWN_SEQUENCES + randomInt(UNKNOWN_SEQUENCES / 2);
+/**
+ * A sequence above any that was used where a journal is known up to `bound` only: by the hours since 2020, so that of several
+ * boxes that went on from one copy the later one is above, and by chance, because a box without a battery clock may believe
+ * in the same hour as another. Stays below 2^53.
+ * @param bound 0 where nothing is known
+ */
+export function unusedSequence(bound: number, wallMs: number): number {
+  const hours = Math.min(MOST_HOURS, Math.max(0, Math.floor((wallMs - YEAR_2020_MS) / HOUR_MS)));
+  return Math.max(bound + UNKNOWN_SEQUENCES, (1 + hours) * SEQUENCES_AN_HOUR) + randomInt(SEQUENCES_AN_HOUR);
 }
 
 /** What a journal leaves behind besides its database; files that a start makes before its first event do not count. */

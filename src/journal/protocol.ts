@@ -71,7 +71,8 @@ export interface Batch {
 }
 
 export type ToThread =
-  | { readonly kind: 'batch'; readonly batch: Batch }
+  /** `moment`: now; that of the batch is when it was made. */
+  | { readonly kind: 'batch'; readonly batch: Batch; readonly moment: Moment }
   | { readonly kind: 'ask'; readonly id: number; readonly moment: Moment; readonly ask: Ask }
   | { readonly kind: 'close' };
 

@@ -109,9 +109,8 @@ export function room(store: JournalStore, files: EvidenceStore, bytes: number): 
       const oldest = store.oldestEvidence(kind, SLICE_PHOTOGRAPHS);
       if (oldest.length === 0) break;
       // The files go first: on a full disk the rows can only be deleted once there is room to write.
-      for (const row of oldest) files.remove(row.id);
+      for (const row of oldest) if (files.remove(row.id)) freed += row.bytes;
       remove(store, files, oldest);
-      freed += oldest.reduce((sum, row) => sum + row.bytes, 0);
     }
   }
   return freed;

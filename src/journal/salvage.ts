@@ -66,8 +66,9 @@ export function setAside(databasePath: string, target: string): void {
 
 /**
  * Copies every row that can still be read from a damaged database into a new, migrated and empty one.
+ * @param after events up to this sequence are left where they are
  */
-export function salvage(damagedPath: string, into: Database, gate: string): Salvage {
+export function salvage(damagedPath: string, into: Database, gate: string, after = 0): Salvage {
   const nothing: Salvage = { state: undefined, head: undefined, named: 0, epoch: 0, events: 0, facts: UNREAD, evidence: UNREAD, last: 0, lastHash: GENESIS_HASH, missing: [] };
   let from: Database;
   try {
@@ -85,7 +86,7 @@ export function salvage(damagedPath: string, into: Database, gate: string): Salv
     copy('gap', 'first, last, reason');
     copy('epoch_clock', 'epoch, boot, ahead_ms, start_ms, after_ms');
     copy('known_clock', 'boot, machine_ms, wall_ms, source');
-    const first = (state?.prunedThrough ?? 0) + 1;
+    const first = Math.max(state?.prunedThrough ?? 0, after) + 1;
     const gaps = readGaps(into).filter(({ last }) => Number.isSafeInteger(last));
     const events = copyEvents(from, into, first, gate);
     buildBlocks(into);

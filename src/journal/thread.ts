@@ -49,7 +49,7 @@ function run(options: ThreadOptions, post: (message: FromThread, transfer?: read
     switch (message.kind) {
       case 'batch':
         try {
-          const committed = core.commit(message.batch);
+          const committed = core.commit(message.batch, message.moment);
           post({ kind: 'committed', committed, own: core.takeOwn() });
           core.noteProgress();
         } catch (error) {

@@ -5,11 +5,12 @@ import type { Worker } from 'node:worker_threads';
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { ManualClock } from '../../src/base/index.js';
 import { hashOfEvent, type Journal, type SqliteJournal, type StoredEvent } from '../../src/journal/index.js';
 import { migrate } from '../../src/journal/schema.js';
 import { SequenceGuard, type GuardMark } from '../../src/journal/sequence-guard.js';
 import { eventMessageSchema } from '../../src/uplink/index.js';
-import { crash, freshDirectory, openJournal, read } from './support.js';
+import { crash, freshDirectory, makeJournal, openJournal, read } from './support.js';
 
 /** A journal of `count` events, closed in order; gives its directory. */
 async function filled(count: number): Promise<string> {
@@ -373,6 +374,23 @@ describe('a damaged journal', () => {
     expect((await journal.append(read(1))).seq).toBeGreaterThan(400);
   });
 
+  it('is not what a journal is taken for that somebody reads while it starts', async () => {
+    const directory = freshDirectory();
+    const threads: Worker[] = [];
+    const journal = await openJournal({ directory, onThread: (thread) => threads.push(thread) });
+    await journal.append(read(1));
+    const reader = new SqliteDatabase(join(directory, 'journal.db'), { readonly: true });
+    reader.exec('BEGIN; SELECT count(*) FROM event');
+    // More than the database's file has room for: it stays in the log.
+    await Promise.all(Array.from({ length: 300 }, (_, number) => journal.append(read(number))));
+    for (const thread of threads) await crash(journal, thread);
+    const again = makeJournal({ directory });
+    expect(await again.start()).toMatchObject({ origin: 'continued', epoch: 2 });
+    reader.close();
+    expect(await again.verify()).toEqual({ checked: 301, brokenAt: null });
+    expect(existsSync(join(directory, 'damaged'))).toBe(false);
+  });
+
   it('whose record of a boot names another gate keeps all of its events', async () => {
     const directory = await filled(30);
     const db = new SqliteDatabase(join(directory, 'journal.db'));
@@ -384,9 +402,10 @@ describe('a damaged journal', () => {
     expect((await journal.verify()).brokenAt).toBeNull();
   });
 
-  it('that cannot be rebuilt at once, because the disk refuses, is rebuilt with the next write and not only after a restart', async () => {
+  it('that cannot be rebuilt at once, because the disk refuses, is rebuilt with a write a second later and not only after a restart', async () => {
     const directory = await filled(400);
-    const journal = await openJournal({ directory });
+    const clock = new ManualClock();
+    const journal = await openJournal({ directory, clock });
     const db = new SqliteDatabase(join(directory, 'journal.db'));
     db.exec(`UPDATE event SET text = replace(text, '"payload":{', '"payload":{"more":1,') WHERE seq = 300`);
     db.close();
@@ -395,6 +414,7 @@ describe('a damaged journal', () => {
     await expect(journal.eventBatches({ after: 200, before: 401, events: 200, bytes: 1_000_000, batches: 1 })).rejects.toThrow();
     await expect(journal.append(read(1))).rejects.toThrow(/^JOURNAL_WRITE_FAILED/u);
     rmSync(join(directory, 'damaged'));
+    clock.advance(1_000);
     const event = await journal.append(read(2));
     const events = await journal.events({ limit: 5_000 });
     expect(events.find(({ type }) => type === 'journal.recovered')?.payload).toMatchObject({ kept: { events: 399 } });

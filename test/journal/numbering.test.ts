@@ -6,6 +6,7 @@ import { JournalCore } from '../../src/journal/core.js';
 import { parseEvent } from '../../src/journal/event-text.js';
 import type { StoredEvent } from '../../src/journal/index.js';
 import type { ThreadOptions } from '../../src/journal/protocol.js';
+import { unusedSequence } from '../../src/journal/numbering.js';
 import { restoreBackup } from '../../src/journal/restore.js';
 import { SequenceGuard } from '../../src/journal/sequence-guard.js';
 import { JournalStore } from '../../src/journal/store.js';
@@ -126,6 +127,30 @@ describe('numbers', () => {
     const ids = new Set<string>();
     for (let card = 0; card < 6; card += 1) for (const { id } of await run(new Book(), freshDirectory(), 2, { firstEpoch: 'unused' })) ids.add(id);
     expect(ids.size).toBe(12);
+  });
+
+  it('of boxes that go on from one copy differ from box to box, also where their clocks are at the same wrong time', async () => {
+    const [book, directory, away] = [new Book(), freshDirectory(), freshDirectory()];
+    await run(book, directory, 40);
+    const { path } = await makeBackup({ journal: directory, into: away, name: 'one', gateId: 'east-gate', evidence: false, clockTrusted: true, release: '0.1.0', pace: false, wallMs: 1_767_225_600_000 }, () => false, () => undefined);
+    for (const wallMs of [1_767_225_600_000, 0]) {
+      const boxes = Array.from({ length: 6 }, () => freshDirectory());
+      for (const [index, box] of boxes.entries()) {
+        if (index < 2) await restoreBackup(path, box, { wallMs });
+        else copyFileSync(join(path, 'journal.db'), databaseOf(box));
+        if (index >= 4) destroyPage(databaseOf(box), 0);
+        await run(book, box, 50, { moment: { wallMs, monoMs: 1_000, clockTrusted: false }, firstEpoch: 'unused' });
+      }
+    }
+  });
+
+  it('stay exact in JSON, whatever year a clock believes in, and are the higher the later a box went on', () => {
+    for (const bound of [0, 40, 70_000_000_000_000]) {
+      const [thousandYears, now, nextYear, beginning] = [64_000_000_000_000, 1_767_225_600_000, 1_798_761_600_000, 0].map((wallMs) => unusedSequence(bound, wallMs));
+      for (const seq of [thousandYears, now, nextYear, beginning]) expect(seq).toBeGreaterThan(bound + 1_000_000_000);
+      expect(nextYear).toBeGreaterThan(now ?? Infinity);
+      for (let [seq, jumps] = [thousandYears ?? 0, 0]; jumps < 1_000; seq = unusedSequence(seq, 64_000_000_000_000), jumps += 1) expect(Number.isSafeInteger(seq + 1)).toBe(true);
+    }
   });
 
   it('go on without a loss where the guard alone went back: the database knows', async () => {

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
+import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/index.js';
 import { BACKUP_FORMAT, DATABASE_NAME, MANIFEST_NAME, type BackupManifest } from '../../src/journal/backup-manifest.js';
+import { freeBytes } from '../../src/journal/ballast.js';
 import { JournalCore } from '../../src/journal/core.js';
 import { canonicalJson } from '../../src/journal/canonical.js';
 import { parseEvent } from '../../src/journal/event-text.js';
@@ -64,6 +66,28 @@ describe('photographs', () => {
     expect(await journal.readEvidence('../../../etc/passwd')).toBeUndefined();
     expect(await journal.readEvidence('0'.repeat(64))).toBeUndefined();
     await expect(journal.saveEvidence('p-1', 'frame', new Uint8Array())).rejects.toMatchObject({ code: 'EVENT_INVALID' });
+  });
+
+  it('are whole again when they are saved again over what a failing disk made of them', async () => {
+    const directory = freshDirectory();
+    const journal = await openJournal({ directory });
+    const jpeg = new Uint8Array(randomBytes(5_000));
+    const { id } = await journal.saveEvidence('p-1', 'frame', jpeg);
+    const path = join(directory, 'evidence', id.slice(0, 2), `${id.slice(2)}.jpg`);
+    const damages: readonly (() => void)[] = [
+      () => writeFileSync(path, randomBytes(5_000)),
+      () => truncateSync(path, 3_000),
+      () => {
+        rmSync(path);
+        // Not to be read.
+        symlinkSync(path, path);
+      },
+    ];
+    for (const damage of damages) {
+      damage();
+      await journal.saveEvidence('p-2', 'frame', jpeg);
+      expect(await journal.readEvidence(id)).toEqual(jpeg);
+    }
   });
 
   it('go after their time, and the oldest first when there are too many bytes', async () => {
@@ -242,5 +266,110 @@ describe('a full disk', () => {
       execFileSync('umount', ['-l', directory]);
       rmSync(directory, { recursive: true, force: true });
     }
+  });
+});
+
+describe('a damaged journal on a disk without room for another one', () => {
+  interface Gate {
+    readonly root: string;
+    readonly directory: string;
+    readonly core: JournalCore;
+    readonly said: string[];
+    readonly filler: string;
+  }
+
+  /** 3,000 events of 2,000 bytes, of which one is damaged; `freeMB` are left on the disk. */
+  async function damaged(freeMB: number, { acknowledged = 0, photographs = 0 }, use: (gate: Gate) => Promise<void>): Promise<void> {
+    const root = mounted(40);
+    if (root === undefined) return;
+    const directory = join(root, 'journal');
+    const said: string[] = [];
+    const core = new JournalCore(options(directory), (_, __, message) => said.push(message));
+    try {
+      for (let round = 0; round < 30; round += 1) core.commit(batch(100, moment(0), 2_000));
+      if (acknowledged > 0) acknowledge(core, acknowledged);
+      for (let picture = 0; picture < photographs; picture += 1) {
+        const saved = await core.answer({ ask: 'saveEvidence', passage: `p-${picture}`, kind: 'frame', jpeg: new Uint8Array(randomBytes(500_000)) }, moment(0));
+        if (typeof saved !== 'object' || !('id' in saved)) continue;
+        const path = join(directory, 'evidence', saved.id.slice(0, 2), `${saved.id.slice(2)}.jpg`);
+        utimesSync(path, picture + 1, picture + 1);
+      }
+      const db = new SqliteDatabase(join(directory, 'journal.db'));
+      db.exec(`UPDATE event SET text = replace(text, 'xxxx"', 'xxxy"') WHERE seq = 2950`);
+      db.pragma('wal_checkpoint(TRUNCATE)');
+      db.close();
+      const filler = join(root, 'filler');
+      writeFileSync(filler, Buffer.alloc(Math.max(0, freeBytes(root) - freeMB * 1_000_000)));
+      await use({ root, directory, core, said, filler });
+      core.close();
+    } finally {
+      execFileSync('umount', ['-l', root]);
+    }
+  }
+  const meet = (core: JournalCore, when = moment(0)): Promise<unknown> => core.answer({ ask: 'eventBatches', query: { after: 2_900, before: 3_001, events: 100, bytes: 1_000_000, batches: 1 } }, when);
+
+  it('gives up the oldest photographs for it, and keeps every event but the damaged one', async () => {
+    await damaged(4, { photographs: 28 }, async ({ directory, core }) => {
+      expect(await meet(core)).toMatchObject([{ first: 2_901, last: 3_000, lost: [{ first: 2_950, last: 2_950 }] }]);
+      const { first } = core.commit(batch(1, moment(0)));
+      expect((await sequences(core)).length).toBe(3_001);
+      expect(core.takeOwn().map(parseEvent)).toMatchObject([{ seq: first - 1, type: 'journal.recovered', payload: { kept: { events: 2_999 } } }]);
+      const left = await Promise.all(Array.from({ length: 28 }, async (_, picture) => {
+        const rows = await core.answer({ ask: 'evidence', passage: `p-${picture}` }, moment(0));
+        const id = JSON.stringify(rows).slice(8, 72);
+        return (await core.answer({ ask: 'readEvidence', id }, moment(0))) !== undefined;
+      }));
+      expect(left[0]).toBe(false);
+      expect(left.at(-1)).toBe(true);
+      expect(left).toEqual([...left].sort((one, other) => Number(one) - Number(other)));
+      expect(existsSync(join(directory, 'journal.rebuilt'))).toBe(false);
+      expect(await core.answer({ ask: 'verify' }, moment(0))).toMatchObject({ brokenAt: null });
+      // What is left of those that went is tidied with the rest.
+      await tidy(core, moment(400));
+      expect(await core.answer({ ask: 'evidence', passage: 'p-0' }, moment(400))).toEqual([]);
+    });
+  });
+
+  it('keeps those that the platform does not have, and the photographs, where those would not make room enough', async () => {
+    await damaged(3, { acknowledged: 2_700, photographs: 2 }, async ({ directory, core, said }) => {
+      expect(await meet(core)).toMatchObject([{ first: 2_901, last: 3_000, lost: [{ first: 2_950, last: 2_950 }] }]);
+      core.commit(batch(1, moment(0)));
+      const left = await sequences(core);
+      expect([left[0], left.length]).toEqual([2_700, 302]);
+      expect(core.takeOwn().map(parseEvent)).toMatchObject([{ type: 'journal.recovered', payload: { noRoomFor: 'events the platform has', gaps: [{ first: 2_950, last: 2_950 }] } }]);
+      expect(said.some((message) => message.includes('rebuilt without events for which the disk has no room'))).toBe(true);
+      expect(readdirSync(join(directory, 'evidence'), { recursive: true }).filter((name) => String(name).endsWith('.jpg'))).toHaveLength(2);
+      expect(await core.answer({ ask: 'outbox' }, moment(0))).toMatchObject({ acknowledged: 2_700 });
+      expect(await core.answer({ ask: 'verify' }, moment(0))).toMatchObject({ brokenAt: null });
+    });
+  });
+
+  it('where not even those have room records on without, and declares them; they are in the damaged file', async () => {
+    await damaged(3, {}, async ({ directory, core }) => {
+      await meet(core);
+      const { first } = core.commit(batch(1, moment(0)));
+      expect(await sequences(core)).toEqual([first - 1, first]);
+      expect(core.takeOwn().map(parseEvent)).toMatchObject([{ type: 'journal.recovered', payload: { noRoomFor: 'events', gaps: [{ first: 1, last: first - 2, reason: 'disk-full' }] } }]);
+      expect(await core.answer({ ask: 'verify' }, moment(0))).toEqual({ checked: 2, brokenAt: null });
+      const [aside] = readdirSync(join(directory, 'damaged')).filter((name) => name.endsWith('.db'));
+      expect(statSync(join(directory, 'damaged', aside ?? '')).size).toBeGreaterThan(6_000_000);
+    });
+  });
+
+  it('that is quite full refuses events at once instead of reading the damaged one for each, and goes on when there is room', async () => {
+    await damaged(0, {}, async ({ core, said, filler }) => {
+      const tries = (): number => said.filter((message) => message.includes('no room to rebuild')).length;
+      await expect(meet(core)).rejects.toThrow(/make room/u);
+      const tried = tries();
+      expect(tried).toBeGreaterThan(0);
+      expect(said.some((message) => message.includes('nothing can be recorded'))).toBe(true);
+      for (let count = 0; count < 3; count += 1) expect(() => core.commit(batch(1, moment(0)))).toThrow(/make room/u);
+      expect(tries()).toBe(tried);
+      rmSync(filler);
+      // The batch is still the one of then.
+      const { first } = core.commit(batch(1, moment(0)), { ...moment(0), monoMs: moment(0).monoMs + 1_000 });
+      expect((await sequences(core)).at(-1)).toBe(first);
+      expect((await sequences(core)).length).toBe(3_001);
+    });
   });
 });
