@@ -3,6 +3,7 @@ import { existsSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { blockOf, firstOf } from './blocks.js';
 import { GENESIS_HASH } from './canonical.js';
+import { declaredLost, undeclared, type SequenceRange } from './declared.js';
 import { eventSource, type EventSource } from './event-source.js';
 import { isSound, statedHash, type EventText } from './event-text.js';
 import { makeDirectory, syncDirectory, systemCode } from './files.js';
@@ -108,9 +109,10 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
   const insert = into.prepare<[number, string]>('INSERT INTO event (seq, text) VALUES (?, ?)');
   let events = 0;
   let last: EventText | undefined;
-  const missing: Gap[] = [];
-  const gaps = attempt(() => readGaps(into)) ?? [];
-  const places = new Places(from, source, highest, gaps);
+  // By the events themselves: what is declared lost in one that is lost as well has to be declared again.
+  const holes: SequenceRange[] = [];
+  const declared: SequenceRange[] = [];
+  const places = new Places(from, source, highest, attempt(() => readGaps(into)) ?? []);
   let end = first - 1;
   while (end < highest) {
     const start = end + 1;
@@ -123,7 +125,9 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
         // One whose hash does not fit is damaged; it stays in the file that is set aside.
         if (row === undefined || !isSound(row)) continue;
         insert.run(row.seq, row.text);
-        missing.push(...uncovered((last?.seq ?? first - 1) + 1, row.seq - 1, gaps).map((range) => ({ ...range, reason: 'damaged' })));
+        const expected = (last?.seq ?? first - 1) + 1;
+        if (row.seq > expected) holes.push({ first: expected, last: row.seq - 1 });
+        declared.push(...declaredLost(row.text));
         last = row;
         events += 1;
       }
@@ -131,6 +135,7 @@ function copyEvents(from: Database, into: Database, first: number, highest: numb
     if (events > before) places.seen();
     else end = places.after(end);
   }
+  const missing = undeclared(holes, declared).map((range) => ({ ...range, reason: 'damaged' }));
   return { events, last: last?.seq ?? 0, lastHash: last === undefined ? GENESIS_HASH : statedHash(last.text), missing };
 }
 
@@ -173,19 +178,6 @@ class Places {
     this.#lookedAtEnd = true;
     return Math.max(end, this.#highest - END_ROWS);
   }
-}
-
-/** Parts of a range that no gap covers; gaps in order. */
-function uncovered(first: number, last: number, gaps: readonly Gap[]): { readonly first: number; readonly last: number }[] {
-  const parts: { first: number; last: number }[] = [];
-  let next = first;
-  for (const gap of gaps) {
-    if (gap.last < next || gap.first > last) continue;
-    if (gap.first > next) parts.push({ first: next, last: gap.first - 1 });
-    next = gap.last + 1;
-  }
-  if (next <= last) parts.push({ first: next, last });
-  return parts;
 }
 
 function* range(first: number, last: number): Generator<number> {

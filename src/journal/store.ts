@@ -330,10 +330,6 @@ export class JournalStore {
     this.#change((state) => (state.wallHighMs = Math.max(state.wallHighMs, Math.round(wallMs))));
   }
 
-  gaps(): Gap[] {
-    return readGaps(this.#db);
-  }
-
   /** Bytes the tables really use; pages freed by retention are reused before the file grows. */
   usedBytes(): number {
     return (this.#number('page_count') - this.#number('freelist_count')) * this.#number('page_size');
