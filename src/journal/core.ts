@@ -6,6 +6,7 @@ import { automaticBackups } from './backup-list.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson, parseJsonObject } from './canonical.js';
 import { emptyLog, failureKind, lockJournal, openDatabase, type FailureKind } from './database.js';
+import { isRange } from './declared.js';
 import { eventSource } from './event-source.js';
 import { isSound, statedHash } from './event-text.js';
 import { EvidenceStore } from './evidence-store.js';
@@ -504,8 +505,10 @@ export class JournalCore {
       // Where the guard has seen later events than the database holds, the database was replaced or rolled back.
       const reason = restored !== undefined ? 'restored' : uncertain ? 'guard-lost' : 'rolled-back';
       const gap = { first: head + 1, last: reserved, reason };
-      const about = { reason, gaps: [gap], lastKnown: Math.max(used, head), ...(restored === undefined ? {} : { backup: restored }) };
-      store.beginEpoch(epoch, this.#options.boot, moment, { head: reserved, reserved: reserved + RESERVE }, { type: 'journal.lost', payloadText: canonicalJson(about), gaps: [gap] });
+      const { missing, ...backup } = restored ?? {};
+      const gaps: Gap[] = [...(Array.isArray(missing) ? missing.filter(isRange).map(({ first, last }) => ({ first, last, reason: 'damaged' })) : []), gap];
+      const about = { reason, gaps, lastKnown: Math.max(used, head), ...(restored === undefined ? {} : { backup }) };
+      store.beginEpoch(epoch, this.#options.boot, moment, { head: reserved, reserved: reserved + RESERVE }, { type: 'journal.lost', payloadText: canonicalJson(about), gaps });
       // After the jump is durable: before it, a kill must leave things as they were found, so that it is done again.
       this.#guard.bound({ epoch, reserved: store.state.reserved, used: store.state.head, acknowledged: store.state.acknowledged });
       this.#own.push(...store.events({ after: reserved, limit: 1 }));
