@@ -14,7 +14,7 @@ import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from '.
 import { UNKNOWN_SEQUENCES, hasServed, unusedEpoch, unusedSequence } from './numbering.js';
 import { MOST_ROWS, type Answers, type Ask, type Batch, type Committed, type Moment, type ThreadOptions } from './protocol.js';
 import { Retirement, room } from './retention.js';
-import { pathAside, salvage, setAside, shortName } from './salvage.js';
+import { REBUILT_NAME, pathAside, salvage, setAside, shortName } from './salvage.js';
 import { migrate, migrations } from './schema.js';
 import { SequenceGuard } from './sequence-guard.js';
 import { GENESIS_STATE, JournalStore, RESTORED_KEY, readState, type Gap, type State } from './store.js';
@@ -77,7 +77,7 @@ export class JournalCore {
     const { directory } = options;
     makeDirectory(directory);
     this.#databasePath = join(directory, 'journal.db');
-    this.#rebuiltPath = join(directory, 'journal.rebuilt');
+    this.#rebuiltPath = join(directory, REBUILT_NAME);
     this.#lock = lockJournal(join(directory, 'lock.db'));
     try {
       this.#guard = SequenceGuard.open(join(directory, 'sequence.guard'));
@@ -99,6 +99,8 @@ export class JournalCore {
       try {
         const damage = this.#foundDamage();
         const opened = damage === undefined ? this.#tryOpen() : undefined;
+        // Left by what was cut off before this one was set aside; it must not come back in its stead one day.
+        if (opened !== undefined) rmSync(this.#rebuiltPath, { force: true });
         return opened === undefined ? this.#rebuild(damage ?? 'corrupt', epoch, moment) : this.#begin(opened, moment);
       } catch (error) {
         if (failureKind(error) !== 'full' || !again) throw error;
@@ -522,7 +524,7 @@ export class JournalCore {
     return { db: opened.db, store };
   }
 
-  /** A rebuild that was cut off between its last two renames. */
+  /** A rebuild, or `gatectl restore`, that was cut off between its last two renames. */
   #finishRebuild(): void {
     if (existsSync(this.#databasePath) || !existsSync(this.#rebuiltPath)) return;
     // A log without its database was read when the database was; SQLite would take it for the new one's.

@@ -10,7 +10,7 @@ import type { SequenceRange } from './declared.js';
 import { makeDirectory, syncDirectory, syncFile } from './files.js';
 import { holdJournal } from './hold.js';
 import { inspect } from './inspect.js';
-import { pathAside, salvage, setAside, shortName } from './salvage.js';
+import { REBUILT_NAME, pathAside, salvage, setAside, shortName } from './salvage.js';
 import { migrate, migrations } from './schema.js';
 import { GENESIS_STATE, RESTORED_KEY, readState, writeState } from './store.js';
 
@@ -74,8 +74,12 @@ export async function restoreBackup(backup: string, journal: string, now: { read
     mark(database, manifest, salvaged?.missing ?? []);
     const current = join(journal, DATABASE_NAME);
     const aside = existsSync(current) || existsSync(`${current}-wal`) ? pathAside(join(journal, 'replaced'), `replaced-${Math.round(now.wallMs)}`) : null;
+    // Whenever it is cut off, a start goes on with the journal that was there, or with this one.
+    const rebuilt = join(journal, REBUILT_NAME);
+    renameSync(database, rebuilt);
+    syncDirectory(journal);
     if (aside !== null) setAside(current, aside);
-    renameSync(database, current);
+    renameSync(rebuilt, current);
     syncDirectory(journal);
     const config = folder.has(CONFIG_NAME) && !faults.has(CONFIG_NAME) ? join(backup, CONFIG_NAME) : null;
     return { manifest, checked, salvaged, setAside: aside === null ? null : join('replaced', shortName(aside)), photographs, config };

@@ -40,6 +40,9 @@ const END_ROWS = 10_000;
 /** After so many empty chunks in a row a small table is taken to be at its end. */
 const MOST_EMPTY_CHUNKS = 10;
 
+/** A whole database beside the one whose place it is to take. Once that is out of the way, a start goes on with it. */
+export const REBUILT_NAME = 'journal.rebuilt';
+
 /** A path in `directory` that no database set aside has yet. */
 export function pathAside(directory: string, label: string): string {
   const taken = (path: string): boolean => ['', '-wal'].some((suffix) => existsSync(path + suffix));

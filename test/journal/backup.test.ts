@@ -1,11 +1,12 @@
-import { appendFileSync, closeSync, existsSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, closeSync, cpSync, existsSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { makeBackup, type BackupMade } from '../../src/journal/backup.js';
 import { restoreBackup } from '../../src/journal/restore.js';
-import { freshDirectory, openJournal, read } from './support.js';
+import { freshDirectory, makeJournal, openJournal, read } from './support.js';
 
 const now = { wallMs: 1_767_225_600_000 };
 
@@ -51,6 +52,61 @@ describe('a backup', () => {
     const request = { journal: home, into: away, name: 'one', gateId: 'east-gate', evidence: false, clockTrusted: true, release: '0.1.0', pace: false, ...now };
     await expect(makeBackup(request, () => true, () => undefined)).rejects.toMatchObject({ code: 'BACKUP_FAILED' });
     expect(readdirSync(away)).toEqual([]);
+  });
+});
+
+describe('a restore', () => {
+  /** Restores in a process of its own, which is killed before the file that comes then is renamed. @returns whether it came to its end */
+  function cutAt(renames: number, backup: string, directory: string): boolean {
+    const program = join(freshDirectory(), 'restore.mts');
+    writeFileSync(
+      program,
+      `import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+const { renameSync } = fs;
+let left = ${renames};
+fs.renameSync = (from, to) => {
+  if (left === 0) process.kill(process.pid, 'SIGKILL');
+  left -= 1;
+  renameSync(from, to);
+};
+syncBuiltinESMExports();
+const { restoreBackup } = await import(${JSON.stringify(new URL('../../src/journal/restore.ts', import.meta.url).pathname)});
+await restoreBackup(${JSON.stringify(backup)}, ${JSON.stringify(directory)}, { wallMs: ${now.wallMs} });
+`,
+    );
+    const { status, signal, stderr } = spawnSync(process.execPath, ['--import', 'tsx', program], { env: { ...process.env, TSX_DISABLE_CACHE: '1' }, encoding: 'utf8' });
+    expect(signal === 'SIGKILL' || status === 0, stderr).toBe(true);
+    return status === 0;
+  }
+
+  it.each([true, false])('that is cut off before any of its renames leaves the journal that was there, or the one of the backup (a journal is there: %s)', async (there) => {
+    const home = freshDirectory();
+    const journal = await openJournal({ directory: home });
+    await Promise.all(Array.from({ length: 20 }, (_, number) => journal.append(read(number))));
+    await journal.remember('inside/京QM86H8', { since: 1 });
+    const { path } = await journal.backup({ into: freshDirectory(), name: 'one', evidence: false, release: '0.1.0' });
+    await Promise.all(Array.from({ length: 10 }, (_, number) => journal.append(read(number))));
+    // As the power goes: with its log, which is set aside with it.
+    const killed = freshDirectory();
+    cpSync(home, killed, { recursive: true });
+    const seen: string[] = [];
+    for (let renames = 0, done = false; !done; renames += 1) {
+      const directory = freshDirectory();
+      if (there) cpSync(killed, directory, { recursive: true });
+      done = cutAt(renames, path, directory);
+      const again = makeJournal({ directory });
+      const { origin } = await again.start();
+      seen.push(origin);
+      const events = await again.events({ limit: 100 });
+      expect(await again.recall('inside/京QM86H8'), `${origin}, cut before rename ${renames}`).toEqual(origin === 'new' ? undefined : { since: 1 });
+      expect(events.filter(({ type }) => type === 'passage.read').length).toBe(origin === 'new' ? 0 : origin === 'continued' ? 30 : 20);
+      expect((await again.verify()).brokenAt).toBeNull();
+      expect(existsSync(join(directory, 'journal.rebuilt'))).toBe(false);
+      await again.stop();
+    }
+    expect(new Set(seen)).toEqual(new Set([there ? 'continued' : 'new', 'restored']));
+    expect(seen.length).toBeGreaterThan(there ? 4 : 2);
   });
 });
 
