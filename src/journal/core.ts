@@ -17,7 +17,7 @@ import { Retirement, room } from './retention.js';
 import { REBUILT_NAME, pathAside, salvage, setAside, shortName } from './salvage.js';
 import { migrate, migrations } from './schema.js';
 import { SequenceGuard } from './sequence-guard.js';
-import { GENESIS_STATE, JournalStore, RESTORED_KEY, readState, type Gap, type State } from './store.js';
+import { GENESIS_STATE, JournalStore, RESTORED_KEY, readSavedState, readState, type Gap, type State } from './store.js';
 import type { JournalOrigin, JournalStart } from './types.js';
 import { verifyChain } from './verify.js';
 
@@ -446,6 +446,8 @@ export class JournalCore {
 
   /** A copy beside, before the tables change: one whole, checked file; of each version the newest one. */
   #backup(db: Database, version: number): void {
+    // What a first start left that was cut off between two steps is no journal yet, and a copy of it would look like the trace of one.
+    if (readSavedState(db) === undefined && eventSource(db, this.#options.gateId).next(0) === undefined) return;
     const directory = join(this.#options.directory, 'backup');
     makeDirectory(directory);
     const prefix = `journal-version-${version}-`;
