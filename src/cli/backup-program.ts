@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import * as z from 'zod/mini';
 import type { GlobalOptions } from './context.js';
-import { jsonOnly, optionsOf } from './options.js';
+import { optionsOf } from './options.js';
 
 type Act = (run: (globals: GlobalOptions, command: Command, args: readonly string[]) => Promise<number | undefined>) => (...given: unknown[]) => Promise<void>;
 
@@ -18,8 +18,7 @@ export function addBackupCommands(program: Command, journal: Command, act: Act):
       act(async (globals, command, [directory]) => {
         const { evidence, json } = optionsOf(z.object({ evidence: z._default(z.boolean(), false), json: z._default(z.boolean(), false) }), command);
         const { backUp } = await import('./backup.js');
-        await backUp(globals, { into: directory, evidence, json });
-        return undefined;
+        return backUp(globals, { into: directory, evidence, json });
       }),
     );
 
@@ -27,12 +26,14 @@ export function addBackupCommands(program: Command, journal: Command, act: Act):
     .command('restore')
     .description('put a backup in the place of the journal of a stopped gate; what is there is set aside')
     .argument('<dir>', 'the folder that gatectl backup printed')
+    .option('--salvage', 'of a damaged backup, put back what can be read')
     .option('--json', 'print JSON for scripts')
     .addHelpText('after', '\nExample:\n  systemctl stop laurel-gate\n  sudo -u laurel gatectl restore /media/usb/manual-2026-01-01T000000Z\n  systemctl start laurel-gate')
     .action(
       act(async (globals, command, [directory]) => {
         const { restore } = await import('./restore.js');
-        await restore(globals, directory ?? '', optionsOf(jsonOnly, command).json);
+        const { salvage, json } = optionsOf(z.object({ salvage: z._default(z.boolean(), false), json: z._default(z.boolean(), false) }), command);
+        await restore(globals, directory ?? '', { salvage, json });
         return undefined;
       }),
     );

@@ -5,9 +5,9 @@ import { GateError, isGateError } from '../base/index.js';
 import { systemClock } from '../base/system-clock.js';
 import { loadConfig, maskText, readConfigText } from '../config/index.js';
 import { packageVersion } from '../daemon/version.js';
-import { assertJournal, holdJournal, makeBackup, moveBackup } from '../journal/offline.js';
+import { assertJournal, damageIn, holdJournal, makeBackup, moveBackup } from '../journal/offline.js';
 import { controlSocketPath } from '../web/view.js';
-import { configPath, dataDirectory, type GlobalOptions } from './context.js';
+import { configPath, dataDirectory, exitStatus, type GlobalOptions } from './context.js';
 import { ControlClient, refusalFrom } from './control-client.js';
 import { untilInterrupted } from './devices.js';
 import { connectionEnded } from './events.js';
@@ -23,10 +23,10 @@ export interface BackUpOptions {
 const madeSchema = z.object({
   path: z.string(),
   bytes: z.number(),
-  manifest: z.object({ gate: z.string(), madeAt: z.string(), journal: z.object({ epoch: z.number(), head: z.number(), acknowledged: z.number() }), files: z.array(z.unknown()) }),
+  manifest: z.object({ gate: z.string(), madeAt: z.string(), journal: z.object({ epoch: z.number(), head: z.number(), acknowledged: z.number() }), files: z.array(z.unknown()), verified: z.optional(z.object({ checked: z.number(), brokenAt: z.nullable(z.number()), unreadable: z.array(z.string()) })) }),
 });
 type Made = z.output<typeof madeSchema>;
-const progressSchema = z.object({ part: z.enum(['journal', 'photographs']), done: z.number(), total: z.number() });
+const progressSchema = z.object({ part: z.enum(['journal', 'check', 'photographs']), done: z.number(), total: z.number() });
 type Progress = z.output<typeof progressSchema>;
 const messageSchema = z.discriminatedUnion('kind', [
   z.extend(progressSchema, { kind: z.literal('progress') }),
@@ -35,10 +35,11 @@ const messageSchema = z.discriminatedUnion('kind', [
 ]);
 
 /**
- * `gatectl backup`: of the running gate over its control socket, else of a stopped one's files.
+ * `gatectl backup`: of the running gate over its control socket, else of a stopped one's files. Fails where the journal in
+ * the backup is damaged, which is made all the same.
  * @throws GateError BACKUP_FAILED, JOURNAL_CLOSED (no journal there), JOURNAL_IN_USE, CONFIG_*
  */
-export async function backUp(globals: GlobalOptions, { into, evidence, json }: BackUpOptions): Promise<void> {
+export async function backUp(globals: GlobalOptions, { into, evidence, json }: BackUpOptions): Promise<number> {
   const data = await dataDirectory(globals);
   const progress = new ProgressLine();
   let made: Made;
@@ -52,8 +53,12 @@ export async function backUp(globals: GlobalOptions, { into, evidence, json }: B
     progress.end();
   }
   const { path, bytes, manifest } = made;
-  if (json) print(JSON.stringify({ path, bytes, gate: manifest.gate, madeAt: manifest.madeAt, ...manifest.journal, files: manifest.files.length }));
-  else print(`${path}\n${manifest.journal.head} events, ${manifest.files.length} files, ${(bytes / 1_000_000).toFixed(1)} MB. Put back with: gatectl restore ${path}`);
+  const damage = manifest.verified === undefined ? undefined : damageIn(manifest.verified);
+  if (json) print(JSON.stringify({ path, bytes, gate: manifest.gate, madeAt: manifest.madeAt, ...manifest.journal, files: manifest.files.length, damage: damage ?? null }));
+  else print(`${path}\n${manifest.journal.head} events, ${manifest.files.length} files, ${(bytes / 1_000_000).toFixed(1)} MB. Put back with: gatectl restore ${damage === undefined ? '' : '--salvage '}${path}`);
+  if (damage === undefined) return exitStatus.ok;
+  complain(`The journal is damaged, and so is this backup of it: ${damage}. It holds what can still be read. Keep earlier backups, and compare with the platform's record.`);
+  return exitStatus.failed;
 }
 
 /** The gate itself writes into its data directory: systemd lets it write nowhere else. */

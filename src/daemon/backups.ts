@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { errorText, type Clock, type JsonObject, type Log, type Timer } from '../base/index.js';
-import { listBackups, removeRemains, type BackupMade, type BackupProgress, type NewEvent, type SqliteJournal } from '../journal/index.js';
+import { damageIn, listBackups, removeRemains, surplus, type BackupMade, type BackupProgress, type NewEvent, type SqliteJournal } from '../journal/index.js';
 
 export interface BackupsOptions {
   readonly journal: Pick<SqliteJournal, 'backup' | 'events'>;
@@ -31,7 +31,8 @@ const ASKED = 'manual-';
 
 /**
  * Backups of a running gate's journal: by themselves every so many hours, and when asked. A failure is on record once, is
- * tried again every hour, and stops nothing.
+ * tried again every hour, and stops nothing. So is, once, that the journal in a backup is damaged: it is kept, and does not
+ * take the place of one that was found whole.
  */
 export class Backups {
   readonly #options: BackupsOptions;
@@ -60,7 +61,7 @@ export class Backups {
     this.#timer?.cancel();
   }
 
-  /** `state` is `off`, `ok` or `failed`; `detail` says why it failed, `lastMadeAt` when the newest automatic one was made. */
+  /** `state` is `off`, `ok` or `failed`; `detail` says why it failed, or what is damaged in it, `lastMadeAt` when the newest automatic one was made. */
   health(): JsonObject {
     const state = this.#failure !== undefined ? 'failed' : this.#options.everyHours === 0 ? 'off' : 'ok';
     return { state, lastMadeAt: this.#lastMadeAt, ...(this.#failure === undefined ? {} : { detail: this.#failure }) };
@@ -78,7 +79,10 @@ export class Backups {
     this.#busy = true;
     try {
       if (alone) await removeRemains(directory).catch((error: unknown) => this.#options.log.warn({ error: errorText(error) }, 'remains of an old backup stay'));
-      return await journal.backup({ into: directory, name: freeName(directory, prefix, clock.wallMs()), evidence, release, ...(config === undefined ? {} : { config }) }, onProgress);
+      const made = await journal.backup({ into: directory, name: freeName(directory, prefix, clock.wallMs()), evidence, release, ...(config === undefined ? {} : { config }) }, onProgress);
+      const damage = damageOf(made);
+      if (damage !== undefined) this.#options.log.error({ backup: basename(made.path), damage }, 'a backup was made of a damaged journal');
+      return made;
     } finally {
       if (alone) this.#busy = false;
     }
@@ -101,8 +105,13 @@ export class Backups {
     this.#sinceMs = clock.monoMs();
     this.#madeOne = true;
     this.#lastMadeAt = made.manifest.madeAt;
-    if (this.#failure !== undefined) record({ type: 'journal.backup-recovered', payload: { madeAt: made.manifest.madeAt, bytes: made.bytes } });
-    this.#failure = undefined;
+    const damage = damageOf(made);
+    if (damage !== undefined) {
+      if (this.#failure !== damage) record({ type: 'journal.backup-failed', payload: { detail: damage } });
+    } else if (this.#failure !== undefined) {
+      record({ type: 'journal.backup-recovered', payload: { madeAt: made.manifest.madeAt, bytes: made.bytes } });
+    }
+    this.#failure = damage;
     await this.#removeOld(made.path);
   }
 
@@ -146,12 +155,18 @@ export class Backups {
   async #removeOld(newest: string): Promise<void> {
     const { directory, keep, log } = this.#options;
     try {
-      const others = (await listBackups(directory, AUTOMATIC)).filter(({ path }) => path !== newest);
-      for (const { path } of others.slice(keep - 1)) await rm(path, { recursive: true, force: true });
+      const listed = await listBackups(directory, AUTOMATIC);
+      const inOrder = [...listed.filter(({ path }) => path === newest), ...listed.filter(({ path }) => path !== newest)];
+      for (const { path } of surplus(inOrder, keep)) await rm(path, { recursive: true, force: true });
     } catch (error) {
       log.warn({ error: errorText(error) }, 'an old backup could not be removed');
     }
   }
+}
+
+function damageOf({ manifest: { verified } }: BackupMade): string | undefined {
+  const damage = verified === undefined ? undefined : damageIn(verified);
+  return damage === undefined ? undefined : `the journal is damaged, and so is its backup: ${damage}; compare with the platform's record, and keep earlier backups`;
 }
 
 /** A name with the time, for people; clocks jump, so it may be taken. */

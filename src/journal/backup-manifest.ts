@@ -14,6 +14,16 @@ export interface BackupFile {
   readonly sha256: string;
 }
 
+/** What a look at every event and table of a copy found. */
+export interface Inspection {
+  /** Events whose chain was walked. */
+  readonly checked: number;
+  /** First sequence at which the chain does not hold, or whose event cannot be read; null where there is none. */
+  readonly brokenAt: number | null;
+  /** Other tables that have destroyed pages. */
+  readonly unreadable: readonly string[];
+}
+
 /** `manifest.json` of a backup. */
 export interface BackupManifest {
   readonly format: number;
@@ -34,7 +44,20 @@ export interface BackupManifest {
   };
   /** Bounds of the numbers that the gate may have used when it was made. */
   readonly guard: GuardMark | null;
+  /** Absent from backups of releases that did not look. */
+  readonly verified?: Inspection;
   readonly files: readonly BackupFile[];
+}
+
+/** Whether the copy was looked through when it was made, and found whole. */
+export function isVerified({ verified }: BackupManifest): boolean {
+  return verified !== undefined && damageIn(verified) === undefined;
+}
+
+/** What is wrong with a copy, in words; undefined where nothing is. */
+export function damageIn({ brokenAt, unreadable }: Pick<Inspection, 'brokenAt' | 'unreadable'>): string | undefined {
+  const found = [...(brokenAt === null ? [] : [`its chain breaks at event ${brokenAt}`]), ...(unreadable.length === 0 ? [] : [`pages of ${unreadable.join(', ')} are destroyed`])];
+  return found.length === 0 ? undefined : found.join(', ');
 }
 
 const SHA256 = /^[0-9a-f]{64}$/u;
@@ -67,13 +90,19 @@ function isGuard(value: unknown): value is GuardMark | null {
   return ['epoch', 'reserved', 'used', 'acknowledged'].every((name) => isNumber(fields[name]));
 }
 
+function isInspection(value: unknown): value is Inspection {
+  const { checked, brokenAt, unreadable } = fieldsOf(value);
+  return isNumber(checked) && (brokenAt === null || isNumber(brokenAt)) && Array.isArray(unreadable) && unreadable.every((table) => typeof table === 'string');
+}
+
 function isManifest(value: unknown): value is BackupManifest {
-  const { gate, release, madeAt, clockTrusted, photographs, journal, guard, files } = fieldsOf(value);
+  const { gate, release, madeAt, clockTrusted, photographs, journal, guard, verified, files } = fieldsOf(value);
   return (
     [gate, release, madeAt].every((text) => typeof text === 'string') &&
     [clockTrusted, photographs].every((flag) => typeof flag === 'boolean') &&
     isJournal(journal) &&
     isGuard(guard) &&
+    (verified === undefined || isInspection(verified)) &&
     Array.isArray(files) &&
     files.every(isFile) &&
     files.some((file: BackupFile) => file.path === DATABASE_NAME)

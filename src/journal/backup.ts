@@ -4,10 +4,11 @@ import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, readSync, 
 import { basename, dirname, join } from 'node:path';
 import { GateError, errorText, isGateError } from '../base/index.js';
 import { freeBytes } from './ballast.js';
-import { BACKUP_FORMAT, CONFIG_NAME, DATABASE_NAME, MANIFEST_NAME, parseManifest, type BackupManifest, type BackupFile } from './backup-manifest.js';
+import { BACKUP_FORMAT, CONFIG_NAME, DATABASE_NAME, MANIFEST_NAME, parseManifest, type BackupManifest, type BackupFile, type Inspection } from './backup-manifest.js';
 import { eventSource } from './event-source.js';
 import { isSound, statedHash } from './event-text.js';
 import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from './files.js';
+import { inspect } from './inspect.js';
 import { SequenceGuard } from './sequence-guard.js';
 import { readState } from './store.js';
 
@@ -33,7 +34,7 @@ export interface BackupRequest {
 }
 
 export interface BackupProgress {
-  readonly part: 'journal' | 'photographs';
+  readonly part: 'journal' | 'check' | 'photographs';
   readonly done: number;
   readonly total: number;
 }
@@ -51,11 +52,14 @@ const PAGES = 256;
 /** Kept free beside the backup itself, for the journal: many times its ballast. */
 const KEEP_FREE_BYTES = 64 * 1024 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
+/** What to do where a backup is damaged. */
+export const INSTEAD = 'use another backup, or put back what can be read of this one (gatectl restore --salvage)';
 
 /**
  * Copies a journal, running or not, into a new folder: the database as of one moment, the guard's mark, the configuration,
  * on request the photographs, and a manifest with the SHA-256 of each. The folder has its name only once all of it is on
- * disk. The source is only read. Blocks its thread for a slice at a time.
+ * disk. The source is only read. Blocks its thread for a slice at a time. The copy is looked through, and the manifest says
+ * what was found: one of a damaged journal is made all the same, since there may be no other way to keep what can be read.
  * @param end asked between slices; true gives up
  * @throws GateError BACKUP_FAILED saying what to do; then nothing is left behind
  */
@@ -88,6 +92,7 @@ async function fill(request: BackupRequest, temporary: string, end: () => boolea
   };
   await copyDatabase(request, target, check, onProgress);
   const { journal, photographs } = readCopy(target, request);
+  const verified = await inspectCopy(target, journal, request, check, onProgress);
   const files: BackupFile[] = [describe(target, DATABASE_NAME)];
   if (request.config !== undefined) files.push(writeText(temporary, CONFIG_NAME, request.config));
   if (request.evidence) files.push(...copyPhotographs(request, temporary, photographs, check, onProgress));
@@ -100,6 +105,7 @@ async function fill(request: BackupRequest, temporary: string, end: () => boolea
     photographs: request.evidence,
     journal,
     guard: SequenceGuard.read(join(request.journal, 'sequence.guard')) ?? null,
+    verified,
     files,
   };
   writeText(temporary, MANIFEST_NAME, `${JSON.stringify(manifest, null, 2)}\n`);
@@ -140,7 +146,7 @@ async function copyDatabase(request: BackupRequest, target: string, check: () =>
 }
 
 /** Makes the copy one file without a log beside it, and says what it holds. */
-function readCopy(target: string, { gateId }: BackupRequest): { readonly journal: BackupManifest['journal']; readonly photographs: readonly string[] } {
+function readCopy(target: string, { gateId, evidence }: BackupRequest): { readonly journal: BackupManifest['journal']; readonly photographs: readonly string[] } {
   const copy = new SqliteDatabase(target);
   try {
     copy.pragma('journal_mode = DELETE');
@@ -152,12 +158,22 @@ function readCopy(target: string, { gateId }: BackupRequest): { readonly journal
     }
     const schema: unknown = copy.pragma('user_version', { simple: true });
     const { epoch, head, headHash, acknowledged, prunedThrough } = state;
-    const photographs = copy.prepare<[], { id: string }>('SELECT DISTINCT id FROM evidence ORDER BY id').all();
+    const photographs = evidence ? copy.prepare<[], { id: string }>('SELECT DISTINCT id FROM evidence ORDER BY id').all() : [];
     return { journal: { schema: typeof schema === 'number' ? schema : 0, epoch, head, headHash, acknowledged, prunedThrough }, photographs: photographs.map(({ id }) => id) };
   } finally {
     copy.close();
     syncFile(target);
   }
+}
+
+function inspectCopy(target: string, { head, prunedThrough }: BackupManifest['journal'], { pace }: BackupRequest, check: () => void, onProgress: (progress: BackupProgress) => void): Promise<Inspection> {
+  let startedMs = performance.now();
+  return inspect(target, (through) => {
+    check();
+    onProgress({ part: 'check', done: Math.max(0, through - prunedThrough), total: head - prunedThrough });
+    if (pace) rest(performance.now() - startedMs);
+    startedMs = performance.now();
+  });
 }
 
 /** A photograph that retention removed meanwhile, or whose bytes are not those that were stored, is left out. */
@@ -208,20 +224,23 @@ export class BackupFolder {
     return this.manifest.files.some((file) => file.path === name);
   }
 
-  /**
-   * Holds every file against the manifest.
-   * @throws GateError BACKUP_INVALID naming the first file that is missing or changed
-   */
-  check(): void {
-    for (const file of this.manifest.files) {
+  /** Holds every file against the manifest. @returns for each that is missing or changed a GateError BACKUP_INVALID */
+  *faults(): Generator<{ readonly path: string; readonly fault: GateError }> {
+    for (const { path, sha256 } of this.manifest.files) {
       let found: BackupFile;
       try {
-        found = describe(join(this.path, file.path), file.path);
+        found = describe(join(this.path, path), path);
       } catch (error) {
-        throw new GateError('BACKUP_INVALID', `${file.path} of the backup cannot be read (${errorText(error)}); use another backup`, { file: file.path }, error);
+        yield { path, fault: new GateError('BACKUP_INVALID', `${path} of the backup cannot be read (${errorText(error)}); ${INSTEAD}`, { file: path }, error) };
+        continue;
       }
-      if (found.sha256 !== file.sha256) throw new GateError('BACKUP_INVALID', `${file.path} of the backup is not as it was written; use another backup`, { file: file.path });
+      if (found.sha256 !== sha256) yield { path, fault: new GateError('BACKUP_INVALID', `${path} of the backup is not as it was written; ${INSTEAD}`, { file: path }) };
     }
+  }
+
+  /** @throws GateError BACKUP_INVALID naming the first file that is missing or changed */
+  check(): void {
+    for (const { fault } of this.faults()) throw fault;
   }
 }
 

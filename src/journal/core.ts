@@ -6,6 +6,7 @@ import { automaticBackups } from './backup-list.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson, parseJsonObject } from './canonical.js';
 import { drainLog, emptyLog, failureKind, lockJournal, openDatabase, renewLog, type FailureKind } from './database.js';
+import { isRange } from './declared.js';
 import { eventSource } from './event-source.js';
 import { isSound, parseEvent, statedHash } from './event-text.js';
 import { EvidenceStore } from './evidence-store.js';
@@ -13,10 +14,10 @@ import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from '.
 import { hasServed, unusedEpoch, unusedSequence } from './numbering.js';
 import { MOST_ROWS, type Answers, type Ask, type Batch, type Committed, type Moment, type ThreadOptions } from './protocol.js';
 import { Retirement, room } from './retention.js';
-import { pathAside, salvage, setAside, shortName } from './salvage.js';
+import { REBUILT_NAME, pathAside, salvage, setAside, shortName } from './salvage.js';
 import { migrate, migrations } from './schema.js';
 import { SequenceGuard } from './sequence-guard.js';
-import { GENESIS_STATE, JournalStore, RESTORED_KEY, readState, type Gap, type State } from './store.js';
+import { GENESIS_STATE, JournalStore, RESTORED_KEY, readSavedState, readState, type Gap, type State } from './store.js';
 import type { JournalOrigin, JournalStart } from './types.js';
 import { verifyChain } from './verify.js';
 
@@ -90,7 +91,7 @@ export class JournalCore {
     const { directory } = options;
     makeDirectory(directory);
     this.#databasePath = join(directory, 'journal.db');
-    this.#rebuiltPath = join(directory, 'journal.rebuilt');
+    this.#rebuiltPath = join(directory, REBUILT_NAME);
     this.#lock = lockJournal(join(directory, 'lock.db'));
     try {
       this.#guard = SequenceGuard.open(join(directory, 'sequence.guard'));
@@ -112,6 +113,8 @@ export class JournalCore {
       try {
         const damage = this.#foundDamage();
         const opened = damage === undefined ? this.#tryOpen() : undefined;
+        // Left by what was cut off before this one was set aside; it must not come back in its stead one day.
+        if (opened !== undefined) rmSync(this.#rebuiltPath, { force: true });
         return opened === undefined ? this.#rebuild(damage ?? 'corrupt', epoch, moment) : this.#begin(opened, moment);
       } catch (error) {
         if (failureKind(error) !== 'full' || !again) throw error;
@@ -493,6 +496,8 @@ export class JournalCore {
 
   /** A copy beside, before the tables change: one whole, checked file; of each version the newest one. */
   #backup(db: Database, version: number): void {
+    // What a first start left that was cut off between two steps is no journal yet, and a copy of it would look like the trace of one.
+    if (readSavedState(db) === undefined && eventSource(db, this.#options.gateId).after(0, 1).length === 0) return;
     const directory = join(this.#options.directory, 'backup');
     makeDirectory(directory);
     const prefix = `journal-version-${version}-`;
@@ -554,8 +559,10 @@ export class JournalCore {
       // Where the guard has seen later events than the database holds, the database was replaced or rolled back.
       const reason = restored !== undefined ? 'restored' : uncertain ? 'guard-lost' : 'rolled-back';
       const gap = { first: head + 1, last: reserved, reason };
-      const about = { reason, gaps: [gap], lastKnown: Math.max(used, head), ...(restored === undefined ? {} : { backup: restored }) };
-      store.beginEpoch(epoch, this.#options.boot, moment, { head: reserved, reserved: reserved + RESERVE }, { type: 'journal.lost', payloadText: canonicalJson(about), gaps: [gap] });
+      const { missing, ...backup } = restored ?? {};
+      const gaps: Gap[] = [...(Array.isArray(missing) ? missing.filter(isRange).map(({ first, last }) => ({ first, last, reason: 'damaged' })) : []), gap];
+      const about = { reason, gaps, lastKnown: Math.max(used, head), ...(restored === undefined ? {} : { backup }) };
+      store.beginEpoch(epoch, this.#options.boot, moment, { head: reserved, reserved: reserved + RESERVE }, { type: 'journal.lost', payloadText: canonicalJson(about), gaps });
       // After the jump is durable: before it, a kill must leave things as they were found, so that it is done again.
       this.#guard.bound({ epoch, reserved: store.state.reserved, used: store.state.head, acknowledged: store.state.acknowledged });
       this.#own.push(...store.events({ after: reserved, limit: 1 }));
@@ -569,7 +576,7 @@ export class JournalCore {
     return { db: opened.db, store };
   }
 
-  /** A rebuild that was cut off between its last two renames. */
+  /** A rebuild, or `gatectl restore`, that was cut off between its last two renames. */
   #finishRebuild(): void {
     if (existsSync(this.#databasePath) || !existsSync(this.#rebuiltPath)) return;
     // A log without its database was read when the database was; SQLite would take it for the new one's.

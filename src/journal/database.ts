@@ -62,10 +62,20 @@ function rewrite(path: string): void {
   try {
     const chunk = Buffer.allocUnsafe(RENEW_BYTES);
     let at = 0;
-    for (let read = readSync(handle, chunk, 0, chunk.length, at); read > 0; read = readSync(handle, chunk, 0, chunk.length, at)) at += writeSync(handle, chunk, 0, read, at);
+    for (let read = readSome(handle, chunk, at); read > 0; read = readSome(handle, chunk, at)) at += writeSync(handle, chunk, 0, read, at);
     if (at > 0) fdatasyncSync(handle);
   } finally {
     closeSync(handle);
+  }
+}
+
+/** What cannot be read SQLite does not read either: it lies behind what was committed, left over from a longer log. */
+function readSome(handle: number, into: Buffer, at: number): number {
+  try {
+    return readSync(handle, into, 0, into.length, at);
+  } catch (error) {
+    if (systemCode(error) !== 'EIO') throw error;
+    return 0;
   }
 }
 

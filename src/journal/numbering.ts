@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from './files.js';
+import { FIRST_BOUND_BYTES } from './sequence-guard.js';
 
 /**
  * How numbers stay unique where it is not known which were used. While the database or its guard is there, the next epoch
@@ -41,13 +42,13 @@ export function unusedSequence(bound: number, wallMs: number): number {
   return Math.max(bound + UNKNOWN_SEQUENCES, (1 + hours) * SEQUENCES_AN_HOUR) + randomInt(SEQUENCES_AN_HOUR);
 }
 
-/** What a journal leaves behind besides its database; files that a start makes before its first event do not count. */
+/** What a journal leaves behind besides its database; what a first start makes until it has begun does not count. */
 const TRACES = ['ballast', 'damaged', 'replaced', 'backup'];
 
 /** Whether a directory without a database and without a readable guard was a journal before. */
 export function hasServed(directory: string): boolean {
   const guard = statSync(join(directory, 'sequence.guard'), { throwIfNoEntry: false });
-  if ((guard?.size ?? 0) > 0) return true;
+  if ((guard?.size ?? 0) > FIRST_BOUND_BYTES) return true;
   if (TRACES.some((name) => statSync(join(directory, name), { throwIfNoEntry: false }) !== undefined)) return true;
   try {
     return readdirSync(join(directory, 'evidence')).length > 0;

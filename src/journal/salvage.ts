@@ -2,6 +2,7 @@ import SqliteDatabase, { type Database, type Statement } from 'better-sqlite3';
 import { existsSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { GENESIS_HASH } from './canonical.js';
+import { declaredLost, undeclared, type SequenceRange } from './declared.js';
 import { eventSource } from './event-source.js';
 import { soundEvent, statedHash, type EventText } from './event-text.js';
 import { makeDirectory, syncDirectory, systemCode } from './files.js';
@@ -40,6 +41,9 @@ export interface Salvage {
 const CHUNK_ROWS = 500;
 
 const UNREAD: Copied = { copied: 0, lost: undefined };
+
+/** A whole database beside the one whose place it is to take. Once that is out of the way, a start goes on with it. */
+export const REBUILT_NAME = 'journal.rebuilt';
 
 /** A path in `directory` that no database set aside has yet. */
 export function pathAside(directory: string, label: string): string {
@@ -104,30 +108,21 @@ function copyEvents(from: Database, into: Database, first: number, gate: string)
   const insert = into.prepare<[number, string]>('INSERT INTO event (seq, text) VALUES (?, ?)');
   let events = 0;
   let last: EventText | undefined;
-  const missing: Gap[] = [];
-  const gaps = readGaps(into);
+  // By the events themselves: what is declared lost in one that is lost as well has to be declared again.
+  const holes: SequenceRange[] = [];
+  const declared: SequenceRange[] = [];
   inChunks(into, source.readable(first - 1), (row) => {
     // One whose hash does not fit, or that is no event, is damaged; it stays in the file that is set aside.
     if (row.seq <= (last?.seq ?? 0) || soundEvent(row) === undefined) return;
     insert.run(row.seq, row.text);
-    missing.push(...uncovered((last?.seq ?? first - 1) + 1, row.seq - 1, gaps).map((range) => ({ ...range, reason: 'damaged' })));
+    const expected = (last?.seq ?? first - 1) + 1;
+    if (row.seq > expected) holes.push({ first: expected, last: row.seq - 1 });
+    declared.push(...declaredLost(row.text));
     last = row;
     events += 1;
   });
+  const missing = undeclared(holes, declared).map((range) => ({ ...range, reason: 'damaged' }));
   return { events, last: last?.seq ?? 0, lastHash: last === undefined ? GENESIS_HASH : statedHash(last.text), missing };
-}
-
-/** Parts of a range that no gap covers; gaps in order. */
-function uncovered(first: number, last: number, gaps: readonly Gap[]): { readonly first: number; readonly last: number }[] {
-  const parts: { first: number; last: number }[] = [];
-  let next = first;
-  for (const gap of gaps) {
-    if (gap.last < next || gap.first > last) continue;
-    if (gap.first > next) parts.push({ first: next, last: gap.first - 1 });
-    next = gap.last + 1;
-  }
-  if (next <= last) parts.push({ first: next, last });
-  return parts;
 }
 
 function copyTable(from: Database, into: Database, table: string, columns: string): Copied {

@@ -17,6 +17,8 @@ export interface GuardMark {
 const SLOT_BYTES = 512;
 /** Slots lie on sectors of their own, so that a torn write hurts one of them. */
 const SLOT_STRIDE = 4096;
+/** A guard no longer than this has had its first bound at most: perhaps of a first start that was cut off while it wrote it. */
+export const FIRST_BOUND_BYTES = SLOT_BYTES;
 /** Slots 0 and 1 take synced marks in turn; slot 2 takes the unsynced hint after each commit. */
 const HINT_SLOT = 2;
 

@@ -53,6 +53,9 @@ export interface RawEvidence extends EvidenceInfo {
   readonly clockTrusted: number;
 }
 
+const SAVE_STATE = `INSERT OR REPLACE INTO state (id, epoch, head, head_hash, acknowledged, reserved, pruned_through, pruned_hash, wall_high_ms, client, batch, batch_first, batch_count)
+  VALUES (1, @epoch, @head, @headHash, @acknowledged, @reserved, @prunedThrough, @prunedHash, @wallHighMs, @client, @batch, @batchFirst, @batchCount)`;
+
 const EVIDENCE_COLUMNS = 'row, id, passage, kind, bytes, wall_ms AS wallMs, clock_trusted AS clockTrusted';
 
 /** Blocks looked for at one go in a search. */
@@ -108,10 +111,7 @@ export class JournalStore {
     this.#blocks = new Blocks(db);
     this.#transact = db.transaction((run: () => void) => run());
     this.#insertEvent = db.prepare('INSERT INTO event (seq, text, batch) VALUES (?, CAST(? AS TEXT), ?)');
-    this.#saveState = db.prepare(
-      `INSERT OR REPLACE INTO state (id, epoch, head, head_hash, acknowledged, reserved, pruned_through, pruned_hash, wall_high_ms, client, batch, batch_first, batch_count)
-       VALUES (1, @epoch, @head, @headHash, @acknowledged, @reserved, @prunedThrough, @prunedHash, @wallHighMs, @client, @batch, @batchFirst, @batchCount)`,
-    );
+    this.#saveState = db.prepare(SAVE_STATE);
     this.#between = db.prepare('SELECT seq, text FROM event WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?');
     this.#backwards = db.prepare('SELECT seq, text FROM event WHERE seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?');
     this.#dropFact = db.prepare('DELETE FROM fact WHERE key = ?');
@@ -333,10 +333,6 @@ export class JournalStore {
     this.#change((state) => (state.wallHighMs = Math.max(state.wallHighMs, Math.round(wallMs))));
   }
 
-  gaps(): Gap[] {
-    return readGaps(this.#db);
-  }
-
   /** Bytes the tables really use; pages freed by retention are reused before the file grows. */
   usedBytes(): number {
     return (this.#number('page_count') - this.#number('freelist_count')) * this.#number('page_size');
@@ -393,7 +389,7 @@ export class JournalStore {
           return;
         }
         this.#flush(null);
-        this.#saveState.run({ ...next, headHash: Buffer.from(next.headHash, 'hex'), prunedHash: Buffer.from(next.prunedHash, 'hex') });
+        this.#saveState.run(rawState(next));
       });
     } catch (error) {
       this.#pending = undefined;
@@ -531,6 +527,15 @@ export function readSavedState(db: Database): State | undefined {
     )
     .get();
   return raw === undefined ? undefined : { ...raw, headHash: raw.headHash.toString('hex'), prunedHash: raw.prunedHash.toString('hex') };
+}
+
+/** Writes the state row of a database that no gate has open. */
+export function writeState(db: Database, state: State): void {
+  db.prepare<[RawState]>(SAVE_STATE).run(rawState(state));
+}
+
+function rawState(state: State): RawState {
+  return { ...state, headHash: Buffer.from(state.headHash, 'hex'), prunedHash: Buffer.from(state.prunedHash, 'hex') };
 }
 
 /** What was declared lost. */

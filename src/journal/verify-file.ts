@@ -7,7 +7,8 @@ import { failureKind } from './database.js';
 import { eventSource } from './event-source.js';
 import { systemCode } from './files.js';
 import { assertJournal } from './hold.js';
-import { readGaps, readState } from './store.js';
+import { SequenceGuard } from './sequence-guard.js';
+import { readState } from './store.js';
 import { verifyChain } from './verify.js';
 
 export interface ChainVerdict {
@@ -18,15 +19,17 @@ export interface ChainVerdict {
 
 /**
  * Walks the chain of a journal that no gate has open, on a copy: SQLite itself may write when it opens a file, and looking
- * at evidence must not change it.
+ * at evidence must not change it. Its head is held against `sequence.guard`, where that lies beside it.
  * @throws GateError JOURNAL_CLOSED (no journal there), JOURNAL_CORRUPT (the file cannot be read at all)
  */
 export async function verifyFile(directory: string): Promise<ChainVerdict> {
   assertJournal(directory);
   const copy = temporaryFolder(directory);
+  // Before the database: a gate that starts meanwhile must not look like one whose end was cut off.
+  const used = SequenceGuard.read(join(directory, 'sequence.guard'))?.used ?? 0;
   try {
     for (const name of ['journal.db', 'journal.db-wal']) if (existsSync(join(directory, name))) copyFileSync(join(directory, name), join(copy, name));
-    return await verifyDatabase(join(copy, 'journal.db'));
+    return await verifyDatabase(join(copy, 'journal.db'), used);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
@@ -42,15 +45,20 @@ function temporaryFolder(directory: string): string {
   }
 }
 
-/** Walks the chain of one database file. @throws GateError JOURNAL_CORRUPT */
-export async function verifyDatabase(path: string): Promise<ChainVerdict> {
+/**
+ * Walks the chain of one database file.
+ * @param used highest sequence that is known to have been durable
+ * @throws GateError JOURNAL_CORRUPT
+ */
+export async function verifyDatabase(path: string, used = 0): Promise<ChainVerdict> {
   const db = new SqliteDatabase(path, { fileMustExist: true });
   try {
     const state = readState(db);
-    if (state === undefined) return { checked: 0, brokenAt: null };
+    if (state === undefined) return { checked: 0, brokenAt: used > 0 ? 1 : null };
     const boot = db.prepare<[], { gate: string }>('SELECT gate FROM boot ORDER BY epoch DESC LIMIT 1').get();
     const source = eventSource(db, boot?.gate ?? 'unknown');
-    return await verifyChain(() => ({ state, texts: (seq, limit) => source.after(seq, limit), gaps: () => readGaps(db) }));
+    const verdict = await verifyChain(() => ({ state, texts: (seq, limit) => source.after(seq, limit) }));
+    return verdict.brokenAt === null && used > state.head ? { ...verdict, brokenAt: state.head + 1 } : verdict;
   } catch (error) {
     if (failureKind(error) !== 'corrupt') throw error;
     throw new GateError('JOURNAL_CORRUPT', 'the database is damaged, so its chain cannot be walked; the gate sets it aside and salvages it when it starts', {}, error);

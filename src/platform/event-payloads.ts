@@ -103,8 +103,8 @@ export const eventPayloads = {
   'clock.bound-lowered': open({ fromMs: z.number(), toMs: z.number(), source: text }).describe('a later time that had been taken for true was wrong'),
   'journal.recovered': open({ reason: text, gaps: numbers, kept: open({}), lost: open({ facts: count.nullable(), photographs: count.nullable() }).optional().describe('what the gate remembered and records of photographs that could not be read; null: not known how many, absent: of a release that did not count'), damagedFile: text.nullable(), lastKnown: z.number().nullable() }).describe('the journal was damaged and has been rebuilt'),
   'journal.lost': open({ reason: text, gaps: numbers }).describe('events are lost'),
-  'journal.backup-failed': open({ detail: text }).describe('the periodic backup does not succeed'),
-  'journal.backup-recovered': open({ bytes: count }).describe('it does again'),
+  'journal.backup-failed': open({ detail: text }).describe('the periodic backup does not succeed, or the journal in it is damaged'),
+  'journal.backup-recovered': open({ bytes: count }).describe('it does again, and is whole'),
   'uplink.duplicate-client': open({ clientId: text, detail: text }).describe("another box uses this gate's name at the broker"),
   'uplink.recovered': open({ clientId: text, detail: text }).describe('nobody else does any more'),
 } as const satisfies Record<EventType, z.ZodType>;

@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { silentLog, toJsonObject } from '../../src/base/index.js';
@@ -76,7 +77,28 @@ describe('gatectl backup and restore', () => {
     appendFileSync(join(path, 'journal.db'), 'x');
     const refused = await runCli(['restore', path, '--config', config]);
     expect(refused.status).toBe(1);
-    expect(refused.err).toContain('BACKUP_INVALID');
+    expect(refused.err).toMatch(/BACKUP_INVALID[^]*gatectl restore --salvage|gatectl restore --salvage[^]*BACKUP_INVALID/u);
+    const salvaged = await runCli(['restore', '--salvage', path, '--config', config]);
+    expect(salvaged.status).toBe(0);
+    expect(salvaged.out).toContain('The backup is damaged');
+  });
+
+  it('of a damaged journal is made, and fails all the same', { timeout: 60_000 }, async () => {
+    const [data, usb] = [folder(), folder()];
+    const config = configFile(data);
+    const journal = await openJournal(data);
+    await journal.append({ type: 'clock.trusted', payload: {} });
+    await journal.append({ type: 'clock.trusted', payload: {} });
+    await journal.stop();
+    const db = new SqliteDatabase(join(data, 'journal', 'journal.db'));
+    db.exec(`UPDATE event SET text = replace(text, 'trusted', 'twisted') WHERE seq = 1`);
+    db.close();
+    const made = await runCli(['backup', usb, '--config', config]);
+    expect(made.status).toBe(1);
+    expect(made.err).toContain('its chain breaks at event 1');
+    const [path = ''] = made.out.split('\n');
+    expect(made.out).toContain(`gatectl restore --salvage ${path}`);
+    expect((await runCli(['restore', '--salvage', path, '--config', config])).out).toContain('1 events and 0 facts could be read');
   });
 
   it('takes photographs along where it is asked to, of a running gate and of a stopped one, and brings them back', { timeout: 60_000 }, async () => {

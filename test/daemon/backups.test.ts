@@ -2,9 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import SqliteDatabase from 'better-sqlite3';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ManualClock, silentLog } from '../../src/base/index.js';
 import { Backups, type BackupsOptions } from '../../src/daemon/backups.js';
+import { automaticBackups } from '../../src/journal/backup-list.js';
 import { makeBackup } from '../../src/journal/backup.js';
 import type { NewEvent, SqliteJournal, StoredEvent } from '../../src/journal/index.js';
 import { restoreBackup } from '../../src/journal/restore.js';
@@ -179,6 +181,33 @@ describe('backups by themselves', () => {
     expect(backups.health()).toMatchObject({ state: 'failed' });
     expect(backups.health()['detail']).toMatch(/BACKUP_FAILED: .*needs \d+ MB free; make room/u);
     expect(recorded).toMatchObject([{ type: 'journal.backup-failed' }]);
+  });
+
+  it('of a journal that has been damaged never take the place of those that were found whole; that is told once', async () => {
+    const { home, directory, clock, run, made, recorded } = site();
+    const backups = run();
+    await clock.looks(13);
+    const whole = made();
+    expect(whole).toHaveLength(2);
+    const change = (from: string, to: string): void => {
+      const db = new SqliteDatabase(join(home, 'journal.db'));
+      db.prepare('UPDATE event SET text = replace(text, ?, ?) WHERE seq = 4').run(from, to);
+      db.close();
+    };
+    change('"payload":{', '"payload":{"more":1,');
+    await clock.looks(18);
+    // The newest one, which may be all there is of the newest events, stays beside them.
+    expect(made()).toEqual([...whole, 'auto-2026-01-01T051000Z']);
+    expect(recorded.map(({ type }) => type)).toEqual(['journal.backup-failed']);
+    expect(recorded[0]?.payload['detail']).toContain('breaks at event 4');
+    expect(backups.health()).toMatchObject({ state: 'failed', lastMadeAt: '2026-01-01T05:10:00.000Z', detail: recorded[0]?.payload['detail'] });
+    // On a full disk it is the first to go.
+    expect(automaticBackups({ directory, prefix: 'auto-' }).at(-1)).toMatch(/auto-2026-01-01T051000Z$/u);
+    change('"payload":{"more":1,', '"payload":{');
+    await clock.looks(6);
+    expect(made()).toEqual([whole[1], 'auto-2026-01-01T061000Z']);
+    expect(recorded.map(({ type }) => type)).toEqual(['journal.backup-failed', 'journal.backup-recovered']);
+    expect(backups.health()).toMatchObject({ state: 'ok' });
   });
 
   it('end with the gate', async () => {

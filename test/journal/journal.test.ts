@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { cpSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
+import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/index.js';
 import { GENESIS_HASH, hashOfEvent, type EventBatch, type NewEvent, type StoredEvent } from '../../src/journal/index.js';
-import { freshDirectory, makeJournal, openJournal, read } from './support.js';
+import { verifyFile } from '../../src/journal/offline.js';
+import { crash, freshDirectory, makeJournal, openJournal, read } from './support.js';
 
 describe('journal', () => {
   it('numbers events without a hole over all starts and chains them by hash', async () => {
@@ -186,5 +188,77 @@ describe('journal', () => {
     expect(execFileSync('sqlite3', ['-readonly', path, "SELECT seq, type, json_extract(payload, '$.plate') FROM event_field"], { encoding: 'utf8' })).toBe('1|passage.read|京QM86H8\n');
     expect(execFileSync('sqlite3', ['-readonly', path, '.schema event'], { encoding: 'utf8' })).toContain('-- contiguous over all epochs');
     for (const name of ['journal.db', 'journal.db-wal', 'sequence.guard', 'lock.db']) expect(statSync(join(directory, name)).mode & 0o777, name).toBe(0o600);
+  });
+});
+
+describe('the walk of a chain', () => {
+  const change = (directory: string, sql: string): string => {
+    const copy = freshDirectory();
+    cpSync(directory, copy, { recursive: true });
+    const db = new SqliteDatabase(join(copy, 'journal.db'));
+    db.exec(sql);
+    db.close();
+    return copy;
+  };
+
+  it('finds events that were removed, whatever was written into the tables beside them to hide it', async () => {
+    const directory = freshDirectory();
+    const journal = await openJournal({ directory });
+    await Promise.all(Array.from({ length: 60 }, (_, number) => journal.append(read(number))));
+    await journal.stop();
+    expect(await verifyFile(directory)).toEqual({ checked: 60, brokenAt: null });
+    const removed = change(directory, "DELETE FROM event WHERE seq BETWEEN 10 AND 20; INSERT INTO gap VALUES (10, 20, 'damaged')");
+    expect(await verifyFile(removed)).toMatchObject({ brokenAt: 10 });
+    expect(await (await openJournal({ directory: removed })).verify()).toMatchObject({ brokenAt: 10 });
+    const cut = change(directory, 'UPDATE state SET head = 40, head_hash = unhex((SELECT substr(text, -66, 64) FROM event WHERE seq = 40)); DELETE FROM event WHERE seq > 40');
+    expect(await verifyFile(cut)).toMatchObject({ brokenAt: 41 });
+    expect(await verifyFile(change(directory, 'DELETE FROM event; DELETE FROM state'))).toMatchObject({ brokenAt: 1 });
+  });
+
+  it('takes a loss for one only where an event of the chain declares all of it', async () => {
+    const directory = freshDirectory();
+    const journal = await openJournal({ directory });
+    await Promise.all(Array.from({ length: 30 }, (_, number) => journal.append(read(number))));
+    const gaps = (...ranges: readonly (readonly [number, number])[]): NewEvent => ({ type: 'journal.lost', payload: { reason: 'damaged', gaps: ranges.map(([first, last]) => ({ first, last })) } });
+    await journal.append(gaps([15, 20], [5, 6], [12, 16]));
+    // Of a kind that declares nothing, whatever it says.
+    await journal.append({ ...read(31), payload: { type: 'journal.lost', gaps: [{ first: 1, last: 30 }], note: '"type":"journal.lost"' } });
+    await journal.stop();
+    const without = (...seqs: readonly number[]): Promise<{ readonly brokenAt: number | null }> => verifyFile(change(directory, `DELETE FROM event WHERE seq IN (${seqs.join(', ')})`));
+    expect(await without(5, 6, 12, 13, 14, 15, 16, 17, 18, 19, 20)).toEqual({ checked: 21, brokenAt: null });
+    expect(await without(5, 13, 18)).toMatchObject({ brokenAt: null });
+    expect(await without(5, 11, 12, 13)).toMatchObject({ brokenAt: 11 });
+    expect(await without(20, 21)).toMatchObject({ brokenAt: 21 });
+    expect(await without(5, 31)).toMatchObject({ brokenAt: 5 });
+  });
+
+  it('holds again after the event that declared a loss was damaged: the loss is declared anew with it', async () => {
+    const directory = freshDirectory();
+    const first = await openJournal({ directory });
+    await Promise.all(Array.from({ length: 20 }, (_, number) => first.append(read(number))));
+    await first.stop();
+    rmSync(join(directory, 'sequence.guard'));
+    const jumped = await openJournal({ directory });
+    await Promise.all(Array.from({ length: 5 }, (_, number) => jumped.append(read(number))));
+    const [lost] = await jumped.events({ types: ['journal.lost'], limit: 1 });
+    const seq = lost?.seq ?? 0;
+    await jumped.stop();
+    const damaged = change(directory, `UPDATE event SET text = replace(text, 'guard-lost', 'guard-lust') WHERE seq = ${seq}`);
+    const journal = await openJournal({ directory: damaged });
+    await journal.eventBatches({ after: 20, before: seq + 6, events: 6, bytes: 1_000_000, batches: 1 }).catch(() => undefined);
+    const [recovered] = await journal.events({ types: ['journal.recovered'], limit: 1 });
+    expect(recovered?.payload).toMatchObject({ gaps: [{ first: 21, last: seq }] });
+    expect((await journal.verify()).brokenAt).toBeNull();
+  });
+
+  it('holds over a journal that was killed, and over one that has only begun', async () => {
+    const directory = freshDirectory();
+    const threads: Worker[] = [];
+    const journal = await openJournal({ directory, onThread: (thread) => threads.push(thread) });
+    expect(await verifyFile(directory)).toEqual({ checked: 0, brokenAt: null });
+    await Promise.all(Array.from({ length: 20 }, (_, number) => journal.append(read(number))));
+    const [thread] = threads;
+    if (thread !== undefined) await crash(journal, thread);
+    expect(await verifyFile(directory)).toEqual({ checked: 20, brokenAt: null });
   });
 });

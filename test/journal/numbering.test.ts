@@ -1,5 +1,6 @@
-import { closeSync, copyFileSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { makeBackup } from '../../src/journal/backup.js';
 import { JournalCore } from '../../src/journal/core.js';
@@ -8,6 +9,7 @@ import type { StoredEvent } from '../../src/journal/index.js';
 import type { ThreadOptions } from '../../src/journal/protocol.js';
 import { unusedSequence } from '../../src/journal/numbering.js';
 import { restoreBackup } from '../../src/journal/restore.js';
+import { migrations } from '../../src/journal/schema.js';
 import { SequenceGuard } from '../../src/journal/sequence-guard.js';
 import { JournalStore } from '../../src/journal/store.js';
 import { atRest, batchOf } from './core.js';
@@ -176,6 +178,73 @@ describe('numbers', () => {
     const lost = after.find(({ type }) => type === 'journal.lost');
     expect(lost === undefined ? {} : payloadOf(lost)).toMatchObject({ reason: 'rolled-back', lastKnown: 50 });
     expect(book.unexplained()).toEqual([]);
+  });
+});
+
+describe('a first start', () => {
+  /** Cuts it off before one of the steps that change what is on the disk. @returns whether it came to its end */
+  function cutAt(step: number, options: ThreadOptions): boolean {
+    const killed = new Error('killed');
+    let left = step;
+    const next = (): void => {
+      if (left === 0) throw killed;
+      left -= 1;
+    };
+    const [exec, bound]: unknown[] = [Reflect.get(SqliteDatabase.prototype, 'exec'), Reflect.get(SequenceGuard.prototype, 'bound')];
+    vi.spyOn(SqliteDatabase.prototype, 'exec').mockImplementation(function (this: Database, sql) {
+      next();
+      if (typeof exec === 'function') Reflect.apply(exec, this, [sql]);
+      return this;
+    });
+    vi.spyOn(SequenceGuard.prototype, 'bound').mockImplementation(function (this: SequenceGuard, mark) {
+      next();
+      if (typeof bound === 'function') Reflect.apply(bound, this, [mark]);
+      next();
+    });
+    let core: JournalCore | undefined;
+    try {
+      core = new JournalCore(options, () => undefined);
+    } catch (error) {
+      expect(error).toBe(killed);
+    } finally {
+      vi.restoreAllMocks();
+    }
+    core?.close();
+    return core !== undefined;
+  }
+
+  const expectNew = (options: ThreadOptions, what: string): void => {
+    const core = new JournalCore(options, () => undefined);
+    expect(core.origin, what).toBe('new');
+    expect(core.takeOwn(), what).toEqual([]);
+    expect(core.commit(batchOf(2)), what).toMatchObject({ first: 1, outbox: { head: 2 } });
+    core.close();
+  };
+
+  it('that is cut off after any of its steps, again and again, declares nothing lost: the next one begins at 1', () => {
+    const fresh = (): ThreadOptions => atRest(freshDirectory(), { firstEpoch: 'unused' });
+    let steps = 0;
+    for (let options = fresh(); !cutAt(steps, options); options = fresh()) {
+      // The next one right after it has the lock.
+      cutAt(1, options);
+      expectNew(options, `cut before step ${steps}`);
+      steps += 1;
+    }
+    // The lock, each step of the tables, and the guard's bound before and after.
+    expect(steps).toBeGreaterThanOrEqual(migrations.length + 3);
+  });
+
+  it.each<[string, (directory: string) => void]>([
+    ['has made an empty database file', (directory) => writeFileSync(databaseOf(directory), '')],
+    ['has made an empty guard', (directory) => writeFileSync(guardOf(directory), '')],
+    ['was writing the first bound of its guard, which is torn', (directory) => {
+      cutAt(migrations.length + 1, atRest(directory));
+      writeFileSync(guardOf(directory), Buffer.alloc(512));
+    }],
+  ])('that is cut off when it %s, neither', (_, left) => {
+    const directory = freshDirectory();
+    left(directory);
+    expectNew(atRest(directory, { firstEpoch: 'unused' }), '');
   });
 });
 

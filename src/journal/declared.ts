@@ -1,0 +1,42 @@
+import { parseEvent } from './event-text.js';
+import type { EventType } from './types.js';
+
+/** Sequences, both ends included. */
+export interface SequenceRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Kinds of event in which the journal declares sequences lost, or jumped over. */
+const DECLARING: readonly EventType[] = ['journal.lost', 'journal.recovered'];
+
+/** What an event whose hash fits declares lost. */
+export function declaredLost(text: string): readonly SequenceRange[] {
+  // Far cheaper than to read each.
+  if (!DECLARING.some((type) => text.includes(`"type":"${type}"`))) return [];
+  const { type, payload } = parseEvent(text);
+  return DECLARING.some((declaring) => declaring === type) && Array.isArray(payload.gaps) ? payload.gaps.filter(isRange) : [];
+}
+
+/** Parts of holes, in order, that no declared range covers; what is said of a hole beside holds for its parts. */
+export function undeclared<Hole extends SequenceRange>(holes: Hole[], declared: readonly SequenceRange[]): Hole[] {
+  if (holes.length === 0 || declared.length === 0) return holes;
+  const ranges = [...declared].sort((one, other) => one.first - other.first);
+  let behind = 0;
+  return holes.flatMap((hole) => {
+    const { first, last } = hole;
+    const parts: Hole[] = [];
+    let next = first;
+    while ((ranges[behind]?.last ?? Infinity) < first) behind += 1;
+    for (let at = behind, range = ranges[at]; range !== undefined && range.first <= last; at += 1, range = ranges[at]) {
+      if (range.first > next) parts.push({ ...hole, first: next, last: range.first - 1 });
+      next = Math.max(next, range.last + 1);
+    }
+    if (next <= last) parts.push({ ...hole, first: next, last });
+    return parts;
+  });
+}
+
+export function isRange(value: unknown): value is SequenceRange {
+  return typeof value === 'object' && value !== null && 'first' in value && 'last' in value && Number.isSafeInteger(value.first) && Number.isSafeInteger(value.last);
+}
