@@ -42,6 +42,8 @@ export class DuplicateWatch {
   #own: ReadonlySet<string> = new Set();
   #takenOver: number[] = [];
   #closed: number[] = [];
+  /** A connection was closed so, and it is not known yet whether the broker lives on. */
+  #closedMs: number | undefined;
 
   constructor(options: DuplicateWatchOptions) {
     this.#options = options;
@@ -81,8 +83,18 @@ export class DuplicateWatch {
     return this.#found('taken-over', url, `another client signs in with the client id ${this.#options.clientId} (${times} times by now); look at the broker for the address it comes from, and give that client an id of its own`, { times });
   }
 
-  /** The broker closed a good connection without a reason, as MQTT 3.1.1 does when somebody else signs in with the client id. */
-  closedSilently(url: string, nowMs: number): Duplicate | undefined {
+  /**
+   * The broker closed a good connection without a reason, as MQTT 3.1.1 does when somebody else signs in with the client id,
+   * and as every broker does that dies. One that lives on publishes the last will: see `ownWill`.
+   */
+  closedSilently(nowMs: number): void {
+    this.#closedMs = nowMs;
+  }
+
+  /** Back at the broker, this process finds its own last will there. @returns what that gives away of the connection before */
+  ownWill(url: string, status: StatusMessage, nowMs: number): Duplicate | undefined {
+    if (this.#closedMs === undefined || status.instance !== this.#options.instance || status.state !== 'offline') return undefined;
+    this.#closedMs = undefined;
     this.#closed = [...this.#closed.filter((ms) => nowMs - ms < WITHIN_MS), nowMs];
     const times = this.#closed.length;
     if (times < CLOSED) return undefined;
@@ -108,6 +120,7 @@ export class DuplicateWatch {
   /** The broker could not be reached: it went down, and that is why it closed connections. */
   unreachable(): void {
     this.#closed = [];
+    this.#closedMs = undefined;
   }
 
   #found(evidence: Evidence, url: string, text: string, more: JsonObject): Duplicate {

@@ -412,7 +412,7 @@ export class Uplink {
     // A message that may be too large explains a close as well.
     const unexplained = this.#packetLimits[at]?.mayBeTooLarge(largest) !== true;
     if (reasonCode === SESSION_TAKEN_OVER) this.#suspect(this.#watch.takenOver(url, nowMs));
-    else if (error === undefined && this.#born && unexplained) this.#suspect(this.#watch.closedSilently(url, nowMs));
+    else if (error === undefined && this.#born && unexplained) this.#watch.closedSilently(nowMs);
   }
 
   #suspect(found: Duplicate | undefined): void {
@@ -816,6 +816,7 @@ export class Uplink {
     const status = statusMessageSchema.safeParse(jsonOf(payload));
     if (!status.success) return;
     const { data } = status;
+    if (retained) this.#suspect(this.#watch.ownWill(this.#broker(at).url, data, this.#options.clock.monoMs()));
     this.#suspect(this.#watch.status(at, this.#broker(at).url, data));
     // A last will of before that came late, e.g. over a bridge: whoever reads it would take this gate for dead.
     if (!retained && data.state === 'offline' && at === this.#choice.at) this.statusChanged();

@@ -95,6 +95,23 @@ describe('a client id', () => {
     expect(await duplicatesOf(gate, 'uplink.duplicate-client')).toEqual([]);
   });
 
+  it.each(['5', '3.1.1'] as const)('is not thought to be used by others because its broker was restarted again and again (MQTT %s)', async (protocol) => {
+    const broker = await startMosquitto();
+    const platform = await startPlatform({ url: broker.url });
+    const born = births(platform);
+    // It comes back only when the broker is up again, and never finds it gone.
+    const gate = await startGate(settings(broker.url, { protocol }), { timing: { ...quick, ...twins, backoffMs: 60, stableMs: 0 }, random: () => 0.99 });
+    for (let restart = 0; restart < 5; restart += 1) {
+      await born();
+      await broker.kill();
+      await broker.start();
+      await until(() => gate.uplink.state().connects === restart + 2, { what: 'the gate back' });
+    }
+    await born();
+    expect(gate.uplink.state().duplicate).toBeNull();
+    expect(await duplicatesOf(gate, 'uplink.duplicate-client')).toEqual([]);
+  });
+
   it('that the broker says was taken over is reported by the second time', async () => {
     const url = await saying((packet) => {
       if (packet.cmd === 'connect') return { cmd: 'connack', reasonCode: 0, sessionPresent: false };
