@@ -8,7 +8,7 @@ import { isGateError, silentLog, type Clock } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
 import { SqliteJournal } from '../../src/journal/client.js';
 import { Uplink } from '../../src/uplink/uplink.js';
-import { PHOTOGRAPHS_MB } from './journal-limits.js';
+import { FACT, PHOTOGRAPHS_MB } from './journal-limits.js';
 
 const settingsSchema = z.object({
   directory: z.string(),
@@ -90,9 +90,6 @@ class ExposedJournal extends SqliteJournal {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const codeOf = (error: unknown): string => (isGateError(error) ? error.code : 'UNKNOWN');
-
-/** A fact that was remembered has to be recalled with this value, or a later one, after whatever comes. */
-const FACT = 'campaign/round';
 
 async function load(journal: SqliteJournal): Promise<never> {
   let number = settings.firstNumber;

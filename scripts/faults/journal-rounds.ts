@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { hash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/base/index.js';
 import { ReferencePlatform } from '../../src/uplink/index.js';
 import { startBroker } from './broker.js';
-import { PHOTOGRAPHS_MB, UNTOLD_PHOTOGRAPHS_BYTES } from './journal-limits.js';
+import { damageJournal, damages, type DamageKind } from './damage.js';
+import { FACT, PHOTOGRAPHS_MB, UNTOLD_PHOTOGRAPHS_BYTES } from './journal-limits.js';
 import { mosquittoPath } from './mosquitto.js';
 import { DiskImage, cutKinds } from './disk-image.js';
 import { compileDiskShim, diskShimEnvironment, type DiskFault, type DiskShimOptions } from './disk-shim.js';
@@ -65,7 +66,6 @@ const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
 
 const points = ['start', 'write', 'publish', 'acknowledge', 'delete', 'time'] as const;
-const damages = ['database-truncated', 'database-flipped', 'database-empty', 'database-rolled-back'] as const;
 const clockSteps = ['clock-1970', 'clock-back', 'clock-forward-a-year'] as const;
 const diskFaults = ['disk-full', 'disk-full-once', 'io-error-write', 'io-error-sync', 'io-error-read', 'io-error-lasting', 'write-cut-short'] as const;
 
@@ -155,8 +155,9 @@ class JournalSegment {
   /** What each round did, for the report. */
   readonly #rounds: string[] = [];
   #broker: Awaited<ReturnType<typeof startBroker>> | undefined;
+  /** Sequences that a damage to the files may have taken. */
+  readonly #destroyed = new Set<number>();
   #lost = 0;
-  #flipped = false;
 
   constructor(options: SegmentOptions) {
     this.#options = options;
@@ -192,6 +193,8 @@ class JournalSegment {
     const nextClock = shuffledForEver(clockSteps, random);
     const nextCut = shuffledForEver(cutKinds, random);
     const share = (round: number, every: number, at: number): boolean => round % every === at % every || (rounds < every && round === rounds);
+    /** One that is due. */
+    let damage: DamageKind | undefined;
     try {
       await platform.start();
       for (let round = 1; round <= rounds; round += 1) {
@@ -200,8 +203,9 @@ class JournalSegment {
         if (round % COPY_EVERY === COPY_EVERY / 2 && existsSync(this.#databasePath)) copyFileSync(this.#databasePath, this.#copy);
         if (shim !== undefined && share(round, POWER_CUT_EVERY, 3)) for (let cuts = 1; cuts <= MOST_CUTS; cuts += 1) if (await this.#powerCut(shim, nextCut.next().value)) break;
         if (shim !== undefined && share(round, DISK_EVERY, 4)) await this.#badDisk(shim, nextDisk.next().value);
-        if (round % DAMAGE_EVERY === 0 || (rounds < DAMAGE_EVERY && round === rounds)) {
-          this.#damage(nextDamage.next().value);
+        if (round % DAMAGE_EVERY === 0 || (rounds < DAMAGE_EVERY && round === rounds)) damage ??= nextDamage.next().value;
+        if (damage !== undefined && this.#damage(damage)) {
+          damage = undefined;
           // What is rebuilt may be cut off in the middle.
           if (shim !== undefined && random() < 0.5) await this.#powerCut(shim, nextCut.next().value, REBUILD_OPERATIONS);
           else if (random() < 0.5) await this.#kill('start', false, undefined);
@@ -295,13 +299,15 @@ class JournalSegment {
     return diskShimEnvironment(shim, { root: this.#data, ...options });
   }
 
-  #damage(kind: (typeof damages)[number]): void {
-    if (!existsSync(this.#databasePath) || !applyDamage(kind, this.#databasePath, this.#copy, this.#random)) return;
+  /** @returns whether it could be done; a journal that is not whole already has to be started first */
+  #damage(kind: DamageKind): boolean {
+    const damage = damageJournal(kind, { directory: this.#data, older: this.#copy, factKey: FACT, random: this.#random });
+    if (damage === undefined) return false;
     this.#count(kind);
-    if (kind === 'database-flipped') this.#flipped = true;
+    for (const seq of damage.destroyed) this.#destroyed.add(seq);
     this.#rounds.push(kind);
-    // Facts of a damaged database may be gone.
-    appendFileSync(this.#told, 'damaged\n');
+    appendFileSync(this.#told, `damaged ${damage.fact ?? 'untouched'}\n`);
+    return true;
   }
 
   /** Runs a victim to its end. */
@@ -385,11 +391,11 @@ class JournalSegment {
           }
           break;
         case 'damaged':
-          fact = 0;
+          if (first !== 'untouched') fact = Math.min(fact, Number(first));
           break;
         case 'verified':
-          // A bit flipped in an old row is found by this walk: that is what the chain is for.
-          if (second !== '0' && !this.#flipped) {
+          // A bit flipped in an old row is found by this walk: that is what the chain is for. It breaks there or at the next.
+          if (second !== '0' && !this.#destroyed.has(Number(second)) && !this.#destroyed.has(Number(second) - 1)) {
             brokenAtGate += 1;
             this.#violations.push(`the gate's own chain is broken at ${second}`);
           }
@@ -403,7 +409,7 @@ class JournalSegment {
     endRun();
     if (told.size === 0) this.#violations.push('no event was ever told to be on record');
     if (!drained) this.#violations.push('the last run did not drain its backlog');
-    const { lostNumbers, ...verdict } = judge(told, this.#book, platform.ledger('faults', this.#gate));
+    const { lostNumbers, ...verdict } = judge(told, this.#book, platform.ledger('faults', this.#gate), this.#destroyed);
     for (const part of new Set(lostNumbers.map((number) => Math.floor(number / NUMBERS)))) this.#violations.push(`events told in part ${part} are lost: ${this.#rounds.slice(Math.max(0, part - 2), part + 2).join(' | ')}`);
     const total = { ...verdict, lost: verdict.lost + this.#lost, chainBroken: verdict.chainBroken + brokenAtGate, undeclaredLoss: verdict.undeclaredLoss + undeclared };
     const bad = total.lost + total.doubled + total.reordered + total.chainBroken + total.undeclaredLoss;
@@ -441,28 +447,5 @@ function diskOf(kind: (typeof diskFaults)[number], random: () => number): Omit<D
       return { fail: { first, count: whole(random, 20, 400), error: random() < 0.5 ? 'EIO' : 'ENOSPC', kinds: ['write', 'sync'] } };
     case 'write-cut-short':
       return { fail: { first, count: whole(random, 1, 4), error: 'ENOSPC', kinds: ['write', 'half'] } };
-  }
-}
-
-function applyDamage(kind: (typeof damages)[number], path: string, older: string, random: () => number): boolean {
-  const pages = Math.max(1, Math.floor(statSync(path).size / 4096));
-  switch (kind) {
-    case 'database-truncated':
-      truncateSync(path, Math.floor(random() * pages) * 4096);
-      return true;
-    case 'database-empty':
-      truncateSync(path, 0);
-      return true;
-    case 'database-flipped': {
-      const handle = openSync(path, 'r+');
-      for (let hit = 0; hit < 3; hit += 1) writeSync(handle, Buffer.from([Math.floor(random() * 256)]), 0, 1, Math.floor(random() * pages * 4096));
-      closeSync(handle);
-      return true;
-    }
-    case 'database-rolled-back':
-      if (!existsSync(older)) return false;
-      for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
-      copyFileSync(older, path);
-      return true;
   }
 }
