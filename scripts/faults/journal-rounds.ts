@@ -37,6 +37,14 @@ const ROUND_MS = 60_000;
 const CUT_MS = 8_000;
 /** Cuts made in place of one, where they find nothing that was not synchronised. */
 const MOST_CUTS = 3;
+/** Draws of a disk's fault until it strikes; a busy machine does less in a round than the usual one. */
+const MOST_DRAWS = 3;
+/** Operations of one kind that a start does, and that a round does even on a busy machine. */
+const START_OPERATIONS = 15;
+const ROUND_OPERATIONS = 120;
+/** Room that a round surely fills, with its photographs. */
+const ROUND_BYTES = 200_000;
+const BALLAST_MB = 0.1;
 /** Operations in which a start, a rebuild, the first commits and the first emptying of the log fall. */
 const REBUILD_OPERATIONS = 250;
 const CUT_OPERATIONS = [200, 800, 2_500] as const;
@@ -202,7 +210,10 @@ class JournalSegment {
         await this.#kill(nextPoint.next().value, round % BROKER_KILL_EVERY === 0, clock);
         if (round % COPY_EVERY === COPY_EVERY / 2 && existsSync(this.#databasePath)) copyFileSync(this.#databasePath, this.#copy);
         if (shim !== undefined && share(round, POWER_CUT_EVERY, 3)) for (let cuts = 1; cuts <= MOST_CUTS; cuts += 1) if (await this.#powerCut(shim, nextCut.next().value)) break;
-        if (shim !== undefined && share(round, DISK_EVERY, 4)) await this.#badDisk(shim, nextDisk.next().value);
+        if (shim !== undefined && share(round, DISK_EVERY, 4)) {
+          const kind = nextDisk.next().value;
+          for (let draws = 1; draws <= MOST_DRAWS; draws += 1) if (await this.#badDisk(shim, kind)) break;
+        }
         if (round % DAMAGE_EVERY === 0 || (rounds < DAMAGE_EVERY && round === rounds)) damage ??= nextDamage.next().value;
         if (damage !== undefined && this.#damage(damage)) {
           damage = undefined;
@@ -266,12 +277,13 @@ class JournalSegment {
     const most = operations ?? CUT_OPERATIONS[whole(random, 0, CUT_OPERATIONS.length - 1)] ?? 0;
     // The page cache outlives a process: what one left unsynchronised may go with the power of the next.
     const runs = random() < 0.3 ? 2 : 1;
-    const fail: DiskFault | undefined = random() < 0.3 ? { first: whole(random, 1, most), count: whole(random, 1, 4), error: 'EIO', kinds: ['sync'] } : undefined;
+    const fail: DiskFault | undefined = random() < 0.3 ? { first: whole(random, 1, START_OPERATIONS), count: whole(random, 1, 4), error: 'EIO', kinds: ['sync', 'own'] } : undefined;
+    const hits = this.#noHits();
     rmSync(this.#record, { force: true });
     const image = new DiskImage(this.#data);
     for (let run = 1; run <= runs; run += 1) {
       const part: Part = { point: 'time', countdown: 1, delayMs: CUT_MS, burst: whole(random, 1, 30), ballastMB: 0, photographs: random() < 0.5, clockSteps: [] };
-      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, least, Math.max(least, most)), liesAboutSync, ...(fail === undefined ? {} : { fail }) }));
+      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, least, Math.max(least, most)), liesAboutSync, hits, ...(fail === undefined ? {} : { fail }) }));
     }
     if (existsSync(this.#record)) image.play(readFileSync(this.#record));
     const dropped = image.cut(kind, random);
@@ -279,20 +291,34 @@ class JournalSegment {
     this.#count(dropped ? 'power-cut' : 'power-cut-nothing-dropped');
     this.#count(`power-cut-${kind}`);
     if (runs > 1) this.#count('power-cut-after-kill');
-    if (fail !== undefined) this.#count('power-cut-after-sync-error');
+    if (struck(hits)) this.#count('power-cut-after-sync-error');
     if (operations !== undefined) this.#count('power-cut-after-damage');
     this.#checkPhotographs();
     return dropped;
   }
 
-  async #badDisk(shim: string, kind: (typeof diskFaults)[number]): Promise<void> {
+  /** @returns whether the disk's fault met the journal; one that came to lie beside what it did is no fault, and is drawn again */
+  async #badDisk(shim: string, kind: (typeof diskFaults)[number]): Promise<boolean> {
     const random = this.#random;
+    const hits = this.#noHits();
     // A ballast, as a gate has: without one a full disk costs events at once.
-    const ballastMB = kind === 'io-error-read' || kind === 'io-error-sync' ? 0 : 1;
+    const ballastMB = kind === 'io-error-read' || kind === 'io-error-sync' ? 0 : BALLAST_MB;
     // Long enough that what the disk did not take is tried again.
     const part: Part = { point: 'time', countdown: 1, delayMs: whole(random, 600, 1_200), burst: whole(random, 1, 30), ballastMB, photographs: kind === 'disk-full' || random() < 0.3, clockSteps: [] };
-    await this.#spawn(part, this.#under(shim, diskOf(kind, random)));
+    await this.#spawn(part, this.#under(shim, { ...diskOf(kind, random), hits }));
+    if (!struck(hits)) {
+      this.#count('disk-fault-not-struck');
+      return false;
+    }
     this.#count(kind);
+    return true;
+  }
+
+  /** A file for the disk to say in that its fault struck. */
+  #noHits(): string {
+    const hits = join(this.#options.directory, 'hits');
+    rmSync(hits, { force: true });
+    return hits;
   }
 
   #under(shim: string, options: Omit<DiskShimOptions, 'root'>): Readonly<Record<string, string>> {
@@ -419,6 +445,10 @@ class JournalSegment {
   }
 }
 
+function struck(hits: string): boolean {
+  return existsSync(hits) && readFileSync(hits).length > 0;
+}
+
 function offsetOf(step: (typeof clockSteps)[number]): number {
   switch (step) {
     case 'clock-1970':
@@ -431,21 +461,22 @@ function offsetOf(step: (typeof clockSteps)[number]): number {
 }
 
 function diskOf(kind: (typeof diskFaults)[number], random: () => number): Omit<DiskShimOptions, 'root'> {
-  const first = whole(random, 1, random() < 0.3 ? 60 : 800);
+  const first = whole(random, 1, random() < 0.3 ? START_OPERATIONS : ROUND_OPERATIONS);
   switch (kind) {
     case 'disk-full':
-      return { spaceBytes: whole(random, 0, 3_000_000) };
+      // With room for the ballast besides, or without.
+      return { spaceBytes: whole(random, 0, ROUND_BYTES) + (random() < 0.5 ? 0 : BALLAST_MB * 2e6) };
     case 'disk-full-once':
-      return { fail: { first, count: whole(random, 1, 6), error: 'ENOSPC', kinds: ['write'] } };
+      return { fail: { first, count: whole(random, 1, 6), error: 'ENOSPC', kinds: ['write', 'own'] } };
     case 'io-error-write':
-      return { fail: { first, count: whole(random, 1, 3), error: 'EIO', kinds: ['write'] } };
+      return { fail: { first, count: whole(random, 1, 3), error: 'EIO', kinds: ['write', 'own'] } };
     case 'io-error-sync':
-      return { fail: { first, count: whole(random, 1, 12), error: 'EIO', kinds: ['sync'] } };
+      return { fail: { first: whole(random, 1, START_OPERATIONS), count: whole(random, 1, 4), error: 'EIO', kinds: ['sync', 'own'] } };
     case 'io-error-read':
-      return { fail: { first, count: whole(random, 1, 3), error: 'EIO', kinds: ['read'] } };
+      return { fail: { first, count: whole(random, 1, 3), error: 'EIO', kinds: ['read', 'own'] } };
     case 'io-error-lasting':
-      return { fail: { first, count: whole(random, 20, 400), error: random() < 0.5 ? 'EIO' : 'ENOSPC', kinds: ['write', 'sync'] } };
+      return { fail: { first, count: whole(random, 20, 400), error: random() < 0.5 ? 'EIO' : 'ENOSPC', kinds: ['write', 'sync', 'own'] } };
     case 'write-cut-short':
-      return { fail: { first, count: whole(random, 1, 4), error: 'ENOSPC', kinds: ['write', 'half'] } };
+      return { fail: { first, count: whole(random, 1, 4), error: 'ENOSPC', kinds: ['write', 'half', 'own'] } };
   }
 }

@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { damageJournal } from '../../scripts/faults/damage.js';
+import { compileDiskShim, diskShimEnvironment, type DiskShimOptions } from '../../scripts/faults/disk-shim.js';
 import { journalDiskFaultKinds, runJournalRounds } from '../../scripts/faults/journal-rounds.js';
 import { seeded } from '../../scripts/faults/random.js';
 import { NumberBook, judge } from '../../scripts/faults/verdict.js';
@@ -42,6 +44,36 @@ describe('the journal and its uplink, held against the ledger of the platform', 
       return;
     }
     expect(lost + doubled).toBeGreaterThan(0);
+  });
+});
+
+describe('a disk that is made to fail', () => {
+  it('tells whether its fault struck, so that one that came to lie beside what was done is not counted', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'laurel-strikes-'));
+    directories.push(directory);
+    const shim = compileDiskShim(directory);
+    if (shim === undefined) {
+      console.log('skipped: there is no C compiler (cc) here');
+      return;
+    }
+    const root = join(directory, 'disk');
+    const hits = join(directory, 'hits');
+    /** A process that writes eight times and synchronises after each. */
+    const program = `const fs = require('node:fs'); fs.mkdirSync(${JSON.stringify(root)}, { recursive: true }); const file = fs.openSync(${JSON.stringify(join(root, 'file'))}, 'w');
+      for (let write = 0; write < 8; write += 1) for (const does of [() => fs.writeSync(file, 'x'.repeat(100)), () => fs.fsyncSync(file)]) try { does(); } catch {}`;
+    const strikes = (options: Omit<DiskShimOptions, 'root'>): string => {
+      rmSync(hits, { force: true });
+      rmSync(root, { recursive: true, force: true });
+      execFileSync(process.execPath, ['-e', program], { env: { ...process.env, ...diskShimEnvironment(shim, { root, hits, ...options }) } });
+      return existsSync(hits) ? readFileSync(hits, 'utf8') : '';
+    };
+    expect(strikes({ fail: { first: 1_000, count: 4, error: 'EIO', kinds: ['write'] } })).toBe('');
+    expect(strikes({ spaceBytes: 10_000 })).toBe('');
+    expect(strikes({ fail: { first: 7, count: 2, error: 'EIO', kinds: ['sync', 'own'] } })).toBe('ss');
+    // Three of eight writes fit.
+    expect(strikes({ spaceBytes: 300 })).toBe('nnnnn');
+    // The folder and the file are made by writes too.
+    expect(strikes({ fullFromWrite: 2 + 5 })).toBe('nnnn');
   });
 });
 
