@@ -38,7 +38,9 @@ const CUT_MS = 8_000;
 /** Cuts made in place of one, where they find nothing that was not synchronised. */
 const MOST_CUTS = 3;
 /** Draws of a disk's fault until it strikes; a busy machine does less in a round than the usual one. */
-const MOST_DRAWS = 3;
+const MOST_DRAWS = 4;
+/** Each draw aims at an earlier part of the round. */
+const NEARER = 1 / 3;
 /** Operations of one kind that a start does, and that a round does even on a busy machine. */
 const START_OPERATIONS = 15;
 const ROUND_OPERATIONS = 120;
@@ -212,7 +214,7 @@ class JournalSegment {
         if (shim !== undefined && share(round, POWER_CUT_EVERY, 3)) for (let cuts = 1; cuts <= MOST_CUTS; cuts += 1) if (await this.#powerCut(shim, nextCut.next().value)) break;
         if (shim !== undefined && share(round, DISK_EVERY, 4)) {
           const kind = nextDisk.next().value;
-          for (let draws = 1; draws <= MOST_DRAWS; draws += 1) if (await this.#badDisk(shim, kind)) break;
+          for (let draws = 1; draws <= MOST_DRAWS; draws += 1) if (await this.#badDisk(shim, kind, NEARER ** (draws - 1))) break;
         }
         if (round % DAMAGE_EVERY === 0 || (rounds < DAMAGE_EVERY && round === rounds)) damage ??= nextDamage.next().value;
         if (damage !== undefined && this.#damage(damage)) {
@@ -297,15 +299,18 @@ class JournalSegment {
     return dropped;
   }
 
-  /** @returns whether the disk's fault met the journal; one that came to lie beside what it did is no fault, and is drawn again */
-  async #badDisk(shim: string, kind: (typeof diskFaults)[number]): Promise<boolean> {
+  /**
+   * @param reach part of a usual round in which it begins
+   * @returns whether the disk's fault met the journal; one that came to lie beside what it did is no fault, and is drawn again
+   */
+  async #badDisk(shim: string, kind: (typeof diskFaults)[number], reach: number): Promise<boolean> {
     const random = this.#random;
     const hits = this.#noHits();
     // A ballast, as a gate has: without one a full disk costs events at once.
     const ballastMB = kind === 'io-error-read' || kind === 'io-error-sync' ? 0 : BALLAST_MB;
     // Long enough that what the disk did not take is tried again.
     const part: Part = { point: 'time', countdown: 1, delayMs: whole(random, 600, 1_200), burst: whole(random, 1, 30), ballastMB, photographs: kind === 'disk-full' || random() < 0.3, clockSteps: [] };
-    await this.#spawn(part, this.#under(shim, { ...diskOf(kind, random), hits }));
+    await this.#spawn(part, this.#under(shim, { ...diskOf(kind, random, reach), hits }));
     if (!struck(hits)) {
       this.#count('disk-fault-not-struck');
       return false;
@@ -460,18 +465,19 @@ function offsetOf(step: (typeof clockSteps)[number]): number {
   }
 }
 
-function diskOf(kind: (typeof diskFaults)[number], random: () => number): Omit<DiskShimOptions, 'root'> {
-  const first = whole(random, 1, random() < 0.3 ? START_OPERATIONS : ROUND_OPERATIONS);
+function diskOf(kind: (typeof diskFaults)[number], random: () => number, reach: number): Omit<DiskShimOptions, 'root'> {
+  const by = (most: number): number => whole(random, 1, Math.ceil(most * reach));
+  const first = by(random() < 0.3 ? START_OPERATIONS : ROUND_OPERATIONS);
   switch (kind) {
     case 'disk-full':
       // With room for the ballast besides, or without.
-      return { spaceBytes: whole(random, 0, ROUND_BYTES) + (random() < 0.5 ? 0 : BALLAST_MB * 2e6) };
+      return { spaceBytes: by(ROUND_BYTES) + (random() < 0.5 ? 0 : BALLAST_MB * 2e6) };
     case 'disk-full-once':
       return { fail: { first, count: whole(random, 1, 6), error: 'ENOSPC', kinds: ['write', 'own'] } };
     case 'io-error-write':
       return { fail: { first, count: whole(random, 1, 3), error: 'EIO', kinds: ['write', 'own'] } };
     case 'io-error-sync':
-      return { fail: { first: whole(random, 1, START_OPERATIONS), count: whole(random, 1, 4), error: 'EIO', kinds: ['sync', 'own'] } };
+      return { fail: { first: by(START_OPERATIONS), count: whole(random, 1, 4), error: 'EIO', kinds: ['sync', 'own'] } };
     case 'io-error-read':
       return { fail: { first, count: whole(random, 1, 3), error: 'EIO', kinds: ['read', 'own'] } };
     case 'io-error-lasting':
