@@ -9,6 +9,7 @@ import { systemClock } from '../../src/base/system-clock.js';
 import { SqliteJournal } from '../../src/journal/client.js';
 import { Uplink } from '../../src/uplink/uplink.js';
 import { FACT, PHOTOGRAPHS_MB } from './journal-limits.js';
+import { whenOpened } from './opening.js';
 
 const settingsSchema = z.object({
   directory: z.string(),
@@ -139,12 +140,16 @@ async function main(): Promise<void> {
     ballastMB: settings.ballastMB,
   });
   if (settings.point === 'time') setTimeout(die, settings.delayMs);
-  at('start');
+  whenOpened('journal.db', () => {
+    tell('opened');
+    at('start');
+  });
   let epoch: number;
   try {
-    ({ epoch } = await journal.start());
+    const start = await journal.start();
+    ({ epoch } = start);
     const fact = await journal.recall(FACT);
-    tell(`started ${epoch} ${typeof fact?.value === 'number' ? fact.value : 0}`);
+    tell(`started ${epoch} ${typeof fact?.value === 'number' ? fact.value : 0} ${start.origin}`);
   } catch (error) {
     // As the gate does: it ends, and is started again.
     tell(`failed 0 ${codeOf(error)}`);

@@ -44,7 +44,7 @@ const NEARER = 1 / 3;
 /** Operations of one kind that a start does, and that a round does even on a busy machine. */
 const START_OPERATIONS = 15;
 const ROUND_OPERATIONS = 120;
-/** Room that a round surely fills, with its photographs. */
+/** Room that a round may fill, with its photographs. */
 const ROUND_BYTES = 200_000;
 const BALLAST_MB = 0.1;
 /** Operations in which a start, a rebuild, the first commits and the first emptying of the log fall. */
@@ -72,6 +72,8 @@ const NUMBERS = 100_000;
 const SETTLED_EVENTS = 20;
 /** The victim's exit status where the journal could not be opened. */
 const NOT_STARTED = 3;
+/** How a journal may come to be at a start when nobody damaged its files. */
+const SOUND_ORIGINS: readonly string[] = ['new', 'continued'];
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
 
@@ -225,7 +227,7 @@ class JournalSegment {
         }
         onRound();
       }
-      await this.#spawn({ point: 'none', countdown: 0, delayMs: 0, burst: 1, ballastMB: 0, photographs: false, clockSteps: [] }, {}, this.#options.liesAboutSync ? HOPELESS_DRAIN_MS : DRAIN_MS);
+      await this.#spawn({ point: 'none', countdown: 0, delayMs: 0, burst: 1, ballastMB: 0, photographs: false, clockSteps: [] }, {}, { limitMs: this.#options.liesAboutSync ? HOPELESS_DRAIN_MS : DRAIN_MS });
       return this.#judge(platform);
     } finally {
       await platform.stop();
@@ -246,13 +248,14 @@ class JournalSegment {
     const part: Part = {
       point,
       countdown: point === 'start' || point === 'delete' ? 1 : whole(random, 1, point === 'write' ? 40 : 12),
-      delayMs: point === 'time' ? whole(random, 20, 400) : random() < 0.4 ? 0 : whole(random, 0, point === 'start' ? 60 : point === 'delete' ? 20 : 5),
+      delayMs: point === 'time' ? whole(random, 20, 400) : random() < 0.4 ? 0 : whole(random, 0, point === 'start' ? 25 : point === 'delete' ? 20 : 5),
       burst: whole(random, 1, 12),
       ballastMB: 0,
       photographs: random() < 0.3,
       clockSteps: clock === undefined ? [] : [{ afterMs: random() < 0.5 ? 0 : whole(random, 50, 250), offsetMs: offsetOf(clock) }],
     };
     const brokerMs = whole(random, 50, 250);
+    const before = this.#lines().length;
     const gone = this.#spawn(part, {});
     if (brokerDies && this.#broker?.kill !== undefined) {
       await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, brokerMs))]);
@@ -261,8 +264,14 @@ class JournalSegment {
       this.#count('broker-killed');
     }
     await gone;
-    this.#count(`killed-at-${point}`);
+    this.#count(point === 'start' ? this.#deathAtStart(before) : `killed-at-${point}`);
     if (clock !== undefined) this.#count(clock);
+  }
+
+  /** How far a start had come that was to be killed while the journal was being opened. */
+  #deathAtStart(before: number): string {
+    const told = this.#lines().slice(before).map(([kind]) => kind);
+    return told.includes('started') ? 'killed-after-start' : told.includes('opened') ? 'killed-at-start' : 'killed-before-start';
   }
 
   /**
@@ -285,7 +294,7 @@ class JournalSegment {
     const image = new DiskImage(this.#data);
     for (let run = 1; run <= runs; run += 1) {
       const part: Part = { point: 'time', countdown: 1, delayMs: CUT_MS, burst: whole(random, 1, 30), ballastMB: 0, photographs: random() < 0.5, clockSteps: [] };
-      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, least, Math.max(least, most)), liesAboutSync, hits, ...(fail === undefined ? {} : { fail }) }));
+      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, least, Math.max(least, most)), liesAboutSync, hits, ...(fail === undefined ? {} : { fail }) }), { mayFail: fail !== undefined });
     }
     if (existsSync(this.#record)) image.play(readFileSync(this.#record));
     const dropped = image.cut(kind, random);
@@ -310,7 +319,7 @@ class JournalSegment {
     const ballastMB = kind === 'io-error-read' || kind === 'io-error-sync' ? 0 : BALLAST_MB;
     // Long enough that what the disk did not take is tried again.
     const part: Part = { point: 'time', countdown: 1, delayMs: whole(random, 600, 1_200), burst: whole(random, 1, 30), ballastMB, photographs: kind === 'disk-full' || random() < 0.3, clockSteps: [] };
-    await this.#spawn(part, this.#under(shim, { ...diskOf(kind, random, reach), hits }));
+    await this.#spawn(part, this.#under(shim, { ...diskOf(kind, random, reach), hits }), { mayFail: true });
     if (!struck(hits)) {
       this.#count('disk-fault-not-struck');
       return false;
@@ -341,8 +350,11 @@ class JournalSegment {
     return true;
   }
 
-  /** Runs a victim to its end. */
-  async #spawn(part: Part, environment: Readonly<Record<string, string>>, limitMs = ROUND_MS): Promise<void> {
+  /**
+   * Runs a victim to its end.
+   * @param mayFail its disk may be one on which no journal can be opened
+   */
+  async #spawn(part: Part, environment: Readonly<Record<string, string>>, { limitMs = ROUND_MS, mayFail = false }: { readonly limitMs?: number; readonly mayFail?: boolean } = {}): Promise<void> {
     const broker = this.#broker;
     if (broker === undefined) return;
     const number = this.#rounds.push(`${JSON.stringify(part)} ${Object.entries(environment).filter(([name]) => name.startsWith('LAUREL')).map(([name, value]) => `${name}=${value}`).join(' ')}`);
@@ -356,7 +368,8 @@ class JournalSegment {
       }, limitMs);
       child.once('close', (status) => {
         clearTimeout(limit);
-        if (status !== null && status !== 0 && status !== NOT_STARTED) this.#violations.push(`part ${number} ended with status ${status}; see its error output`);
+        if (status === NOT_STARTED && !mayFail) this.#violations.push(`part ${number}: the journal could not be opened (${this.#lines().findLast(([kind]) => kind === 'failed')?.[2] ?? ''}): ${this.#rounds[number - 1] ?? ''}`);
+        else if (status !== null && status !== 0 && status !== NOT_STARTED) this.#violations.push(`part ${number} ended with status ${status}; see its error output`);
         resolve();
       });
     });
@@ -398,7 +411,9 @@ class JournalSegment {
       undeclared += missing;
       this.#violations.push(`epoch ${epoch}: ${missing} of ${refused.length} refused events are not on record as refused`);
     };
-    for (const [kind = '', first = '', second = ''] of this.#lines()) {
+    // Whether the files were damaged since the last start.
+    let damaged = false;
+    for (const [kind = '', first = '', second = '', third = ''] of this.#lines()) {
       switch (kind) {
         case 'event':
           told.set(Number(first), Number(second));
@@ -416,12 +431,15 @@ class JournalSegment {
           epoch = Number(first);
           refused = [];
           after = 0;
+          if (!damaged && !SOUND_ORIGINS.includes(third)) this.#violations.push(`epoch ${epoch}: the journal is "${third}" though nothing damaged it`);
+          damaged = false;
           if (Number(second) < fact) {
             this.#lost += 1;
             this.#violations.push(`epoch ${epoch}: a fact told remembered (${fact}) is gone; ${second} is recalled`);
           }
           break;
         case 'damaged':
+          damaged = true;
           if (first !== 'untouched') fact = Math.min(fact, Number(first));
           break;
         case 'verified':
@@ -470,8 +488,8 @@ function diskOf(kind: (typeof diskFaults)[number], random: () => number, reach: 
   const first = by(random() < 0.3 ? START_OPERATIONS : ROUND_OPERATIONS);
   switch (kind) {
     case 'disk-full':
-      // With room for the ballast besides, or without.
-      return { spaceBytes: by(ROUND_BYTES) + (random() < 0.5 ? 0 : BALLAST_MB * 2e6) };
+      // What a gate deletes gives room for long: a disk that fills up at some moment strikes sooner than one that is nearly full.
+      return random() < 0.6 ? { fullFromWrite: first } : { spaceBytes: by(ROUND_BYTES) + (random() < 0.5 ? 0 : BALLAST_MB * 2e6) };
     case 'disk-full-once':
       return { fail: { first, count: whole(random, 1, 6), error: 'ENOSPC', kinds: ['write', 'own'] } };
     case 'io-error-write':
