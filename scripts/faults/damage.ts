@@ -5,7 +5,20 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { whole } from './random.js';
 
-export const damages = ['database-truncated', 'database-flipped', 'database-empty', 'database-rolled-back'] as const;
+/** Of the database, its write-ahead log, and the guard file that outlives both. */
+export const damages = [
+  'database-truncated',
+  'database-flipped',
+  'database-pages-zeroed',
+  'database-empty',
+  'database-rolled-back',
+  'log-cut',
+  'log-flipped',
+  'log-gone',
+  'guard-gone',
+  'guard-zeroed',
+  'guard-flipped',
+] as const;
 export type DamageKind = (typeof damages)[number];
 
 /** What the files of a journal lost by a damage, as far as it can be known. */
@@ -18,6 +31,10 @@ export interface Damage {
 
 const PAGE_BYTES = 4096;
 const FLIPS = 3;
+const MOST_ZEROED = 3;
+/** The part of a guard's line that says something. */
+const GUARD_LINE_BYTES = 100;
+const UNTOUCHED: Damage = { destroyed: new Set(), fact: undefined };
 
 /** What a database and its log say together. */
 interface Held {
@@ -57,11 +74,39 @@ export function damageJournal(kind: DamageKind, { directory, older, factKey, ran
       for (const place of places) flip(path, place, 1 << whole(random, 0, 7));
       return onPages(before, places.map((place) => 1 + Math.floor(place / PAGE_BYTES)));
     }
+    case 'database-pages-zeroed': {
+      const zeroed = Array.from({ length: whole(random, 1, MOST_ZEROED) }, () => whole(random, 1, Math.floor(statSync(path).size / PAGE_BYTES)));
+      for (const page of zeroed) overwrite(path, (page - 1) * PAGE_BYTES, Buffer.alloc(PAGE_BYTES));
+      return onPages(before, zeroed);
+    }
     case 'database-rolled-back':
       if (!existsSync(older)) return undefined;
       for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
       copyFileSync(older, path);
       return leftAfter(before.held, path, factKey);
+    case 'log-cut':
+    case 'log-flipped':
+    case 'log-gone': {
+      const log = `${path}-wal`;
+      const bytes = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
+      if (bytes === 0) return undefined;
+      if (kind === 'log-gone') rmSync(log);
+      else if (kind === 'log-cut') truncateSync(log, Math.floor(random() * bytes));
+      else flip(log, Math.floor(random() * bytes), 1 << whole(random, 0, 7));
+      return leftAfter(before.held, path, factKey);
+    }
+    case 'guard-gone':
+    case 'guard-zeroed':
+    case 'guard-flipped': {
+      // It holds no event: what is in the database has to be there whatever becomes of it.
+      const guard = join(directory, 'sequence.guard');
+      const bytes = statSync(guard, { throwIfNoEntry: false })?.size ?? 0;
+      if (bytes === 0) return undefined;
+      if (kind === 'guard-gone') rmSync(guard);
+      else if (kind === 'guard-zeroed') overwrite(guard, 0, Buffer.alloc(bytes));
+      else flip(guard, Math.min(bytes - 1, whole(random, 0, Math.floor((bytes - 1) / PAGE_BYTES)) * PAGE_BYTES + whole(random, 0, GUARD_LINE_BYTES)), 1 << whole(random, 0, 7));
+      return UNTOUCHED;
+    }
   }
 }
 
@@ -160,8 +205,11 @@ function varint(page: Buffer, start: number): { readonly value: number; readonly
 }
 
 function flip(path: string, place: number, bit: number): void {
-  const byte = readFileSync(path).readUInt8(place);
+  overwrite(path, place, Buffer.from([readFileSync(path).readUInt8(place) ^ bit]));
+}
+
+function overwrite(path: string, place: number, bytes: Buffer): void {
   const handle = openSync(path, 'r+');
-  writeSync(handle, Buffer.from([byte ^ bit]), 0, 1, place);
+  writeSync(handle, bytes, 0, bytes.length, place);
   closeSync(handle);
 }

@@ -62,7 +62,7 @@ const NEXT_SEED = 1_000_003;
 /** Of so many kills one is followed by it. */
 const POWER_CUT_EVERY = 4;
 const DISK_EVERY = 5;
-const DAMAGE_EVERY = 10;
+const DAMAGE_EVERY = 3;
 const BROKER_KILL_EVERY = 7;
 const CLOCK_EVERY = 6;
 const COPY_EVERY = 10;
@@ -219,8 +219,12 @@ class JournalSegment {
           for (let draws = 1; draws <= MOST_DRAWS; draws += 1) if (await this.#badDisk(shim, kind, NEARER ** (draws - 1))) break;
         }
         if (round % DAMAGE_EVERY === 0 || (rounds < DAMAGE_EVERY && round === rounds)) damage ??= nextDamage.next().value;
+        // The power goes, and what comes back on is damaged: nothing has been started in between.
+        const afterCut = damage !== undefined && shim !== undefined && random() < 0.3;
+        if (afterCut) await this.#powerCut(shim, nextCut.next().value);
         if (damage !== undefined && this.#damage(damage)) {
           damage = undefined;
+          if (afterCut) this.#count('damaged-after-power-cut');
           // What is rebuilt may be cut off in the middle.
           if (shim !== undefined && random() < 0.5) await this.#powerCut(shim, nextCut.next().value, REBUILD_OPERATIONS);
           else if (random() < 0.5) await this.#kill('start', false, undefined);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -103,15 +103,22 @@ describe('the judge of these rounds', () => {
 });
 
 describe('a damage to the files of a journal', () => {
-  async function journalOf(events: number): Promise<string> {
+  const freshDirectory = (): string => {
     const directory = mkdtempSync(join(tmpdir(), 'laurel-damage-'));
     directories.push(directory);
+    return directory;
+  };
+  /** Stopped in order, or as a kill leaves it: what came last is in the log alone. */
+  async function journalOf(events: number, killed = false): Promise<string> {
+    const directory = freshDirectory();
     const journal = new SqliteJournal({ directory, gateId: 'east', clock: systemClock, log: silentLog, retention: { eventsDays: 365, photographsDays: 30, photographsMB: 100 }, ballastMB: 0 });
     await journal.start();
     await Promise.all(Array.from({ length: events }, (_, number) => journal.append({ type: 'passage.read', lane: 'entry', payload: { number } })));
     await journal.remember('seen', { value: 7 });
+    const left = killed ? freshDirectory() : directory;
+    if (killed) cpSync(directory, left, { recursive: true });
     await journal.stop();
-    return directory;
+    return left;
   }
   const damage = (directory: string, kind: Parameters<typeof damageJournal>[0], seed: number) => damageJournal(kind, { directory, older: join(directory, 'older.db'), factKey: 'seen', random: seeded(seed) });
 
@@ -123,6 +130,21 @@ describe('a damage to the files of a journal', () => {
     expect([...(flipped?.destroyed ?? [])].every((seq) => seq >= 1 && seq <= 2_000)).toBe(true);
     const other = await journalOf(500);
     expect(damage(other, 'database-empty', 1)).toMatchObject({ destroyed: new Set(Array.from({ length: 500 }, (_, index) => index + 1)), fact: 0 });
+  });
+
+  it('of the log takes what has not come into the database, and one of the guard takes nothing', async () => {
+    const directory = await journalOf(300, true);
+    expect(damage(directory, 'guard-gone', 1)).toEqual({ destroyed: new Set(), fact: undefined });
+    expect(existsSync(join(directory, 'sequence.guard'))).toBe(false);
+    const flipped = damage(directory, 'log-flipped', 2);
+    expect(flipped?.destroyed.size).toBeGreaterThan(0);
+    expect(damage(await journalOf(20), 'log-gone', 1), 'stopped in order there is no log').toBeUndefined();
+  });
+
+  it('of zeroed pages takes what lay on them', async () => {
+    const destroyed = damage(await journalOf(3_000), 'database-pages-zeroed', 5)?.destroyed.size;
+    expect(destroyed).toBeGreaterThan(0);
+    expect(destroyed).toBeLessThan(150);
   });
 
   it('is not done to one that cannot be read any more: what else it would take could not be told', async () => {
