@@ -7,8 +7,10 @@
  *   LAUREL_DISK_LOG    file the record is appended to; no record where unset
  *   LAUREL_DISK_CUT    number of the operation before which the process is killed (SIGKILL)
  *   LAUREL_DISK_FAIL   first,count,errno,kinds: these operations fail; kinds is any of w (write), s (sync), r (read),
- *                      h (half of the write is done, then it fails)
+ *                      h (half of the write is done, then it fails), o (only operations of these kinds are counted)
+ *   LAUREL_DISK_HITS   file that gets one byte for every operation that was made to fail, or found no room
  *   LAUREL_DISK_SPACE  bytes the files below the root may grow by
+ *   LAUREL_DISK_FULL   from this write on the files have no room to grow in but what others give free
  *   LAUREL_DISK_SLOW   microseconds that each synchronisation takes, as on a disk or card that needs so long
  *   LAUREL_DISK_LIES   set: synchronisations of files succeed and keep nothing, as on a disk that lies about them
  *
@@ -57,7 +59,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char root[1024];
 static size_t root_bytes;
 static int log_fd = -1;
-static long operations, cut_at, fail_first, fail_count;
+static int hits_fd = -1;
+static long operations, writes, meant, cut_at, full_from, fail_first, fail_count;
 static int fail_errno;
 static char fail_kinds[8];
 static int limited;
@@ -100,6 +103,8 @@ static void begin(void) {
   if ((value = getenv("LAUREL_DISK_LOG")) != NULL) log_fd = real_open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if ((value = getenv("LAUREL_DISK_CUT")) != NULL) cut_at = atol(value);
   if ((value = getenv("LAUREL_DISK_FAIL")) != NULL) sscanf(value, "%ld,%ld,%d,%7s", &fail_first, &fail_count, &fail_errno, fail_kinds);
+  if ((value = getenv("LAUREL_DISK_HITS")) != NULL) hits_fd = real_open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if ((value = getenv("LAUREL_DISK_FULL")) != NULL) full_from = atol(value);
   lies = getenv("LAUREL_DISK_LIES") != NULL;
   if ((value = getenv("LAUREL_DISK_SLOW")) != NULL) slow_us = atol(value);
   if ((value = getenv("LAUREL_DISK_SPACE")) != NULL) {
@@ -131,6 +136,11 @@ static void record(char kind, const char *path, uint64_t inode, uint64_t offset,
   if (writev(log_fd, parts, 3) < 0) abort();
 }
 
+/* For the campaign to know that its fault struck. */
+static void hit(char kind) {
+  if (hits_fd >= 0 && real_write(hits_fd, &kind, 1) != 1) abort();
+}
+
 /* Counts an operation, kills at the chosen one. Called with the lock held. Returns 1 where it has to fail. */
 static int due(char kind) {
   operations += 1;
@@ -138,8 +148,19 @@ static int due(char kind) {
     kill(getpid(), SIGKILL);
     for (;;) pause();
   }
-  if (fail_count == 0 || operations < fail_first || operations >= fail_first + fail_count) return 0;
-  return strchr(fail_kinds, kind) != NULL;
+  if (kind == 'w') {
+    writes += 1;
+    if (writes == full_from) {
+      limited = 1;
+      space = 0;
+    }
+  }
+  if (fail_count == 0 || strchr(fail_kinds, kind) == NULL) return 0;
+  meant += 1;
+  long at = strchr(fail_kinds, 'o') != NULL ? meant : operations;
+  if (at < fail_first || at >= fail_first + fail_count) return 0;
+  hit(kind);
+  return 1;
 }
 
 static int64_t size_of(int fd) {
@@ -151,7 +172,10 @@ static int64_t size_of(int fd) {
 static int take_room(int fd, int64_t end) {
   int64_t growth = end - size_of(fd);
   if (!limited || growth <= 0) return 1;
-  if (growth > space) return 0;
+  if (growth > space) {
+    hit('n');
+    return 0;
+  }
   space -= growth;
   return 1;
 }

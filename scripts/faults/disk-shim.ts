@@ -11,8 +11,8 @@ export interface DiskFault {
   /** So many operations are met by it. */
   readonly count: number;
   readonly error: 'ENOSPC' | 'EIO';
-  /** `half`: half of each write is done before it fails. */
-  readonly kinds: readonly ('write' | 'sync' | 'read' | 'half')[];
+  /** `half`: half of each write is done before it fails. `own`: only operations of these kinds are counted. */
+  readonly kinds: readonly ('write' | 'sync' | 'read' | 'half' | 'own')[];
 }
 
 export interface DiskShimOptions {
@@ -25,6 +25,10 @@ export interface DiskShimOptions {
   readonly fail?: DiskFault;
   /** Bytes the files may grow by. */
   readonly spaceBytes?: number;
+  /** From this write on, counted from 1, the files have no room to grow in but what others give free. */
+  readonly fullFromWrite?: number;
+  /** File that gets one byte for every operation that was made to fail or found no room: whether the fault struck at all. */
+  readonly hits?: string;
   /** Each synchronisation takes so long, ms. */
   readonly syncMs?: number;
   /** Synchronising a file succeeds and keeps nothing. */
@@ -47,7 +51,7 @@ export function compileDiskShim(directory: string): string | undefined {
 }
 
 /** Environment under which a process's files below the root are recorded, cut short, made to fail. */
-export function diskShimEnvironment(library: string, { root, log, cutAt, fail, spaceBytes, syncMs, liesAboutSync }: DiskShimOptions): Readonly<Record<string, string>> {
+export function diskShimEnvironment(library: string, { root, log, cutAt, fail, spaceBytes, fullFromWrite, hits, syncMs, liesAboutSync }: DiskShimOptions): Readonly<Record<string, string>> {
   return {
     LD_PRELOAD: library,
     LAUREL_DISK_ROOT: root,
@@ -57,6 +61,8 @@ export function diskShimEnvironment(library: string, { root, log, cutAt, fail, s
     ...(cutAt === undefined ? {} : { LAUREL_DISK_CUT: String(cutAt) }),
     ...(fail === undefined ? {} : { LAUREL_DISK_FAIL: `${fail.first},${fail.count},${constants.errno[fail.error]},${fail.kinds.map((kind) => kind.charAt(0)).join('')}` }),
     ...(spaceBytes === undefined ? {} : { LAUREL_DISK_SPACE: String(spaceBytes) }),
+    ...(fullFromWrite === undefined ? {} : { LAUREL_DISK_FULL: String(fullFromWrite) }),
+    ...(hits === undefined ? {} : { LAUREL_DISK_HITS: hits }),
     ...(syncMs === undefined ? {} : { LAUREL_DISK_SLOW: String(Math.round(syncMs * 1_000)) }),
     ...(liesAboutSync === true ? { LAUREL_DISK_LIES: '1' } : {}),
   };

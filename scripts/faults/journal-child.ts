@@ -8,7 +8,8 @@ import { isGateError, silentLog, type Clock } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
 import { SqliteJournal } from '../../src/journal/client.js';
 import { Uplink } from '../../src/uplink/uplink.js';
-import { PHOTOGRAPHS_MB } from './journal-limits.js';
+import { FACT, PHOTOGRAPHS_MB } from './journal-limits.js';
+import { whenOpened } from './opening.js';
 
 const settingsSchema = z.object({
   directory: z.string(),
@@ -91,9 +92,6 @@ class ExposedJournal extends SqliteJournal {
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const codeOf = (error: unknown): string => (isGateError(error) ? error.code : 'UNKNOWN');
 
-/** A fact that was remembered has to be recalled with this value, or a later one, after whatever comes. */
-const FACT = 'campaign/round';
-
 async function load(journal: SqliteJournal): Promise<never> {
   let number = settings.firstNumber;
   for (;;) {
@@ -142,12 +140,16 @@ async function main(): Promise<void> {
     ballastMB: settings.ballastMB,
   });
   if (settings.point === 'time') setTimeout(die, settings.delayMs);
-  at('start');
+  whenOpened('journal.db', () => {
+    tell('opened');
+    at('start');
+  });
   let epoch: number;
   try {
-    ({ epoch } = await journal.start());
+    const start = await journal.start();
+    ({ epoch } = start);
     const fact = await journal.recall(FACT);
-    tell(`started ${epoch} ${typeof fact?.value === 'number' ? fact.value : 0}`);
+    tell(`started ${epoch} ${typeof fact?.value === 'number' ? fact.value : 0} ${start.origin}`);
   } catch (error) {
     // As the gate does: it ends, and is started again.
     tell(`failed 0 ${codeOf(error)}`);

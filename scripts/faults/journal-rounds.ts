@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { hash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/base/index.js';
 import { ReferencePlatform } from '../../src/uplink/index.js';
 import { startBroker } from './broker.js';
-import { PHOTOGRAPHS_MB, UNTOLD_PHOTOGRAPHS_BYTES } from './journal-limits.js';
+import { damageJournal, damages, type DamageKind } from './damage.js';
+import { FACT, PHOTOGRAPHS_MB, UNTOLD_PHOTOGRAPHS_BYTES } from './journal-limits.js';
 import { mosquittoPath } from './mosquitto.js';
 import { DiskImage, cutKinds } from './disk-image.js';
 import { compileDiskShim, diskShimEnvironment, type DiskFault, type DiskShimOptions } from './disk-shim.js';
@@ -36,6 +37,16 @@ const ROUND_MS = 60_000;
 const CUT_MS = 8_000;
 /** Cuts made in place of one, where they find nothing that was not synchronised. */
 const MOST_CUTS = 3;
+/** Draws of a disk's fault until it strikes; a busy machine does less in a round than the usual one. */
+const MOST_DRAWS = 4;
+/** Each draw aims at an earlier part of the round. */
+const NEARER = 1 / 3;
+/** Operations of one kind that a start does, and that a round does even on a busy machine. */
+const START_OPERATIONS = 15;
+const ROUND_OPERATIONS = 120;
+/** Room that a round may fill, with its photographs. */
+const ROUND_BYTES = 200_000;
+const BALLAST_MB = 0.1;
 /** Operations in which a start, a rebuild, the first commits and the first emptying of the log fall. */
 const REBUILD_OPERATIONS = 250;
 const CUT_OPERATIONS = [200, 800, 2_500] as const;
@@ -51,7 +62,7 @@ const NEXT_SEED = 1_000_003;
 /** Of so many kills one is followed by it. */
 const POWER_CUT_EVERY = 4;
 const DISK_EVERY = 5;
-const DAMAGE_EVERY = 10;
+const DAMAGE_EVERY = 3;
 const BROKER_KILL_EVERY = 7;
 const CLOCK_EVERY = 6;
 const COPY_EVERY = 10;
@@ -61,11 +72,12 @@ const NUMBERS = 100_000;
 const SETTLED_EVENTS = 20;
 /** The victim's exit status where the journal could not be opened. */
 const NOT_STARTED = 3;
+/** How a journal may come to be at a start when nobody damaged its files. */
+const SOUND_ORIGINS: readonly string[] = ['new', 'continued'];
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
 
 const points = ['start', 'write', 'publish', 'acknowledge', 'delete', 'time'] as const;
-const damages = ['database-truncated', 'database-flipped', 'database-empty', 'database-rolled-back'] as const;
 const clockSteps = ['clock-1970', 'clock-back', 'clock-forward-a-year'] as const;
 const diskFaults = ['disk-full', 'disk-full-once', 'io-error-write', 'io-error-sync', 'io-error-read', 'io-error-lasting', 'write-cut-short'] as const;
 
@@ -155,8 +167,9 @@ class JournalSegment {
   /** What each round did, for the report. */
   readonly #rounds: string[] = [];
   #broker: Awaited<ReturnType<typeof startBroker>> | undefined;
+  /** Sequences that a damage to the files may have taken. */
+  readonly #destroyed = new Set<number>();
   #lost = 0;
-  #flipped = false;
 
   constructor(options: SegmentOptions) {
     this.#options = options;
@@ -192,6 +205,8 @@ class JournalSegment {
     const nextClock = shuffledForEver(clockSteps, random);
     const nextCut = shuffledForEver(cutKinds, random);
     const share = (round: number, every: number, at: number): boolean => round % every === at % every || (rounds < every && round === rounds);
+    /** One that is due. */
+    let damage: DamageKind | undefined;
     try {
       await platform.start();
       for (let round = 1; round <= rounds; round += 1) {
@@ -199,16 +214,24 @@ class JournalSegment {
         await this.#kill(nextPoint.next().value, round % BROKER_KILL_EVERY === 0, clock);
         if (round % COPY_EVERY === COPY_EVERY / 2 && existsSync(this.#databasePath)) copyFileSync(this.#databasePath, this.#copy);
         if (shim !== undefined && share(round, POWER_CUT_EVERY, 3)) for (let cuts = 1; cuts <= MOST_CUTS; cuts += 1) if (await this.#powerCut(shim, nextCut.next().value)) break;
-        if (shim !== undefined && share(round, DISK_EVERY, 4)) await this.#badDisk(shim, nextDisk.next().value);
-        if (round % DAMAGE_EVERY === 0 || (rounds < DAMAGE_EVERY && round === rounds)) {
-          this.#damage(nextDamage.next().value);
+        if (shim !== undefined && share(round, DISK_EVERY, 4)) {
+          const kind = nextDisk.next().value;
+          for (let draws = 1; draws <= MOST_DRAWS; draws += 1) if (await this.#badDisk(shim, kind, NEARER ** (draws - 1))) break;
+        }
+        if (round % DAMAGE_EVERY === 0 || (rounds < DAMAGE_EVERY && round === rounds)) damage ??= nextDamage.next().value;
+        // The power goes, and what comes back on is damaged: nothing has been started in between.
+        const afterCut = damage !== undefined && shim !== undefined && random() < 0.3;
+        if (afterCut) await this.#powerCut(shim, nextCut.next().value);
+        if (damage !== undefined && this.#damage(damage)) {
+          damage = undefined;
+          if (afterCut) this.#count('damaged-after-power-cut');
           // What is rebuilt may be cut off in the middle.
           if (shim !== undefined && random() < 0.5) await this.#powerCut(shim, nextCut.next().value, REBUILD_OPERATIONS);
           else if (random() < 0.5) await this.#kill('start', false, undefined);
         }
         onRound();
       }
-      await this.#spawn({ point: 'none', countdown: 0, delayMs: 0, burst: 1, ballastMB: 0, photographs: false, clockSteps: [] }, {}, this.#options.liesAboutSync ? HOPELESS_DRAIN_MS : DRAIN_MS);
+      await this.#spawn({ point: 'none', countdown: 0, delayMs: 0, burst: 1, ballastMB: 0, photographs: false, clockSteps: [] }, {}, { limitMs: this.#options.liesAboutSync ? HOPELESS_DRAIN_MS : DRAIN_MS });
       return this.#judge(platform);
     } finally {
       await platform.stop();
@@ -229,13 +252,14 @@ class JournalSegment {
     const part: Part = {
       point,
       countdown: point === 'start' || point === 'delete' ? 1 : whole(random, 1, point === 'write' ? 40 : 12),
-      delayMs: point === 'time' ? whole(random, 20, 400) : random() < 0.4 ? 0 : whole(random, 0, point === 'start' ? 60 : point === 'delete' ? 20 : 5),
+      delayMs: point === 'time' ? whole(random, 20, 400) : random() < 0.4 ? 0 : whole(random, 0, point === 'start' ? 25 : point === 'delete' ? 20 : 5),
       burst: whole(random, 1, 12),
       ballastMB: 0,
       photographs: random() < 0.3,
       clockSteps: clock === undefined ? [] : [{ afterMs: random() < 0.5 ? 0 : whole(random, 50, 250), offsetMs: offsetOf(clock) }],
     };
     const brokerMs = whole(random, 50, 250);
+    const before = this.#lines().length;
     const gone = this.#spawn(part, {});
     if (brokerDies && this.#broker?.kill !== undefined) {
       await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, brokerMs))]);
@@ -244,8 +268,14 @@ class JournalSegment {
       this.#count('broker-killed');
     }
     await gone;
-    this.#count(`killed-at-${point}`);
+    this.#count(point === 'start' ? this.#deathAtStart(before) : `killed-at-${point}`);
     if (clock !== undefined) this.#count(clock);
+  }
+
+  /** How far a start had come that was to be killed while the journal was being opened. */
+  #deathAtStart(before: number): string {
+    const told = this.#lines().slice(before).map(([kind]) => kind);
+    return told.includes('started') ? 'killed-after-start' : told.includes('opened') ? 'killed-at-start' : 'killed-before-start';
   }
 
   /**
@@ -262,12 +292,13 @@ class JournalSegment {
     const most = operations ?? CUT_OPERATIONS[whole(random, 0, CUT_OPERATIONS.length - 1)] ?? 0;
     // The page cache outlives a process: what one left unsynchronised may go with the power of the next.
     const runs = random() < 0.3 ? 2 : 1;
-    const fail: DiskFault | undefined = random() < 0.3 ? { first: whole(random, 1, most), count: whole(random, 1, 4), error: 'EIO', kinds: ['sync'] } : undefined;
+    const fail: DiskFault | undefined = random() < 0.3 ? { first: whole(random, 1, START_OPERATIONS), count: whole(random, 1, 4), error: 'EIO', kinds: ['sync', 'own'] } : undefined;
+    const hits = this.#noHits();
     rmSync(this.#record, { force: true });
     const image = new DiskImage(this.#data);
     for (let run = 1; run <= runs; run += 1) {
       const part: Part = { point: 'time', countdown: 1, delayMs: CUT_MS, burst: whole(random, 1, 30), ballastMB: 0, photographs: random() < 0.5, clockSteps: [] };
-      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, least, Math.max(least, most)), liesAboutSync, ...(fail === undefined ? {} : { fail }) }));
+      await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, least, Math.max(least, most)), liesAboutSync, hits, ...(fail === undefined ? {} : { fail }) }), { mayFail: fail !== undefined });
     }
     if (existsSync(this.#record)) image.play(readFileSync(this.#record));
     const dropped = image.cut(kind, random);
@@ -275,37 +306,59 @@ class JournalSegment {
     this.#count(dropped ? 'power-cut' : 'power-cut-nothing-dropped');
     this.#count(`power-cut-${kind}`);
     if (runs > 1) this.#count('power-cut-after-kill');
-    if (fail !== undefined) this.#count('power-cut-after-sync-error');
+    if (struck(hits)) this.#count('power-cut-after-sync-error');
     if (operations !== undefined) this.#count('power-cut-after-damage');
     this.#checkPhotographs();
     return dropped;
   }
 
-  async #badDisk(shim: string, kind: (typeof diskFaults)[number]): Promise<void> {
+  /**
+   * @param reach part of a usual round in which it begins
+   * @returns whether the disk's fault met the journal; one that came to lie beside what it did is no fault, and is drawn again
+   */
+  async #badDisk(shim: string, kind: (typeof diskFaults)[number], reach: number): Promise<boolean> {
     const random = this.#random;
+    const hits = this.#noHits();
     // A ballast, as a gate has: without one a full disk costs events at once.
-    const ballastMB = kind === 'io-error-read' || kind === 'io-error-sync' ? 0 : 1;
+    const ballastMB = kind === 'io-error-read' || kind === 'io-error-sync' ? 0 : BALLAST_MB;
     // Long enough that what the disk did not take is tried again.
     const part: Part = { point: 'time', countdown: 1, delayMs: whole(random, 600, 1_200), burst: whole(random, 1, 30), ballastMB, photographs: kind === 'disk-full' || random() < 0.3, clockSteps: [] };
-    await this.#spawn(part, this.#under(shim, diskOf(kind, random)));
+    await this.#spawn(part, this.#under(shim, { ...diskOf(kind, random, reach), hits }), { mayFail: true });
+    if (!struck(hits)) {
+      this.#count('disk-fault-not-struck');
+      return false;
+    }
     this.#count(kind);
+    return true;
+  }
+
+  /** A file for the disk to say in that its fault struck. */
+  #noHits(): string {
+    const hits = join(this.#options.directory, 'hits');
+    rmSync(hits, { force: true });
+    return hits;
   }
 
   #under(shim: string, options: Omit<DiskShimOptions, 'root'>): Readonly<Record<string, string>> {
     return diskShimEnvironment(shim, { root: this.#data, ...options });
   }
 
-  #damage(kind: (typeof damages)[number]): void {
-    if (!existsSync(this.#databasePath) || !applyDamage(kind, this.#databasePath, this.#copy, this.#random)) return;
+  /** @returns whether it could be done; a journal that is not whole already has to be started first */
+  #damage(kind: DamageKind): boolean {
+    const damage = damageJournal(kind, { directory: this.#data, older: this.#copy, factKey: FACT, random: this.#random });
+    if (damage === undefined) return false;
     this.#count(kind);
-    if (kind === 'database-flipped') this.#flipped = true;
+    for (const seq of damage.destroyed) this.#destroyed.add(seq);
     this.#rounds.push(kind);
-    // Facts of a damaged database may be gone.
-    appendFileSync(this.#told, 'damaged\n');
+    appendFileSync(this.#told, `damaged ${damage.fact ?? 'untouched'}\n`);
+    return true;
   }
 
-  /** Runs a victim to its end. */
-  async #spawn(part: Part, environment: Readonly<Record<string, string>>, limitMs = ROUND_MS): Promise<void> {
+  /**
+   * Runs a victim to its end.
+   * @param mayFail its disk may be one on which no journal can be opened
+   */
+  async #spawn(part: Part, environment: Readonly<Record<string, string>>, { limitMs = ROUND_MS, mayFail = false }: { readonly limitMs?: number; readonly mayFail?: boolean } = {}): Promise<void> {
     const broker = this.#broker;
     if (broker === undefined) return;
     const number = this.#rounds.push(`${JSON.stringify(part)} ${Object.entries(environment).filter(([name]) => name.startsWith('LAUREL')).map(([name, value]) => `${name}=${value}`).join(' ')}`);
@@ -319,7 +372,8 @@ class JournalSegment {
       }, limitMs);
       child.once('close', (status) => {
         clearTimeout(limit);
-        if (status !== null && status !== 0 && status !== NOT_STARTED) this.#violations.push(`part ${number} ended with status ${status}; see its error output`);
+        if (status === NOT_STARTED && !mayFail) this.#violations.push(`part ${number}: the journal could not be opened (${this.#lines().findLast(([kind]) => kind === 'failed')?.[2] ?? ''}): ${this.#rounds[number - 1] ?? ''}`);
+        else if (status !== null && status !== 0 && status !== NOT_STARTED) this.#violations.push(`part ${number} ended with status ${status}; see its error output`);
         resolve();
       });
     });
@@ -361,7 +415,9 @@ class JournalSegment {
       undeclared += missing;
       this.#violations.push(`epoch ${epoch}: ${missing} of ${refused.length} refused events are not on record as refused`);
     };
-    for (const [kind = '', first = '', second = ''] of this.#lines()) {
+    // Whether the files were damaged since the last start.
+    let damaged = false;
+    for (const [kind = '', first = '', second = '', third = ''] of this.#lines()) {
       switch (kind) {
         case 'event':
           told.set(Number(first), Number(second));
@@ -379,17 +435,20 @@ class JournalSegment {
           epoch = Number(first);
           refused = [];
           after = 0;
+          if (!damaged && !SOUND_ORIGINS.includes(third)) this.#violations.push(`epoch ${epoch}: the journal is "${third}" though nothing damaged it`);
+          damaged = false;
           if (Number(second) < fact) {
             this.#lost += 1;
             this.#violations.push(`epoch ${epoch}: a fact told remembered (${fact}) is gone; ${second} is recalled`);
           }
           break;
         case 'damaged':
-          fact = 0;
+          damaged = true;
+          if (first !== 'untouched') fact = Math.min(fact, Number(first));
           break;
         case 'verified':
-          // A bit flipped in an old row is found by this walk: that is what the chain is for.
-          if (second !== '0' && !this.#flipped) {
+          // A bit flipped in an old row is found by this walk: that is what the chain is for. It breaks there or at the next.
+          if (second !== '0' && !this.#destroyed.has(Number(second)) && !this.#destroyed.has(Number(second) - 1)) {
             brokenAtGate += 1;
             this.#violations.push(`the gate's own chain is broken at ${second}`);
           }
@@ -403,7 +462,7 @@ class JournalSegment {
     endRun();
     if (told.size === 0) this.#violations.push('no event was ever told to be on record');
     if (!drained) this.#violations.push('the last run did not drain its backlog');
-    const { lostNumbers, ...verdict } = judge(told, this.#book, platform.ledger('faults', this.#gate));
+    const { lostNumbers, ...verdict } = judge(told, this.#book, platform.ledger('faults', this.#gate), this.#destroyed);
     for (const part of new Set(lostNumbers.map((number) => Math.floor(number / NUMBERS)))) this.#violations.push(`events told in part ${part} are lost: ${this.#rounds.slice(Math.max(0, part - 2), part + 2).join(' | ')}`);
     const total = { ...verdict, lost: verdict.lost + this.#lost, chainBroken: verdict.chainBroken + brokenAtGate, undeclaredLoss: verdict.undeclaredLoss + undeclared };
     const bad = total.lost + total.doubled + total.reordered + total.chainBroken + total.undeclaredLoss;
@@ -411,6 +470,10 @@ class JournalSegment {
     const violations = bad > 0 && this.#violations.length === 0 ? [`lost ${total.lost}, doubled ${total.doubled}, reordered ${total.reordered}, chain broken ${total.chainBroken}, undeclared ${total.undeclaredLoss}`] : this.#violations;
     return { ...total, faults: this.#faults, violations: violations.map((violation) => `${violation} (${replay})`) };
   }
+}
+
+function struck(hits: string): boolean {
+  return existsSync(hits) && readFileSync(hits).length > 0;
 }
 
 function offsetOf(step: (typeof clockSteps)[number]): number {
@@ -424,45 +487,24 @@ function offsetOf(step: (typeof clockSteps)[number]): number {
   }
 }
 
-function diskOf(kind: (typeof diskFaults)[number], random: () => number): Omit<DiskShimOptions, 'root'> {
-  const first = whole(random, 1, random() < 0.3 ? 60 : 800);
+function diskOf(kind: (typeof diskFaults)[number], random: () => number, reach: number): Omit<DiskShimOptions, 'root'> {
+  const by = (most: number): number => whole(random, 1, Math.ceil(most * reach));
+  const first = by(random() < 0.3 ? START_OPERATIONS : ROUND_OPERATIONS);
   switch (kind) {
     case 'disk-full':
-      return { spaceBytes: whole(random, 0, 3_000_000) };
+      // What a gate deletes gives room for long: a disk that fills up at some moment strikes sooner than one that is nearly full.
+      return random() < 0.6 ? { fullFromWrite: first } : { spaceBytes: by(ROUND_BYTES) + (random() < 0.5 ? 0 : BALLAST_MB * 2e6) };
     case 'disk-full-once':
-      return { fail: { first, count: whole(random, 1, 6), error: 'ENOSPC', kinds: ['write'] } };
+      return { fail: { first, count: whole(random, 1, 6), error: 'ENOSPC', kinds: ['write', 'own'] } };
     case 'io-error-write':
-      return { fail: { first, count: whole(random, 1, 3), error: 'EIO', kinds: ['write'] } };
+      return { fail: { first, count: whole(random, 1, 3), error: 'EIO', kinds: ['write', 'own'] } };
     case 'io-error-sync':
-      return { fail: { first, count: whole(random, 1, 12), error: 'EIO', kinds: ['sync'] } };
+      return { fail: { first: by(START_OPERATIONS), count: whole(random, 1, 4), error: 'EIO', kinds: ['sync', 'own'] } };
     case 'io-error-read':
-      return { fail: { first, count: whole(random, 1, 3), error: 'EIO', kinds: ['read'] } };
+      return { fail: { first, count: whole(random, 1, 3), error: 'EIO', kinds: ['read', 'own'] } };
     case 'io-error-lasting':
-      return { fail: { first, count: whole(random, 20, 400), error: random() < 0.5 ? 'EIO' : 'ENOSPC', kinds: ['write', 'sync'] } };
+      return { fail: { first, count: whole(random, 20, 400), error: random() < 0.5 ? 'EIO' : 'ENOSPC', kinds: ['write', 'sync', 'own'] } };
     case 'write-cut-short':
-      return { fail: { first, count: whole(random, 1, 4), error: 'ENOSPC', kinds: ['write', 'half'] } };
-  }
-}
-
-function applyDamage(kind: (typeof damages)[number], path: string, older: string, random: () => number): boolean {
-  const pages = Math.max(1, Math.floor(statSync(path).size / 4096));
-  switch (kind) {
-    case 'database-truncated':
-      truncateSync(path, Math.floor(random() * pages) * 4096);
-      return true;
-    case 'database-empty':
-      truncateSync(path, 0);
-      return true;
-    case 'database-flipped': {
-      const handle = openSync(path, 'r+');
-      for (let hit = 0; hit < 3; hit += 1) writeSync(handle, Buffer.from([Math.floor(random() * 256)]), 0, 1, Math.floor(random() * pages * 4096));
-      closeSync(handle);
-      return true;
-    }
-    case 'database-rolled-back':
-      if (!existsSync(older)) return false;
-      for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
-      copyFileSync(older, path);
-      return true;
+      return { fail: { first, count: whole(random, 1, 4), error: 'ENOSPC', kinds: ['write', 'half', 'own'] } };
   }
 }

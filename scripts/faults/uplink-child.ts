@@ -7,6 +7,7 @@ import { isGateError, silentLog, type Clock } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
 import { SqliteJournal } from '../../src/journal/index.js';
 import { Uplink, type UplinkState } from '../../src/uplink/index.js';
+import { whenOpened } from './opening.js';
 import { gateSettingsSchema, orderSchema, type Death, type GateNews, type KillPoint } from './uplink-messages.js';
 
 const settings = gateSettingsSchema.parse(JSON.parse(process.argv[2] ?? '{}'));
@@ -59,9 +60,9 @@ function tell(line: string): void {
 
 /** The journal, with the moments between write, publish and acknowledge laid open. */
 class ExposedJournal extends SqliteJournal {
-  override acknowledge(seq: number): ReturnType<SqliteJournal['acknowledge']> {
+  override acknowledge(seq: number, epoch?: number): ReturnType<SqliteJournal['acknowledge']> {
     at('acknowledge');
-    const written = super.acknowledge(seq);
+    const written = super.acknowledge(seq, epoch);
     written.then(
       ({ acknowledged }) => tell(`let-go ${acknowledged}`),
       () => undefined,
@@ -106,7 +107,7 @@ function report({ connection, connects, backlog, acknowledged, inFlight, duplica
 
 async function main(): Promise<void> {
   if (settings.death !== undefined) condemn(settings.death);
-  at('start');
+  whenOpened('journal.db', () => at('start'));
   const journal = new ExposedJournal({
     directory: settings.directory,
     gateId: settings.gate,

@@ -390,8 +390,10 @@ export const uplinkFaults = {
   'client-id-fought-over': {
     run: async (world) => {
       const { broker, random, keeper, site, gate, proxy } = world;
-      // Until the gate has noticed. Where the broker had bytes yet to read its end is a reset, as a bad line makes them too: under
-      // as much traffic as here it may stay unnoticed.
+      // What it noticed of another fault is not this one's.
+      if (!(await keeper.until(() => keeper.news?.duplicate === null, PATIENCE_MS))) return false;
+      const noticed = (): boolean => typeof keeper.news?.duplicate === 'string';
+      // Where the broker had bytes yet to read its end is a reset, as a bad line makes them too: not every fight gives itself away.
       for (let times = 0; times < MOST_FIGHTS; times += 1) {
         if (!(await online(world))) return false;
         // A connection that ended before the gate's birth was taken in gives nothing away.
@@ -401,10 +403,10 @@ export const uplinkFaults = {
         await keeper.until(() => connection?.over !== false, PATIENCE_MS);
         await pause(whole(random, 0, 50));
         await other.endAsync(true);
-        await keeper.until(() => keeper.news?.duplicate !== null && keeper.news !== undefined, 50);
-        if (times > 0 && typeof keeper.news?.duplicate === 'string') break;
+        await keeper.until(noticed, 50);
+        if (times > 0 && noticed()) return online(world);
       }
-      return online(world);
+      return false;
     },
   },
   'second-box': { run: ({ secondBox }) => secondBox() },

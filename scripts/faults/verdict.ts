@@ -4,7 +4,7 @@ import type { LedgerReport } from '../../src/uplink/index.js';
 export interface RecordVerdict {
   /** Events a writer was told are on record: how many. */
   readonly told: number;
-  /** Told and neither at the platform nor declared lost; facts and photographs count too. */
+  /** Told and not at the platform, whatever the gate declares, unless a damage to its files took them and it says so; facts and photographs count too. */
   readonly lost: number;
   /** One event under two numbers, or two events under one. */
   readonly doubled: number;
@@ -29,11 +29,15 @@ export class NumberBook {
   }
 }
 
-/** Holds a platform's ledger against what the writers were told: number of an event, and its sequence. */
-export function judge(told: ReadonlyMap<number, number>, book: NumberBook, ledger: LedgerReport): Omit<RecordVerdict, 'faults' | 'violations'> & { readonly lostNumbers: readonly number[] } {
+/**
+ * Holds a platform's ledger against what the writers were told: number of an event, and its sequence.
+ * @param destroyed sequences that a damage to the gate's files may have taken. A gate that declares one of them lost is
+ * excused; no kill, no power cut, no full and no failing disk takes what was told, so it is excused for no other.
+ */
+export function judge(told: ReadonlyMap<number, number>, book: NumberBook, ledger: LedgerReport, destroyed: ReadonlySet<number> = new Set()): Omit<RecordVerdict, 'faults' | 'violations'> & { readonly lostNumbers: readonly number[] } {
   const { numbers } = book;
   const declared = (seq: number): boolean => ledger.declared.some(({ first, last }) => first <= seq && seq <= last);
-  const lostNumbers = [...told].filter(([number, seq]) => numbers.get(number) !== seq && !declared(seq)).map(([number]) => number);
+  const lostNumbers = [...told].filter(([number, seq]) => numbers.get(number) !== seq && !(destroyed.has(seq) && declared(seq))).map(([number]) => number);
   const bySequence = [...numbers].sort(([, one], [, other]) => one - other).map(([number]) => number);
   const outOfOrder = bySequence.filter((number, index) => number < (bySequence[index - 1] ?? 0)).length;
   return {

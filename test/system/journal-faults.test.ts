@@ -1,5 +1,22 @@
-import { describe, expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { damageJournal } from '../../scripts/faults/damage.js';
+import { compileDiskShim, diskShimEnvironment, type DiskShimOptions } from '../../scripts/faults/disk-shim.js';
 import { journalDiskFaultKinds, runJournalRounds } from '../../scripts/faults/journal-rounds.js';
+import { seeded } from '../../scripts/faults/random.js';
+import { NumberBook, judge } from '../../scripts/faults/verdict.js';
+import { silentLog } from '../../src/base/index.js';
+import { systemClock } from '../../src/base/system-clock.js';
+import { SqliteJournal } from '../../src/journal/index.js';
+import type { LedgerReport } from '../../src/uplink/index.js';
+
+const directories: string[] = [];
+afterEach(() => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
 
 const record = { lost: 0, doubled: 0, reordered: 0, chainBroken: 0, undeclaredLoss: 0 };
 
@@ -27,5 +44,112 @@ describe('the journal and its uplink, held against the ledger of the platform', 
       return;
     }
     expect(lost + doubled).toBeGreaterThan(0);
+  });
+});
+
+describe('a disk that is made to fail', () => {
+  it('tells whether its fault struck, so that one that came to lie beside what was done is not counted', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'laurel-strikes-'));
+    directories.push(directory);
+    const shim = compileDiskShim(directory);
+    if (shim === undefined) {
+      console.log('skipped: there is no C compiler (cc) here');
+      return;
+    }
+    const root = join(directory, 'disk');
+    const hits = join(directory, 'hits');
+    /** A process that writes eight times and synchronises after each. */
+    const program = `const fs = require('node:fs'); fs.mkdirSync(${JSON.stringify(root)}, { recursive: true }); const file = fs.openSync(${JSON.stringify(join(root, 'file'))}, 'w');
+      for (let write = 0; write < 8; write += 1) for (const does of [() => fs.writeSync(file, 'x'.repeat(100)), () => fs.fsyncSync(file)]) try { does(); } catch {}`;
+    const strikes = (options: Omit<DiskShimOptions, 'root'>): string => {
+      rmSync(hits, { force: true });
+      rmSync(root, { recursive: true, force: true });
+      execFileSync(process.execPath, ['-e', program], { env: { ...process.env, ...diskShimEnvironment(shim, { root, hits, ...options }) } });
+      return existsSync(hits) ? readFileSync(hits, 'utf8') : '';
+    };
+    expect(strikes({ fail: { first: 1_000, count: 4, error: 'EIO', kinds: ['write'] } })).toBe('');
+    expect(strikes({ spaceBytes: 10_000 })).toBe('');
+    expect(strikes({ fail: { first: 7, count: 2, error: 'EIO', kinds: ['sync', 'own'] } })).toBe('ss');
+    // Three of eight writes fit.
+    expect(strikes({ spaceBytes: 300 })).toBe('nnnnn');
+    // The folder and the file are made by writes too.
+    expect(strikes({ fullFromWrite: 2 + 5 })).toBe('nnnn');
+  });
+});
+
+describe('the judge of these rounds', () => {
+  /** A gate of 20 epochs with 10 events each; the events come as told, but for those of which `kept` says no. */
+  function judged(kept: (seq: number) => boolean, declared: LedgerReport['declared'], destroyed?: ReadonlySet<number>) {
+    const told = new Map(Array.from({ length: 200 }, (_, index) => [index + 1, index + 1]));
+    const book = new NumberBook();
+    for (const [number, seq] of told) if (kept(seq)) book.enter(number, seq);
+    const report = { events: book.numbers.size, repeated: 0, conflicting: [], reordered: [], chainBroken: [], reduced: [], missing: [], declared, through: 200, highest: 200, earlier: [] };
+    return judge(told, book, report, destroyed);
+  }
+
+  it('does not excuse a gate that declares every fifth epoch damaged and throws away every tenth event', () => {
+    const kept = (seq: number): boolean => Math.ceil(seq / 10) % 5 !== 0 && seq % 10 !== 0;
+    const declared = Array.from({ length: 200 }, (_, index) => ({ first: index + 1, last: index + 1 })).filter(({ first }) => !kept(first));
+    expect(judged(kept, declared)).toMatchObject({ told: 200, lost: 56, undeclaredLoss: 0 });
+    expect(judged(kept, declared, new Set([50, 60])), 'a damage took two of them').toMatchObject({ lost: 54 });
+  });
+
+  it('excuses what a damage to the files took where the gate says so, and only then', () => {
+    const kept = (seq: number): boolean => seq <= 150 || seq > 160;
+    const destroyed = new Set([150, 151, 152, 153, 154, 155, 156, 157, 158, 159, 160]);
+    expect(judged(kept, [{ first: 151, last: 160 }], destroyed)).toMatchObject({ lost: 0 });
+    expect(judged(kept, [], destroyed)).toMatchObject({ lost: 10 });
+  });
+});
+
+describe('a damage to the files of a journal', () => {
+  const freshDirectory = (): string => {
+    const directory = mkdtempSync(join(tmpdir(), 'laurel-damage-'));
+    directories.push(directory);
+    return directory;
+  };
+  /** Stopped in order, or as a kill leaves it: what came last is in the log alone. */
+  async function journalOf(events: number, killed = false): Promise<string> {
+    const directory = freshDirectory();
+    const journal = new SqliteJournal({ directory, gateId: 'east', clock: systemClock, log: silentLog, retention: { eventsDays: 365, photographsDays: 30, photographsMB: 100 }, ballastMB: 0 });
+    await journal.start();
+    await Promise.all(Array.from({ length: events }, (_, number) => journal.append({ type: 'passage.read', lane: 'entry', payload: { number } })));
+    await journal.remember('seen', { value: 7 });
+    const left = killed ? freshDirectory() : directory;
+    if (killed) cpSync(directory, left, { recursive: true });
+    await journal.stop();
+    return left;
+  }
+  const damage = (directory: string, kind: Parameters<typeof damageJournal>[0], seed: number) => damageJournal(kind, { directory, older: join(directory, 'older.db'), factKey: 'seen', random: seeded(seed) });
+
+  it('is answered for as far as it goes: a few flipped bits for the rows on their pages, an emptied file for all', async () => {
+    const directory = await journalOf(2_000);
+    const flipped = damage(directory, 'database-flipped', 3);
+    expect(flipped?.destroyed.size).toBeGreaterThan(0);
+    expect(flipped?.destroyed.size).toBeLessThan(100);
+    expect([...(flipped?.destroyed ?? [])].every((seq) => seq >= 1 && seq <= 2_000)).toBe(true);
+    const other = await journalOf(500);
+    expect(damage(other, 'database-empty', 1)).toMatchObject({ destroyed: new Set(Array.from({ length: 500 }, (_, index) => index + 1)), fact: 0 });
+  });
+
+  it('of the log takes what has not come into the database, and one of the guard takes nothing', async () => {
+    const directory = await journalOf(300, true);
+    expect(damage(directory, 'guard-gone', 1)).toEqual({ destroyed: new Set(), fact: undefined });
+    expect(existsSync(join(directory, 'sequence.guard'))).toBe(false);
+    const flipped = damage(directory, 'log-flipped', 2);
+    expect(flipped?.destroyed.size).toBeGreaterThan(0);
+    expect(damage(await journalOf(20), 'log-gone', 1), 'stopped in order there is no log').toBeUndefined();
+  });
+
+  it('of zeroed pages takes what lay on them', async () => {
+    const destroyed = damage(await journalOf(3_000), 'database-pages-zeroed', 5)?.destroyed.size;
+    expect(destroyed).toBeGreaterThan(0);
+    expect(destroyed).toBeLessThan(150);
+  });
+
+  it('is not done to one that cannot be read any more: what else it would take could not be told', async () => {
+    const directory = await journalOf(10);
+    expect(damage(directory, 'database-empty', 1)).toBeDefined();
+    expect(damage(directory, 'database-truncated', 1)).toBeUndefined();
   });
 });

@@ -28,6 +28,14 @@ describe('the uplink under bad lines, brokers, platforms and clocks, and kill -9
   });
 });
 
+describe('the gate of these rounds', () => {
+  it('notices that another client fights it for its id', { timeout: 120_000 }, async () => {
+    const report = await runUplinkRounds({ rounds: 2, seed: 3, sideBySide: 1, kinds: ['client-id-fought-over'] });
+    expect(report.violations).toEqual([]);
+    expect(report).toMatchObject({ ...clean, faults: { 'client-id-fought-over': 2 } });
+  });
+});
+
 describe('the judge of these rounds', () => {
   it('sees that a line swallows an event and acknowledges it in the name of broker and platform', { timeout: 120_000 }, async () => {
     let messages = 0;
