@@ -225,7 +225,11 @@ int open64(const char *path, int flags, ...) {
     mode = va_arg(more, mode_t);
     va_end(more);
   }
-  return watched(path) ? open_watched(path, flags, mode) : real_open(path, flags, mode);
+  if (watched(path)) return open_watched(path, flags, mode);
+  int fd = real_open(path, flags, mode);
+  /* Whatever had this number before: what lies elsewhere never fails. */
+  if (fd >= 0 && fd < MOST_FDS) files[fd].what = IS_NOTHING;
+  return fd;
 }
 
 int open(const char *path, int flags, ...) {

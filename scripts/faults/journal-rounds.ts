@@ -10,6 +10,7 @@ import { damageJournal, damages, type DamageKind } from './damage.js';
 import { FACT, PHOTOGRAPHS_MB, UNTOLD_PHOTOGRAPHS_BYTES } from './journal-limits.js';
 import { mosquittoPath } from './mosquitto.js';
 import { DiskImage, cutKinds } from './disk-image.js';
+import { runDiskSweep } from './disk-sweep.js';
 import { compileDiskShim, diskShimEnvironment, type DiskFault, type DiskShimOptions } from './disk-shim.js';
 import { seeded, shuffledForEver, whole } from './random.js';
 import { NumberBook, addVerdicts, judge, sideBySide, type RecordVerdict } from './verdict.js';
@@ -21,6 +22,8 @@ export interface JournalRoundsOptions {
   readonly seed: number;
   /** The disk under power cuts says that it has synchronised and has not: to see that the campaign sees. */
   readonly liesAboutSync?: boolean;
+  /** Of the operations of a piece of work one in so many meets a failing or a full disk; of a campaign of a whole segment or more one in 40 where omitted, else none. */
+  readonly sweepEvery?: number;
   /** Gates that are maltreated side by side; 3 where omitted: two cores are busy then. */
   readonly sideBySide?: number;
   readonly onProgress?: (done: number, of: number) => void;
@@ -46,7 +49,7 @@ const START_OPERATIONS = 15;
 const ROUND_OPERATIONS = 120;
 /** Room that a round may fill, with its photographs. */
 const ROUND_BYTES = 200_000;
-const BALLAST_MB = 0.1;
+const BALLAST_MB = 1 / 8;
 /** Operations in which a start, a rebuild, the first commits and the first emptying of the log fall. */
 const REBUILD_OPERATIONS = 250;
 const CUT_OPERATIONS = [200, 800, 2_500] as const;
@@ -58,6 +61,7 @@ const DRAIN_MS = 120_000;
 const HOPELESS_DRAIN_MS = 4_000;
 /** Kills of one gate before it is drained and judged, and the next one begins. */
 const SEGMENT_ROUNDS = 40;
+const SWEEP_EVERY = 40;
 const NEXT_SEED = 1_000_003;
 /** Of so many kills one is followed by it. */
 const POWER_CUT_EVERY = 4;
@@ -72,6 +76,12 @@ const NUMBERS = 100_000;
 const SETTLED_EVENTS = 20;
 /** The victim's exit status where the journal could not be opened. */
 const NOT_STARTED = 3;
+/**
+ * Damages that leave a whole, older database: only the guard's hint tells, and a power cut may have taken that. Together they
+ * are more than a gate can know of.
+ */
+const HINTED: readonly DamageKind[] = ['log-cut', 'log-flipped', 'log-gone', 'database-rolled-back'];
+
 /** How a journal may come to be at a start when nobody damaged its files. */
 const SOUND_ORIGINS: readonly string[] = ['new', 'continued'];
 const HOUR_MS = 3_600_000;
@@ -92,7 +102,7 @@ export const journalDiskFaultKinds: readonly string[] = ['power-cut', ...cutKind
  * drain, and the reference platform's ledger is held against what the writers were told. What is chosen depends on the
  * seed alone.
  */
-export async function runJournalRounds({ rounds, seed, liesAboutSync = false, sideBySide: most = 3, onProgress }: JournalRoundsOptions): Promise<JournalRoundsResult> {
+export async function runJournalRounds({ rounds, seed, liesAboutSync = false, sweepEvery, sideBySide: most = 3, onProgress }: JournalRoundsOptions): Promise<JournalRoundsResult> {
   const directory = mkdtempSync(join(tmpdir(), 'laurel-faults-'));
   const shim = compileDiskShim(directory);
   const segments = Array.from({ length: Math.ceil(rounds / SEGMENT_ROUNDS) }, (_, index) => ({
@@ -115,7 +125,8 @@ export async function runJournalRounds({ rounds, seed, liesAboutSync = false, si
         },
       }).run(),
     );
-    const verdict = addVerdicts(verdicts);
+    const swept = rounds < SEGMENT_ROUNDS && sweepEvery === undefined ? undefined : await runDiskSweep({ seed, every: sweepEvery ?? SWEEP_EVERY, sideBySide: most });
+    const verdict = addVerdicts(swept === undefined ? verdicts : [...verdicts, swept]);
     const due = rounds < SEGMENT_ROUNDS ? [] : [...journalFaultKinds, ...(shim === undefined ? [] : journalDiskFaultKinds)];
     const never = due.filter((kind) => verdict.faults[kind] === undefined && (kind !== 'broker-killed' || existsSync(mosquittoPath)));
     return {
@@ -220,7 +231,7 @@ class JournalSegment {
         }
         if (round % DAMAGE_EVERY === 0 || (rounds < DAMAGE_EVERY && round === rounds)) damage ??= nextDamage.next().value;
         // The power goes, and what comes back on is damaged: nothing has been started in between.
-        const afterCut = damage !== undefined && shim !== undefined && random() < 0.3;
+        const afterCut = damage !== undefined && !HINTED.includes(damage) && shim !== undefined && random() < 0.3;
         if (afterCut) await this.#powerCut(shim, nextCut.next().value);
         if (damage !== undefined && this.#damage(damage)) {
           damage = undefined;

@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** One file each for the victim and its journal thread: a start from the sources would take most of a round. */
-export async function buildVictim(source: 'journal-child.ts' | 'uplink-child.ts'): Promise<string> {
+export async function buildVictim(source: 'journal-child.ts' | 'uplink-child.ts' | 'sweep-child.ts'): Promise<string> {
   const builds = join(root, '.cache', `faults-${process.pid}`);
   const outdir = join(builds, source);
   mkdirSync(outdir, { recursive: true });

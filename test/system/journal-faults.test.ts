@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { damageJournal } from '../../scripts/faults/damage.js';
+import { runDiskSweep } from '../../scripts/faults/disk-sweep.js';
 import { compileDiskShim, diskShimEnvironment, type DiskShimOptions } from '../../scripts/faults/disk-shim.js';
 import { journalDiskFaultKinds, runJournalRounds } from '../../scripts/faults/journal-rounds.js';
 import { seeded } from '../../scripts/faults/random.js';
@@ -74,6 +75,33 @@ describe('a disk that is made to fail', () => {
     expect(strikes({ spaceBytes: 300 })).toBe('nnnnn');
     // The folder and the file are made by writes too.
     expect(strikes({ fullFromWrite: 2 + 5 })).toBe('nnnn');
+  });
+});
+
+describe('a disk that fails at one operation after the other', () => {
+  const skipped = 'skipped: there is no C compiler (cc) here';
+
+  it('takes nothing of what a gate that serves was told: neither at a write nor at a synchronisation, nor when the power goes after it', { timeout: 240_000 }, async () => {
+    const found = await runDiskSweep({ seed: 3, every: 16, kinds: ['sweep-io-error-write', 'sweep-io-error-sync'], gates: ['served'] });
+    if (found === undefined) {
+      console.log(skipped);
+      return;
+    }
+    const { violations, faults, told, ...counts } = found;
+    expect(violations).toEqual([]);
+    expect(counts).toMatchObject(record);
+    expect(told).toBeGreaterThan(0);
+    for (const kind of ['sweep-io-error-write', 'sweep-io-error-sync', 'sweep-power-cut']) expect(faults[kind], kind).toBeGreaterThan(0);
+  });
+
+  it('is seen to take what was told where it lies about synchronising', { timeout: 240_000 }, async () => {
+    const found = await runDiskSweep({ seed: 3, every: 30, kinds: ['sweep-io-error-sync'], liesAboutSync: true });
+    if (found === undefined) {
+      console.log(skipped);
+      return;
+    }
+    expect(found.lost + found.doubled).toBeGreaterThan(0);
+    expect(found.violations.join('\n')).toMatch(/sweep-io-error-sync at \d+ on .*--sweep --seed 3/u);
   });
 });
 
