@@ -233,6 +233,8 @@ class JournalSegment {
         // The power goes, and what comes back on is damaged: nothing has been started in between.
         const afterCut = damage !== undefined && !HINTED.includes(damage) && shim !== undefined && random() < 0.3;
         if (afterCut) await this.#powerCut(shim, nextCut.next().value);
+        // A start takes down in the guard, for good, how far the journal is; the round's own power cut may have taken its last word.
+        if (damage !== undefined && HINTED.includes(damage)) await this.#kill('write', false, undefined);
         if (damage !== undefined && this.#damage(damage)) {
           damage = undefined;
           if (afterCut) this.#count('damaged-after-power-cut');
