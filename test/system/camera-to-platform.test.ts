@@ -89,8 +89,7 @@ describe('from a network camera to the platform', () => {
     expect(ledger).toMatchObject({ missing: [], conflicting: [], reordered: [], chainBroken: [] });
     expect(ledger.through).toBeGreaterThanOrEqual(outbox.acknowledged);
     expect(outbox.acknowledged).toBe(outbox.head);
-    const evidence = await running.gate.journal.evidence(opening.passage ?? '');
-    expect(evidence.map(({ kind }) => kind)).toContain('frame');
+    await until(async () => (await running.gate.journal.evidence(opening.passage ?? '')).some(({ kind }) => kind === 'frame'), { timeoutMs: 30_000, what: 'the photograph of the passage' });
   });
 
   it('the same car, not on the list, is refused with a reason and the boom stays down', long, async () => {
