@@ -330,7 +330,7 @@ class JournalSegment {
     if (struck(hits)) {
       this.#count('power-cut-after-sync-error');
       // What a failed synchronisation left is gone from the middle of a file: that has to be noticed and mended, and no event with it.
-      appendFileSync(this.#told, 'torn\n');
+      appendFileSync(this.#told, 'suspect\n');
     }
     if (operations !== undefined) this.#count('power-cut-after-damage');
     this.#checkPhotographs();
@@ -354,6 +354,8 @@ class JournalSegment {
       return false;
     }
     this.#count(kind);
+    // A page that cannot be read may be read around.
+    if (kind === 'io-error-read') appendFileSync(this.#told, 'suspect\n');
     return true;
   }
 
@@ -472,7 +474,7 @@ class JournalSegment {
       undeclared += missing;
       this.#violations.push(`epoch ${epoch}: ${missing} of ${refused.length} refused events are not on record as refused`);
     };
-    // Whether the files were damaged since they were mended last, or a disk tore them that had said so. It may show late.
+    // Whether the files were damaged since they were mended last, or their disk gave reason to take them for it. It may show late.
     let damaged = false;
     for (const [kind = '', first = '', second = '', third = ''] of this.#lines()) {
       switch (kind) {
@@ -505,7 +507,7 @@ class JournalSegment {
           damaged = true;
           if (first !== 'untouched') fact = Math.min(fact, Number(first));
           break;
-        case 'torn':
+        case 'suspect':
           damaged = true;
           break;
         case 'verified':
