@@ -21,6 +21,7 @@ export interface DaemonRoundsResult {
   readonly passages: number;
   /** Movements that endangered a body although the gateway, or its supervisor when it was dead, could have known. */
   readonly unsafeMovements: number;
+  /** Commands told carried out whose acceptance never came to the platform, whatever is declared. */
   readonly lost: number;
   readonly doubled: number;
   readonly reordered: number;
@@ -28,6 +29,8 @@ export interface DaemonRoundsResult {
   readonly undeclaredLoss: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly violations: readonly string[];
+  /** Commands that the daemon told the platform it carried out, or tried to; of each one the acceptance is on record before. */
+  readonly told: number;
 }
 
 const readyMs = 30_000;
@@ -60,13 +63,21 @@ export async function runDaemonRounds({ rounds, seed, onProgress }: DaemonRounds
       else violations.push(`unsafe movement: ${movement.kind} at ${movement.vehicle}${running.daemon !== undefined && isAlive(running.daemon) ? '' : ', the gateway dead'}`);
     });
 
+    const told = new Set<string>();
+    const accepted = new Map<string, number>();
     const platformOf = new ReferencePlatform({
       url: broker.url,
       log: silentLog,
       onEvent: (_gate, event, historical) => {
         if (event.type === 'gate.taken-over') count('supervisor-acted');
+        const { id: command } = event.payload;
+        if (event.type === 'command.accepted' && typeof command === 'string') accepted.set(command, (accepted.get(command) ?? 0) + 1);
         if (historical || event.type !== 'passage.decided' || event.payload['outcome'] !== 'ask') return;
-        platformOf.send(site, gate, { id: `cmd-${event.seq}`, issuer: 'platform:campaign', expires: systemClock.wallMs() + 10_000, lane, target: 'open', reason: 'campaign' });
+        const id = `cmd-${event.seq}`;
+        void platformOf.replyTo(id).then(({ state }) => {
+          if (state !== 'refused') told.add(id);
+        });
+        platformOf.send(site, gate, { id, issuer: 'platform:campaign', expires: systemClock.wallMs() + 10_000, lane, target: 'open', reason: 'campaign' });
         count('command-sent');
       },
     });
@@ -126,13 +137,19 @@ export async function runDaemonRounds({ rounds, seed, onProgress }: DaemonRounds
 
     const ledger = platform.ledger(site, gate);
     const missing = ledger.missing.reduce((sum, { first, last: end }) => sum + end - first + 1, 0);
+    const lost = [...told].filter((id) => !accepted.has(id));
+    const twice = [...accepted].filter(([, times]) => times > 1);
+    if (told.size === 0) violations.push('the daemon never told of a command that it carried out');
+    if (lost.length > 0) violations.push(`commands told carried out are not on record at the platform: ${lost.join(', ')}`);
+    if (twice.length > 0) violations.push(`commands are on record twice: ${twice.map(([id]) => id).join(', ')}`);
     for (const broken of world.truth.lawsBroken) violations.push(`${broken.law}: ${broken.detail}`);
     return {
       rounds,
       passages: world.truth.passages.length,
       unsafeMovements: violations.filter((text) => text.startsWith('unsafe')).length,
-      lost: missing,
-      doubled: ledger.conflicting.length,
+      told: told.size,
+      lost: lost.length,
+      doubled: ledger.conflicting.length + twice.length,
       reordered: ledger.reordered.length,
       chainBroken: ledger.chainBroken.length,
       undeclaredLoss: missing,

@@ -7,6 +7,8 @@ import { z } from 'zod';
 import { isGateError, silentLog, type Clock } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
 import { SqliteJournal } from '../../src/journal/client.js';
+import type { JournalStart } from '../../src/journal/index.js';
+import { ClockTrust, type ClockKnown } from '../../src/ops/clock-trust.js';
 import { Uplink } from '../../src/uplink/uplink.js';
 import { FACT, PHOTOGRAPHS_MB } from './journal-limits.js';
 import { whenOpened } from './opening.js';
@@ -28,19 +30,22 @@ const settingsSchema = z.object({
   ballastMB: z.number(),
   /** Saves photographs too. */
   photographs: z.boolean(),
-  /** Steps of the wall clock: from `afterMs` on it is `offsetMs` off. */
-  clockSteps: z.array(z.object({ afterMs: z.number(), offsetMs: z.number() })),
+  /** Steps of the wall clock: from `afterMs` on it is `offsetMs` off, and a time service stands behind it or not. */
+  clockSteps: z.array(z.object({ afterMs: z.number(), offsetMs: z.number(), vouched: z.boolean() })),
+  /** The run of the machine that this process belongs to. */
+  boot: z.string(),
+  tellsTimeOffMs: z.number(),
 });
 
 const settings = settingsSchema.parse(JSON.parse(process.argv[2] ?? '{}'));
 let countdown = settings.countdown;
 
+const bornMs = performance.now();
+const stepNow = (): z.output<typeof settingsSchema>['clockSteps'][number] | undefined => settings.clockSteps.findLast(({ afterMs }) => afterMs <= performance.now() - bornMs);
+/** The true time is that of this machine. */
 const clock: Clock = {
   monoMs: () => systemClock.monoMs(),
-  wallMs: () => {
-    const step = settings.clockSteps.findLast(({ afterMs }) => afterMs <= performance.now());
-    return Math.max(0, systemClock.wallMs() + (step?.offsetMs ?? 0));
-  },
+  wallMs: () => Math.max(0, systemClock.wallMs() + (stepNow()?.offsetMs ?? 0)),
   after: (delayMs, run) => systemClock.after(delayMs, run),
 };
 
@@ -56,6 +61,10 @@ const journalClock: Clock = {
       if (delayMs >= RARE_MS) at('delete');
     }),
 };
+
+/** Who looks after the clock looks once a second: here a step is noticed within the life of a victim. */
+const LOOKS = 50;
+const trustClock: Clock = { ...clock, after: (delayMs, run) => clock.after(delayMs / LOOKS, run) };
 
 function die(): void {
   process.kill(process.pid, 'SIGKILL');
@@ -98,11 +107,12 @@ async function load(journal: SqliteJournal): Promise<never> {
     const handed = Array.from({ length: settings.burst }, () => {
       const own = number;
       number += 1;
+      const trueMs = systemClock.wallMs();
       const appended = journal.append({ type: 'passage.read', lane: own % 2 === 0 ? 'entry' : 'exit', payload: { number: own } });
       at('write');
       return appended.then(
         (event) => {
-          tell(`event ${own} ${event.seq}`);
+          tell(`event ${own} ${event.seq} ${Math.round(trueMs)}`);
           return true;
         },
         (error: unknown) => {
@@ -130,12 +140,28 @@ async function load(journal: SqliteJournal): Promise<never> {
   }
 }
 
+/** As the gate does: it ends, and is started again. */
+function giveUp(error: unknown): never {
+  tell(`failed 0 ${codeOf(error)}`);
+  process.exit(3);
+}
+
 async function main(): Promise<void> {
+  let known: (moment: ClockKnown) => void = () => undefined;
+  const trust = new ClockTrust({
+    clock: trustClock,
+    log: silentLog,
+    evidence: () => Promise.resolve((stepNow()?.vouched ?? true) ? { state: 'disciplined', source: 'ntp' } : { state: 'unset', source: null }),
+    onTrusted: (moment) => known(moment),
+  });
   const journal = new ExposedJournal({
     directory: settings.directory,
     gateId: settings.gate,
     clock: journalClock,
     log: silentLog,
+    clockTrusted: () => trust.trusted(),
+    clockVouched: () => trust.vouched(),
+    boot: { id: settings.boot, aheadMs: Number(process.hrtime.bigint()) / 1e6 - performance.now() },
     retention: { eventsDays: 365, eventsMB: 0.4, photographsDays: 30, photographsMB: PHOTOGRAPHS_MB },
     ballastMB: settings.ballastMB,
   });
@@ -144,23 +170,21 @@ async function main(): Promise<void> {
     tell('opened');
     at('start');
   });
-  let epoch: number;
+  trust.start();
+  let start: JournalStart;
   try {
-    const start = await journal.start();
-    ({ epoch } = start);
+    start = await journal.start();
     const fact = await journal.recall(FACT);
-    tell(`started ${epoch} ${typeof fact?.value === 'number' ? fact.value : 0} ${start.origin}`);
+    tell(`started ${start.epoch} ${typeof fact?.value === 'number' ? fact.value : 0} ${start.origin}`);
   } catch (error) {
-    // As the gate does: it ends, and is started again.
-    tell(`failed 0 ${codeOf(error)}`);
-    process.exit(3);
+    giveUp(error);
   }
   const uplink = new Uplink({
     config: { brokers: [{ url: settings.url }], protocol: settings.protocol, keepAliveS: 30, batch: 5, window: 4, telemetryS: 60, platformAcknowledges: true },
     site: 'faults',
     gate: settings.gate,
     journal,
-    epoch,
+    epoch: start.epoch,
     clock,
     log: silentLog,
     random: Math.random,
@@ -169,18 +193,31 @@ async function main(): Promise<void> {
     command: () => Promise.resolve({ outcome: 'done' }),
     timing: { backoffMs: 20, backoffMostMs: 200, stableMs: 1_000, resendMs: 500, connectTimeoutMs: 2_000, answerMs: 10_000 },
   });
+  // As the gate does: here, and at the platform.
+  known = ({ wallMs: believedMs, monoMs, source, vouched }) => {
+    const wallMs = believedMs + settings.tellsTimeOffMs;
+    const offsetMs = wallMs - monoMs;
+    const epochs = start.sameBoot.map(({ epoch, behindMs }) => ({ epoch, offsetMs: offsetMs + behindMs }));
+    Promise.all([journal.knowClock({ wallMs, monoMs, source }), journal.append({ type: 'clock.trusted', payload: { source, vouched, offsetMs, epochs } })]).then(
+      () => tell(`known ${settings.boot}`),
+      () => undefined,
+    );
+    uplink.clockKnown();
+  };
+  trust.remember({ boundMs: start.wallHighMs, known: start.clockKnown });
   journal.onStored(() => at('publish'));
   // Asked by a parent that has waited in vain: where it stands.
   process.on('SIGUSR2', () => {
     process.stderr.write(`${JSON.stringify({ point: settings.point, countdown, uplink: uplink.state() })}\n`);
     void journal.outbox().then((outbox) => process.stderr.write(`${JSON.stringify({ outbox })}\n`));
   });
-  await uplink.start();
+  await uplink.start().catch(giveUp);
   if (settings.point !== 'none') await load(journal);
   while (uplink.state().backlog > 0 || uplink.state().connection !== 'online') await pause(10);
   const { checked, brokenAt } = await journal.verify();
   tell(`verified ${checked} ${brokenAt ?? 0}`);
   await uplink.stop();
+  trust.stop();
   await journal.stop();
   tell('drained');
 }

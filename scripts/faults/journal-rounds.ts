@@ -4,7 +4,7 @@ import { hash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/base/index.js';
-import { ReferencePlatform } from '../../src/uplink/index.js';
+import { ReferencePlatform, type EventMessage } from '../../src/uplink/index.js';
 import { startBroker } from './broker.js';
 import { damageJournal, damages, type DamageKind } from './damage.js';
 import { FACT, PHOTOGRAPHS_MB, UNTOLD_PHOTOGRAPHS_BYTES } from './journal-limits.js';
@@ -22,6 +22,8 @@ export interface JournalRoundsOptions {
   readonly seed: number;
   /** The disk under power cuts says that it has synchronised and has not: to see that the campaign sees. */
   readonly liesAboutSync?: boolean;
+  /** Where a gate comes to know the time it tells one that is so far off: to see that the campaign sees. */
+  readonly tellsTimeOffMs?: number;
   /** Of the operations of a piece of work one in so many meets a failing or a full disk; of a campaign of a whole segment or more one in 40 where omitted, else none. */
   readonly sweepEvery?: number;
   /** Gates that are maltreated side by side; 3 where omitted: two cores are busy then. */
@@ -68,7 +70,7 @@ const POWER_CUT_EVERY = 4;
 const DISK_EVERY = 5;
 const DAMAGE_EVERY = 3;
 const BROKER_KILL_EVERY = 7;
-const CLOCK_EVERY = 6;
+const CLOCK_EVERY = 3;
 const COPY_EVERY = 10;
 /** Numbers of events that were handed over but not told stay used: they may be on record. */
 const NUMBERS = 100_000;
@@ -84,6 +86,8 @@ const HINTED: readonly DamageKind[] = ['log-cut', 'log-flipped', 'log-gone', 'da
 
 /** How a journal may come to be at a start when nobody damaged its files. */
 const SOUND_ORIGINS: readonly string[] = ['new', 'continued'];
+/** Between the moment taken as the true one and the journal's own lie a few statements, on a busy machine. */
+const TIME_TOLERANCE_MS = 250;
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
 
@@ -92,7 +96,7 @@ const clockSteps = ['clock-1970', 'clock-back', 'clock-forward-a-year'] as const
 const diskFaults = ['disk-full', 'disk-full-once', 'io-error-write', 'io-error-sync', 'io-error-read', 'io-error-lasting', 'write-cut-short'] as const;
 
 /** Kinds that a campaign of a whole segment has to have met; those of the disk need a C compiler. */
-export const journalFaultKinds: readonly string[] = [...points.map((point) => `killed-at-${point}`), 'broker-killed', ...damages, ...clockSteps];
+export const journalFaultKinds: readonly string[] = [...points.map((point) => `killed-at-${point}`), 'broker-killed', ...damages, ...clockSteps, 'times-corrected'];
 export const journalDiskFaultKinds: readonly string[] = ['power-cut', ...cutKinds.map((kind) => `power-cut-${kind}`), ...diskFaults];
 
 /**
@@ -102,7 +106,7 @@ export const journalDiskFaultKinds: readonly string[] = ['power-cut', ...cutKind
  * drain, and the reference platform's ledger is held against what the writers were told. What is chosen depends on the
  * seed alone.
  */
-export async function runJournalRounds({ rounds, seed, liesAboutSync = false, sweepEvery, sideBySide: most = 3, onProgress }: JournalRoundsOptions): Promise<JournalRoundsResult> {
+export async function runJournalRounds({ rounds, seed, liesAboutSync = false, tellsTimeOffMs = 0, sweepEvery, sideBySide: most = 3, onProgress }: JournalRoundsOptions): Promise<JournalRoundsResult> {
   const directory = mkdtempSync(join(tmpdir(), 'laurel-faults-'));
   const shim = compileDiskShim(directory);
   const segments = Array.from({ length: Math.ceil(rounds / SEGMENT_ROUNDS) }, (_, index) => ({
@@ -119,6 +123,7 @@ export async function runJournalRounds({ rounds, seed, liesAboutSync = false, sw
         program,
         shim,
         liesAboutSync,
+        tellsTimeOffMs,
         onRound: () => {
           done += 1;
           onProgress?.(done, rounds);
@@ -147,6 +152,7 @@ interface SegmentOptions {
   readonly program: string;
   readonly shim: string | undefined;
   readonly liesAboutSync: boolean;
+  readonly tellsTimeOffMs: number;
   readonly onRound: () => void;
 }
 
@@ -158,7 +164,7 @@ interface Part {
   readonly burst: number;
   readonly ballastMB: number;
   readonly photographs: boolean;
-  readonly clockSteps: readonly { readonly afterMs: number; readonly offsetMs: number }[];
+  readonly clockSteps: readonly { readonly afterMs: number; readonly offsetMs: number; readonly vouched: boolean }[];
 }
 
 /** One gate, from its first start to the judgement. */
@@ -180,6 +186,10 @@ class JournalSegment {
   #broker: Awaited<ReturnType<typeof startBroker>> | undefined;
   /** Sequences that a damage to the files may have taken. */
   readonly #destroyed = new Set<number>();
+  /** As they came to the platform, by number. */
+  readonly #arrived = new Map<number, EventMessage['events'][number]>();
+  /** Runs of the machine so far: each power cut begins one. */
+  #boots = 1;
   #lost = 0;
 
   constructor(options: SegmentOptions) {
@@ -206,6 +216,7 @@ class JournalSegment {
       reconnectMs: 20,
       onEvent: (_, event) => {
         this.#book.enter(event.payload.number, event.seq);
+        if (typeof event.payload.number === 'number') this.#arrived.set(event.payload.number, event);
         const { reason, count } = event.payload;
         if (event.type === 'journal.lost' && reason === 'not-written' && typeof count === 'number') this.#notWritten.set(event.epoch, (this.#notWritten.get(event.epoch) ?? 0) + count);
       },
@@ -252,6 +263,10 @@ class JournalSegment {
     }
   }
 
+  get #boot(): string {
+    return `boot-${this.#boots}`;
+  }
+
   get #databasePath(): string {
     return join(this.#data, 'journal.db');
   }
@@ -269,7 +284,7 @@ class JournalSegment {
       burst: whole(random, 1, 12),
       ballastMB: 0,
       photographs: random() < 0.3,
-      clockSteps: clock === undefined ? [] : [{ afterMs: random() < 0.5 ? 0 : whole(random, 50, 250), offsetMs: offsetOf(clock) }],
+      clockSteps: clock === undefined ? [] : stepsOf(clock, random),
     };
     const brokerMs = whole(random, 50, 250);
     const before = this.#lines().length;
@@ -315,11 +330,16 @@ class JournalSegment {
     }
     if (existsSync(this.#record)) image.play(readFileSync(this.#record));
     const dropped = image.cut(kind, random);
+    this.#boots += 1;
     // One that finds nothing to drop is as a kill.
     this.#count(dropped ? 'power-cut' : 'power-cut-nothing-dropped');
     this.#count(`power-cut-${kind}`);
     if (runs > 1) this.#count('power-cut-after-kill');
-    if (struck(hits)) this.#count('power-cut-after-sync-error');
+    if (struck(hits)) {
+      this.#count('power-cut-after-sync-error');
+      // What a failed synchronisation left is gone from the middle of a file: that has to be noticed and mended, and no event with it.
+      appendFileSync(this.#told, 'suspect\n');
+    }
     if (operations !== undefined) this.#count('power-cut-after-damage');
     this.#checkPhotographs();
     return dropped;
@@ -342,6 +362,8 @@ class JournalSegment {
       return false;
     }
     this.#count(kind);
+    // A page that cannot be read may be read around.
+    if (kind === 'io-error-read') appendFileSync(this.#told, 'suspect\n');
     return true;
   }
 
@@ -374,8 +396,9 @@ class JournalSegment {
   async #spawn(part: Part, environment: Readonly<Record<string, string>>, { limitMs = ROUND_MS, mayFail = false }: { readonly limitMs?: number; readonly mayFail?: boolean } = {}): Promise<void> {
     const broker = this.#broker;
     if (broker === undefined) return;
+    appendFileSync(this.#told, `boot ${this.#boot}\n`);
     const number = this.#rounds.push(`${JSON.stringify(part)} ${Object.entries(environment).filter(([name]) => name.startsWith('LAUREL')).map(([name, value]) => `${name}=${value}`).join(' ')}`);
-    const settings = { ...part, directory: this.#data, gate: this.#gate, told: this.#told, url: broker.url, protocol: broker.protocol, firstNumber: number * NUMBERS };
+    const settings = { ...part, directory: this.#data, gate: this.#gate, told: this.#told, url: broker.url, protocol: broker.protocol, boot: this.#boot, tellsTimeOffMs: this.#options.tellsTimeOffMs, firstNumber: number * NUMBERS };
     const child = spawn(process.execPath, [this.#options.program, JSON.stringify(settings)], { cwd: root, env: { ...process.env, ...environment }, stdio: ['ignore', 'ignore', 'inherit'] });
     await new Promise<void>((resolve) => {
       const limit = setTimeout(() => {
@@ -412,6 +435,37 @@ class JournalSegment {
     }
   }
 
+  /**
+   * What the platform takes for the time of an event, against the true time at which it was handed over. An event under a
+   * clock that was not trusted gets its time in the end, if the clock became known in that run of the machine; where a damage
+   * came over the knowledge it may go without, but never with a wrong one.
+   */
+  #judgeTimes(platform: ReferencePlatform): void {
+    const wrong: string[] = [];
+    const knownBoots = new Set<string>();
+    let untimed: { readonly boot: string; readonly number: number }[] = [];
+    let corrected = 0;
+    let boot = '';
+    for (const [kind, first = '', , third = ''] of this.#lines()) {
+      if (kind === 'boot') boot = first;
+      else if (kind === 'known') knownBoots.add(first);
+      else if (kind === 'damaged') {
+        untimed = [];
+        knownBoots.clear();
+      } else if (kind === 'event') {
+        const event = this.#arrived.get(Number(first));
+        const wallMs = event === undefined ? undefined : platform.wallTimeOf('faults', this.#gate, event);
+        if (event?.clockTrusted === false && wallMs !== undefined) corrected += 1;
+        if (event !== undefined && wallMs === undefined) untimed.push({ boot, number: Number(first) });
+        if (wallMs !== undefined && Math.abs(wallMs - Number(third)) > TIME_TOLERANCE_MS) wrong.push(`${event?.seq} by ${Math.round(wallMs - Number(third))} ms (${event?.clockTrusted === true ? 'trusted' : 'corrected'})`);
+      }
+    }
+    if (corrected > 0) this.#faults['times-corrected'] = corrected;
+    const forgotten = untimed.filter((event) => knownBoots.has(event.boot));
+    if (wrong.length > 0) this.#violations.push(`the platform has ${wrong.length} events with a wrong time: ${wrong.slice(0, 3).join(', ')}`);
+    if (forgotten.length > 0) this.#violations.push(`${forgotten.length} events of a run of the machine whose clock became known never got their time at the platform, number ${forgotten[0]?.number} first`);
+  }
+
   #judge(platform: ReferencePlatform): RecordVerdict {
     const told = new Map<number, number>();
     let fact = 0;
@@ -428,7 +482,7 @@ class JournalSegment {
       undeclared += missing;
       this.#violations.push(`epoch ${epoch}: ${missing} of ${refused.length} refused events are not on record as refused`);
     };
-    // Whether the files were damaged since the last start.
+    // Whether the files were damaged since they were mended last, or their disk gave reason to take them for it. It may show late.
     let damaged = false;
     for (const [kind = '', first = '', second = '', third = ''] of this.#lines()) {
       switch (kind) {
@@ -448,8 +502,10 @@ class JournalSegment {
           epoch = Number(first);
           refused = [];
           after = 0;
-          if (!damaged && !SOUND_ORIGINS.includes(third)) this.#violations.push(`epoch ${epoch}: the journal is "${third}" though nothing damaged it`);
-          damaged = false;
+          if (!SOUND_ORIGINS.includes(third)) {
+            if (!damaged) this.#violations.push(`epoch ${epoch}: the journal is "${third}" though nothing damaged it`);
+            damaged = false;
+          }
           if (Number(second) < fact) {
             this.#lost += 1;
             this.#violations.push(`epoch ${epoch}: a fact told remembered (${fact}) is gone; ${second} is recalled`);
@@ -458,6 +514,9 @@ class JournalSegment {
         case 'damaged':
           damaged = true;
           if (first !== 'untouched') fact = Math.min(fact, Number(first));
+          break;
+        case 'suspect':
+          damaged = true;
           break;
         case 'verified':
           // A bit flipped in an old row is found by this walk: that is what the chain is for. It breaks there or at the next.
@@ -473,6 +532,7 @@ class JournalSegment {
       }
     }
     endRun();
+    this.#judgeTimes(platform);
     if (told.size === 0) this.#violations.push('no event was ever told to be on record');
     if (!drained) this.#violations.push('the last run did not drain its backlog');
     const { lostNumbers, ...verdict } = judge(told, this.#book, platform.ledger('faults', this.#gate), this.#destroyed);
@@ -489,14 +549,16 @@ function struck(hits: string): boolean {
   return existsSync(hits) && readFileSync(hits).length > 0;
 }
 
-function offsetOf(step: (typeof clockSteps)[number]): number {
+/** A box that wakes in 1970, and may be told the time later; a clock that is set wrong, from the start or while it was trusted. Nobody stands behind a wrong time. */
+function stepsOf(step: (typeof clockSteps)[number], random: () => number): Part['clockSteps'] {
+  const afterMs = random() < 0.5 ? 0 : whole(random, 20, 250);
   switch (step) {
     case 'clock-1970':
-      return -Date.now();
+      return [{ afterMs: 0, offsetMs: -Date.now(), vouched: false }, ...(afterMs === 0 ? [] : [{ afterMs, offsetMs: 0, vouched: true }])];
     case 'clock-back':
-      return -HOUR_MS;
+      return [{ afterMs, offsetMs: -HOUR_MS, vouched: false }];
     case 'clock-forward-a-year':
-      return YEAR_MS;
+      return [{ afterMs, offsetMs: YEAR_MS, vouched: false }];
   }
 }
 

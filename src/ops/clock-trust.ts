@@ -147,7 +147,8 @@ export class ClockTrust {
     this.#known ??= memory.known;
     const early = this.#early;
     this.#early = undefined;
-    if (early !== undefined) this.#judge(early);
+    // Evidence from before a step that no tick has noticed yet says nothing about the time after it.
+    if (early !== undefined && Math.abs(this.#offset() - this.#offsetMs) < stepMs) this.#judge(early);
     else if (this.#running) this.#look();
   }
 

@@ -54,6 +54,17 @@ describe('trust in the clock', () => {
     expect(told).toEqual([{ trusted: 'ntp' }]);
   });
 
+  it('is not given to a time that somebody set while the record of earlier times was still being read', async () => {
+    const { trust, told, pass, set } = box(summer2026, byNtp, null);
+    await pass(2_000);
+    set(yearMs, byNobody);
+    trust.remember({ boundMs: summer2026, known: null });
+    await pass(30_000);
+    expect(trust.trusted()).toBe(false);
+    expect(trust.state().boundMs).toBe(summer2026);
+    expect(told).toEqual([{ step: yearMs, trusted: false, source: null }]);
+  });
+
   it('a box that wakes in 1970 is believed once the network has set its clock, and the step is told with who stands behind it', async () => {
     const { trust, told, pass, set } = box(5_000, byNobody);
     await pass(20_000);

@@ -7,5 +7,6 @@ describe('the whole daemon under kill -9', () => {
     expect(report.violations).toEqual([]);
     expect(report).toMatchObject({ rounds: 3, unsafeMovements: 0, lost: 0, doubled: 0, reordered: 0, chainBroken: 0, undeclaredLoss: 0 });
     expect(report.passages).toBeGreaterThan(0);
+    expect(report.told, 'commands it told the platform of').toBeGreaterThan(0);
   });
 });
