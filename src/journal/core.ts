@@ -388,7 +388,8 @@ export class JournalCore {
       const { acknowledged, prunedThrough, head } = this.#store.state;
       // Those the platform does not have go only when no other is left. By rows: a jump over numbers holds none.
       const sent = acknowledged > prunedThrough ? this.#store.eventAges(prunedThrough, acknowledged, PRUNE_EVENTS) : [];
-      const oldest = sent.length > 0 ? sent : this.#store.eventAges(prunedThrough, head, PRUNE_EVENTS);
+      // The newest stay: a journal that small gives no room, and each that is given up would make one more that says so.
+      const oldest = sent.length > 0 ? sent : this.#store.eventAges(prunedThrough, head - PRUNE_EVENTS, PRUNE_EVENTS);
       const [first, last] = [oldest[0], oldest.at(-1)];
       if (first === undefined || last === undefined) return;
       this.#endBackup();
