@@ -1,3 +1,10 @@
+import { gunzipSync } from 'node:zlib';
+import type { Packet } from 'mqtt-packet';
+import { eventMessageSchema } from '../../src/uplink/index.js';
+
+/** RFC 1952 §2.3.1. */
+const GZIP_FIRST_BYTE = 0x1f;
+
 interface Copy {
   readonly connection: number;
   readonly historical: boolean;
@@ -21,6 +28,15 @@ export class ArrivalOrder {
   readonly #copies = new Map<number, Copy[]>();
   readonly #arrivals: Arrival[] = [];
   #handed = 0;
+
+  /** A packet was handed to the broker; only one that carries events counts. */
+  sawPacket(packet: Packet, connection: number): void {
+    if (packet.cmd !== 'publish' || !packet.topic.endsWith('/event')) return;
+    const bytes = Buffer.from(packet.payload);
+    const text = bytes[0] === GZIP_FIRST_BYTE ? gunzipSync(bytes) : bytes;
+    const { events, historical } = eventMessageSchema.parse(JSON.parse(text.toString('utf8')));
+    this.handedOver(connection, events.map(({ seq }) => seq), historical);
+  }
 
   /** A message with these events was handed to the broker. */
   handedOver(connection: number, seqs: readonly number[], historical: boolean): void {

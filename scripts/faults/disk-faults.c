@@ -50,6 +50,7 @@ struct header {
 
 static struct {
   uint8_t what;
+  uint64_t device;
   uint64_t inode;
   char *path;
 } files[MOST_FDS];
@@ -122,9 +123,15 @@ static int watched(const char *path) {
   return bytes < 4 || strcmp(path + bytes - 4, "-shm") != 0;
 }
 
+/* libuv closes by the bare system call, unseen: the number may belong to a socket by now. */
 static int what_is(int fd) {
   pthread_once(&once, begin);
-  return fd >= 0 && fd < MOST_FDS ? files[fd].what : IS_NOTHING;
+  if (fd < 0 || fd >= MOST_FDS || files[fd].what == IS_NOTHING) return IS_NOTHING;
+  struct stat64 state;
+  int saved = errno;
+  if (fstat64(fd, &state) != 0 || state.st_dev != files[fd].device || state.st_ino != files[fd].inode) files[fd].what = IS_NOTHING;
+  errno = saved;
+  return files[fd].what;
 }
 
 static const char *below(const char *path) { return path[root_bytes] == '/' ? path + root_bytes + 1 : path + root_bytes; }
@@ -191,6 +198,7 @@ static int opened(int fd, const char *path, int created, int emptied) {
   if (fd < 0 || fd >= MOST_FDS || fstat64(fd, &state) != 0) return fd;
   free(files[fd].path);
   files[fd].path = strdup(path);
+  files[fd].device = state.st_dev;
   files[fd].inode = state.st_ino;
   files[fd].what = S_ISDIR(state.st_mode) ? IS_DIRECTORY : IS_FILE;
   if (created) record('c', below(path), state.st_ino, 0, NULL, 0);

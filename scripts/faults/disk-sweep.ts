@@ -7,6 +7,7 @@ import { GateLedger, eventMessageSchema } from '../../src/uplink/index.js';
 import { DiskImage, cutKinds } from './disk-image.js';
 import { compileDiskShim, diskShimEnvironment, type DiskShimOptions } from './disk-shim.js';
 import { seeded, whole } from './random.js';
+import { saidBefore } from './telling-log.js';
 import { NumberBook, addVerdicts, judge, sideBySide, type RecordVerdict } from './verdict.js';
 import { buildVictim, root } from './victim.js';
 
@@ -28,6 +29,7 @@ export interface DiskSweepOptions {
 /** What the n-th operation of its kind meets. */
 const meetings = {
   'sweep-io-error-write': (n) => ({ fail: { first: n, count: 1, error: 'EIO', kinds: ['write', 'own'] } }),
+  'sweep-io-error-read': (n) => ({ fail: { first: n, count: 1, error: 'EIO', kinds: ['read', 'own'] } }),
   'sweep-io-error-sync': (n) => ({ fail: { first: n, count: 1, error: 'EIO', kinds: ['sync', 'own'] } }),
   'sweep-disk-full': (n) => ({ fullFromWrite: n }),
   'sweep-disk-full-once': (n) => ({ fail: { first: n, count: 1, error: 'ENOSPC', kinds: ['write', 'own'] } }),
@@ -135,7 +137,8 @@ class SweepPoint {
     let drained = false;
     // On a full disk photographs give way.
     const givesWay = kind === 'sweep-disk-full' || kind === 'sweep-disk-full-once';
-    for (const [what, first = '', second = '', third = ''] of linesOf(join(directory, 'told')).map((line) => line.split(' '))) {
+    const lines = linesOf(join(directory, 'told')).map((line) => line.split(' '));
+    for (const [index, [what, first = '', second = '', third = '']] of lines.entries()) {
       drained = what === 'drained';
       if (what === 'event') told.set(Number(first), Number(second));
       else if (what === 'fact') fact = Number(first);
@@ -148,7 +151,7 @@ class SweepPoint {
       } else if (what === 'started') {
         // What a failed synchronisation left is gone with the power from the middle of a file: that has to be noticed and mended.
         const torn = cut && kind === 'sweep-io-error-sync' && third === 'recovered';
-        if (!torn && !SOUND_ORIGINS.includes(third)) this.#violations.push(`epoch ${first}: the journal is "${third}" though nothing damaged it`);
+        if (!torn && !SOUND_ORIGINS.includes(third)) this.#violations.push(`epoch ${first}: the journal is "${third}" though nothing damaged it${saidBefore(lines, index)}`);
         if (Number(second) >= fact) continue;
         lost += 1;
         this.#violations.push(`epoch ${first}: a fact told remembered (${fact}) is gone; ${second} is recalled`);
@@ -161,7 +164,8 @@ class SweepPoint {
       const { entered } = ledger.take(eventMessageSchema.parse(JSON.parse(line)));
       for (const { event } of entered) book.enter(event.payload.number, event.seq);
     }
-    const { lostNumbers, ...verdict } = judge(told, book, ledger.report());
+    const { lostNumbers, swapped, ...verdict } = judge(told, book, ledger.report());
+    if (swapped.length > 0) this.#violations.push(`${swapped.length} events have a higher sequence than one that was handed over after them, number ${swapped[0]} first`);
     if (lostNumbers.length > 0) this.#violations.push(`${lostNumbers.length} events that were told to be on record are lost, number ${lostNumbers[0]} first`);
     const total = { ...verdict, lost: verdict.lost + lost, chainBroken: verdict.chainBroken + chainBroken };
     if (total.doubled + total.reordered + total.chainBroken + total.undeclaredLoss > 0) this.#violations.push(`doubled ${total.doubled}, reordered ${total.reordered}, chain broken ${total.chainBroken}, undeclared ${total.undeclaredLoss}`);

@@ -12,6 +12,7 @@ import { ClockTrust, type ClockKnown } from '../../src/ops/clock-trust.js';
 import { Uplink } from '../../src/uplink/uplink.js';
 import { FACT, PHOTOGRAPHS_MB } from './journal-limits.js';
 import { whenOpened } from './opening.js';
+import { tellingLog } from './telling-log.js';
 
 const settingsSchema = z.object({
   directory: z.string(),
@@ -158,7 +159,7 @@ async function main(): Promise<void> {
     directory: settings.directory,
     gateId: settings.gate,
     clock: journalClock,
-    log: silentLog,
+    log: tellingLog(tell),
     clockTrusted: () => trust.trusted(),
     clockVouched: () => trust.vouched(),
     boot: { id: settings.boot, aheadMs: Number(process.hrtime.bigint()) / 1e6 - performance.now() },

@@ -1,18 +1,21 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { hash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/base/index.js';
 import { ReferencePlatform, type EventMessage } from '../../src/uplink/index.js';
+import { ArrivalOrder } from './arrival-order.js';
 import { startBroker } from './broker.js';
 import { damageJournal, damages, type DamageKind } from './damage.js';
 import { FACT, PHOTOGRAPHS_MB, UNTOLD_PHOTOGRAPHS_BYTES } from './journal-limits.js';
 import { mosquittoPath } from './mosquitto.js';
+import { MqttProxy } from './mqtt-proxy.js';
 import { DiskImage, cutKinds } from './disk-image.js';
 import { runDiskSweep } from './disk-sweep.js';
 import { compileDiskShim, diskShimEnvironment, type DiskFault, type DiskShimOptions } from './disk-shim.js';
 import { seeded, shuffledForEver, whole } from './random.js';
+import { saidBefore } from './telling-log.js';
 import { NumberBook, addVerdicts, judge, sideBySide, type RecordVerdict } from './verdict.js';
 import { buildVictim, root } from './victim.js';
 
@@ -26,6 +29,8 @@ export interface JournalRoundsOptions {
   readonly tellsTimeOffMs?: number;
   /** Of the operations of a piece of work one in so many meets a failing or a full disk; of a campaign of a whole segment or more one in 40 where omitted, else none. */
   readonly sweepEvery?: number;
+  /** Folder for the files of every gate that violated something; none where omitted. */
+  readonly keep?: string | undefined;
   /** Gates that are maltreated side by side; 3 where omitted: two cores are busy then. */
   readonly sideBySide?: number;
   readonly onProgress?: (done: number, of: number) => void;
@@ -106,7 +111,7 @@ export const journalDiskFaultKinds: readonly string[] = ['power-cut', ...cutKind
  * drain, and the reference platform's ledger is held against what the writers were told. What is chosen depends on the
  * seed alone.
  */
-export async function runJournalRounds({ rounds, seed, liesAboutSync = false, tellsTimeOffMs = 0, sweepEvery, sideBySide: most = 3, onProgress }: JournalRoundsOptions): Promise<JournalRoundsResult> {
+export async function runJournalRounds({ rounds, seed, liesAboutSync = false, tellsTimeOffMs = 0, sweepEvery, keep, sideBySide: most = 3, onProgress }: JournalRoundsOptions): Promise<JournalRoundsResult> {
   const directory = mkdtempSync(join(tmpdir(), 'laurel-faults-'));
   const shim = compileDiskShim(directory);
   const segments = Array.from({ length: Math.ceil(rounds / SEGMENT_ROUNDS) }, (_, index) => ({
@@ -124,6 +129,7 @@ export async function runJournalRounds({ rounds, seed, liesAboutSync = false, te
         shim,
         liesAboutSync,
         tellsTimeOffMs,
+        keep,
         onRound: () => {
           done += 1;
           onProgress?.(done, rounds);
@@ -153,6 +159,7 @@ interface SegmentOptions {
   readonly shim: string | undefined;
   readonly liesAboutSync: boolean;
   readonly tellsTimeOffMs: number;
+  readonly keep: string | undefined;
   readonly onRound: () => void;
 }
 
@@ -179,11 +186,14 @@ class JournalSegment {
   readonly #faults: Record<string, number> = {};
   readonly #violations: string[] = [];
   readonly #book = new NumberBook();
+  readonly #order = new ArrivalOrder();
   /** Events the gate has put on record as not written, by epoch. */
   readonly #notWritten = new Map<number, number>();
   /** What each round did, for the report. */
   readonly #rounds: string[] = [];
   #broker: Awaited<ReturnType<typeof startBroker>> | undefined;
+  /** Where the gate finds the broker. */
+  #url = '';
   /** Sequences that a damage to the files may have taken. */
   readonly #destroyed = new Set<number>();
   /** As they came to the platform, by number. */
@@ -209,12 +219,17 @@ class JournalSegment {
     appendFileSync(this.#told, '');
     const broker = await startBroker(directory);
     this.#broker = broker;
+    // A broker that is killed loses what it has taken: only who sees what it was given can say that the gate kept the order.
+    const proxy = broker.port === undefined ? undefined : await MqttProxy.to(broker.port);
+    if (proxy !== undefined) proxy.onHandedOver = (packet, connection) => this.#order.sawPacket(packet, connection.number);
+    this.#url = proxy?.url ?? broker.url;
     const platform = new ReferencePlatform({
       url: broker.url,
       log: silentLog,
       protocol: broker.protocol,
       reconnectMs: 20,
-      onEvent: (_, event) => {
+      onEvent: (_, event, historical) => {
+        this.#order.arrived(event.seq, historical);
         this.#book.enter(event.payload.number, event.seq);
         if (typeof event.payload.number === 'number') this.#arrived.set(event.payload.number, event);
         const { reason, count } = event.payload;
@@ -259,6 +274,7 @@ class JournalSegment {
       return this.#judge(platform);
     } finally {
       await platform.stop();
+      proxy?.stop();
       await broker.stop();
     }
   }
@@ -322,13 +338,15 @@ class JournalSegment {
     const runs = random() < 0.3 ? 2 : 1;
     const fail: DiskFault | undefined = random() < 0.3 ? { first: whole(random, 1, START_OPERATIONS), count: whole(random, 1, 4), error: 'EIO', kinds: ['sync', 'own'] } : undefined;
     const hits = this.#noHits();
-    rmSync(this.#record, { force: true });
     const image = new DiskImage(this.#data);
+    const before = this.#lines().length;
     for (let run = 1; run <= runs; run += 1) {
+      // One record for each: the last entry of one that was killed by time may be cut short.
+      rmSync(this.#record, { force: true });
       const part: Part = { point: 'time', countdown: 1, delayMs: CUT_MS, burst: whole(random, 1, 30), ballastMB: 0, photographs: random() < 0.5, clockSteps: [] };
       await this.#spawn(part, this.#under(shim, { log: this.#record, cutAt: whole(random, least, Math.max(least, most)), liesAboutSync, hits, ...(fail === undefined ? {} : { fail }) }), { mayFail: fail !== undefined });
+      if (existsSync(this.#record)) image.play(readFileSync(this.#record));
     }
-    if (existsSync(this.#record)) image.play(readFileSync(this.#record));
     const dropped = image.cut(kind, random);
     this.#boots += 1;
     // One that finds nothing to drop is as a kill.
@@ -341,7 +359,7 @@ class JournalSegment {
       appendFileSync(this.#told, 'suspect\n');
     }
     if (operations !== undefined) this.#count('power-cut-after-damage');
-    this.#checkPhotographs();
+    this.#checkPhotographs(before);
     return dropped;
   }
 
@@ -362,8 +380,6 @@ class JournalSegment {
       return false;
     }
     this.#count(kind);
-    // A page that cannot be read may be read around.
-    if (kind === 'io-error-read') appendFileSync(this.#told, 'suspect\n');
     return true;
   }
 
@@ -396,9 +412,10 @@ class JournalSegment {
   async #spawn(part: Part, environment: Readonly<Record<string, string>>, { limitMs = ROUND_MS, mayFail = false }: { readonly limitMs?: number; readonly mayFail?: boolean } = {}): Promise<void> {
     const broker = this.#broker;
     if (broker === undefined) return;
+    const url = this.#url;
     appendFileSync(this.#told, `boot ${this.#boot}\n`);
     const number = this.#rounds.push(`${JSON.stringify(part)} ${Object.entries(environment).filter(([name]) => name.startsWith('LAUREL')).map(([name, value]) => `${name}=${value}`).join(' ')}`);
-    const settings = { ...part, directory: this.#data, gate: this.#gate, told: this.#told, url: broker.url, protocol: broker.protocol, boot: this.#boot, tellsTimeOffMs: this.#options.tellsTimeOffMs, firstNumber: number * NUMBERS };
+    const settings = { ...part, directory: this.#data, gate: this.#gate, told: this.#told, url, protocol: broker.protocol, boot: this.#boot, tellsTimeOffMs: this.#options.tellsTimeOffMs, firstNumber: number * NUMBERS };
     const child = spawn(process.execPath, [this.#options.program, JSON.stringify(settings)], { cwd: root, env: { ...process.env, ...environment }, stdio: ['ignore', 'ignore', 'inherit'] });
     await new Promise<void>((resolve) => {
       const limit = setTimeout(() => {
@@ -419,20 +436,24 @@ class JournalSegment {
     return readFileSync(this.#told, 'utf8').split('\n').slice(0, -1).map((line) => line.split(' '));
   }
 
-  /** Photographs that were told saved since the last start have to be there after a power cut, as far back as the retention keeps them. */
-  #checkPhotographs(): void {
-    const lines = this.#lines();
-    const started = lines.findLastIndex(([kind]) => kind === 'started');
+  /**
+   * Photographs that were told saved by the runs that ended in a power cut have to be there, as far back as the retention keeps
+   * them. Those of an earlier run may have given way to a full disk.
+   * @param before lines told before these runs
+   */
+  #checkPhotographs(before: number): void {
     let keptBytes = PHOTOGRAPHS_MB * 1e6 - UNTOLD_PHOTOGRAPHS_BYTES;
-    for (const [kind, id = '', bytes] of lines.slice(started + 1).reverse()) {
+    let gone = 0;
+    for (const [kind, id = '', bytes] of this.#lines().slice(before).reverse()) {
       if (kind !== 'photograph') continue;
       keptBytes -= Number(bytes);
-      if (keptBytes < 0) return;
+      if (keptBytes < 0) break;
       const path = join(this.#data, 'evidence', id.slice(0, 2), `${id.slice(2)}.jpg`);
       if (existsSync(path) && hash('sha256', readFileSync(path), 'hex') === id) continue;
-      this.#lost += 1;
-      this.#violations.push(`part ${this.#rounds.length}: a photograph told saved is gone after the power cut`);
+      gone += 1;
     }
+    this.#lost += gone;
+    if (gone > 0) this.#violations.push(`part ${this.#rounds.length}: photographs told saved are gone after the power cut: ${gone}`);
   }
 
   /**
@@ -484,7 +505,8 @@ class JournalSegment {
     };
     // Whether the files were damaged since they were mended last, or their disk gave reason to take them for it. It may show late.
     let damaged = false;
-    for (const [kind = '', first = '', second = '', third = ''] of this.#lines()) {
+    const lines = this.#lines();
+    for (const [index, [kind = '', first = '', second = '', third = '']] of lines.entries()) {
       switch (kind) {
         case 'event':
           told.set(Number(first), Number(second));
@@ -503,7 +525,7 @@ class JournalSegment {
           refused = [];
           after = 0;
           if (!SOUND_ORIGINS.includes(third)) {
-            if (!damaged) this.#violations.push(`epoch ${epoch}: the journal is "${third}" though nothing damaged it`);
+            if (!damaged) this.#violations.push(`epoch ${epoch}: the journal is "${third}" though nothing damaged it${saidBefore(lines, index)}`);
             damaged = false;
           }
           if (Number(second) < fact) {
@@ -535,11 +557,17 @@ class JournalSegment {
     this.#judgeTimes(platform);
     if (told.size === 0) this.#violations.push('no event was ever told to be on record');
     if (!drained) this.#violations.push('the last run did not drain its backlog');
-    const { lostNumbers, ...verdict } = judge(told, this.#book, platform.ledger('faults', this.#gate), this.#destroyed);
+    const ledger = platform.ledger('faults', this.#gate);
+    const blamed = this.#order.blamed(ledger.reordered);
+    if (blamed.length > 0) this.#violations.push(`${blamed.length} events came out of order: ${blamed.slice(0, 2).map((seq) => this.#order.explain(seq)).join('; ')}`);
+    const { lostNumbers, swapped, ...verdict } = judge(told, this.#book, { ...ledger, reordered: blamed }, this.#destroyed);
+    if (swapped.length > 0) this.#violations.push(`${swapped.length} events have a higher sequence than one that was handed over after them, number ${swapped[0]} first`);
     for (const part of new Set(lostNumbers.map((number) => Math.floor(number / NUMBERS)))) this.#violations.push(`events told in part ${part} are lost: ${this.#rounds.slice(Math.max(0, part - 2), part + 2).join(' | ')}`);
     const total = { ...verdict, lost: verdict.lost + this.#lost, chainBroken: verdict.chainBroken + brokenAtGate, undeclaredLoss: verdict.undeclaredLoss + undeclared };
     const bad = total.lost + total.doubled + total.reordered + total.chainBroken + total.undeclaredLoss;
     const replay = `npm run faults -- --only journal --seed ${this.#options.seed} --rounds ${this.#options.rounds}`;
+    const { keep, directory, seed } = this.#options;
+    if (keep !== undefined && bad + this.#violations.length > 0) cpSync(directory, join(keep, `journal-${seed}`), { recursive: true });
     const violations = bad > 0 && this.#violations.length === 0 ? [`lost ${total.lost}, doubled ${total.doubled}, reordered ${total.reordered}, chain broken ${total.chainBroken}, undeclared ${total.undeclaredLoss}`] : this.#violations;
     return { ...total, faults: this.#faults, violations: violations.map((violation) => `${violation} (${replay})`) };
   }

@@ -2,16 +2,17 @@
  * The fault campaign: random worlds against the laws of the lane, and kill -9 of the journal and of the whole daemon
  * against ledgers that live outside of them; every fault of line, broker, platform and clock against the platform's ledger.
  *
- *   npm run faults -- [--only lane,journal,uplink,daemon] [--rounds N] [--seed S] [--sweep] [--json]
+ *   npm run faults -- [--only lane,journal,uplink,daemon] [--rounds N] [--seed S] [--sweep] [--keep DIR] [--json]
  *   npm run faults -- --only deaths [--json]
  *
- * `rounds` counts passages for `lane`, faults for `uplink`, and kills for `journal` and `daemon`. On top of the kills, `journal` cuts the power
- * (one time for every fourth kill) and lets the disk fail (for every fifth). With `--sweep`, `journal` lets each single write
- * and synchronisation of a fixed piece of work fail, and the disk be full from each write on and at it alone; without, one in
- * 40 of them where there are 40 rounds or more. `daemon` beside other parts does a tenth of the
- * rounds, 30 at most. `deaths` goes through every way to die in every state of the lane and prints what the relays and the
- * boom did. Exit status 1 when anything was violated; a violated world is printed on stderr as the smallest plan that still
- * fails, with the seed and path of fast-check.
+ * `rounds` counts passages for `lane`, faults for `uplink`, and kills for `journal` and `daemon`. On top of the kills, `journal`
+ * cuts the power (one time for every fourth kill) and lets the disk fail (for every fifth). With `--sweep`, `journal` lets each
+ * single write, synchronisation and read of a fixed piece of work fail, and the disk be full from each write on and at it
+ * alone; without, one in 40 of them where there are 40 rounds or more. With `--keep`, the files of a gate of `journal` that
+ * violated something are kept in that folder. `daemon` beside other parts does a tenth of the rounds, 30 at most. `deaths`
+ * goes through every way to die in every state of the lane and prints what the relays and the boom did. Exit status 1 when
+ * anything was violated; a violated world is printed on stderr as the smallest plan that still fails, with the seed and path
+ * of fast-check.
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
@@ -28,15 +29,16 @@ const usualParts: readonly Part[] = ['lane', 'journal', 'uplink', 'daemon'];
 type Part = (typeof parts)[number];
 const isPart = (text: string): text is Part => parts.some((part) => part === text);
 
-const usage = 'npm run faults -- [--only lane,journal,uplink,daemon,deaths] [--rounds N] [--seed S] [--sweep] [--json]';
+const usage = 'npm run faults -- [--only lane,journal,uplink,daemon,deaths] [--rounds N] [--seed S] [--sweep] [--keep DIR] [--json]';
 
-function readArguments(): { only: readonly Part[]; rounds: number; seed: number; sweep: boolean; json: boolean } {
+function readArguments(): { only: readonly Part[]; rounds: number; seed: number; sweep: boolean; keep: string | undefined; json: boolean } {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', default: usualParts.join(',') },
       rounds: { type: 'string', default: '100' },
       seed: { type: 'string', default: '1' },
       sweep: { type: 'boolean', default: false },
+      keep: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -49,7 +51,7 @@ function readArguments(): { only: readonly Part[]; rounds: number; seed: number;
   const rounds = whole.min(1).safeParse(values.rounds);
   const seed = whole.safeParse(values.seed);
   if (!rounds.success || !seed.success) throw new GateError('CLI_USAGE', `--rounds and --seed take whole numbers. ${usage}`);
-  return { only, rounds: rounds.data, seed: seed.data, sweep: values.sweep, json: values.json };
+  return { only, rounds: rounds.data, seed: seed.data, sweep: values.sweep, keep: values.keep, json: values.json };
 }
 
 /** Rounds of the whole daemon take seconds each: beside other parts it does a tenth of the rounds, and no more than these. */
@@ -57,7 +59,7 @@ const daemonShare = 10;
 const mostDaemonRounds = 30;
 
 async function main(): Promise<void> {
-  const { only, rounds, seed, sweep, json } = readArguments();
+  const { only, rounds, seed, sweep, keep, json } = readArguments();
   const startedMs = performance.now();
   let told = '';
   const progress = (part: string, done: number, of: number): void => {
@@ -97,7 +99,7 @@ async function main(): Promise<void> {
     violations.push(...lane.failures.map(describeFailure), ...lane.neverExercised.map((kind) => `${kind} never happened in a whole campaign`));
   }
   if (only.includes('journal')) {
-    const journal = await runJournalRounds({ rounds, seed, ...(sweep ? { sweepEvery: 1 } : {}), onProgress: (done) => progress('journal', done, rounds) });
+    const journal = await runJournalRounds({ rounds, seed, ...(sweep ? { sweepEvery: 1 } : {}), keep, onProgress: (done) => progress('journal', done, rounds) });
     addRecord(journal);
     if (journal.leftOut.length > 0) process.stderr.write(`left out, because there is no C compiler (cc) here: ${journal.leftOut.join(', ')}\n`);
   }

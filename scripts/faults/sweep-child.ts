@@ -4,10 +4,11 @@
  */
 import { openSync, writeSync } from 'node:fs';
 import { z } from 'zod';
-import { isGateError, silentLog, type Clock } from '../../src/base/index.js';
+import { isGateError, type Clock } from '../../src/base/index.js';
 import { systemClock } from '../../src/base/system-clock.js';
 import { SqliteJournal } from '../../src/journal/client.js';
 import { FACT } from './journal-limits.js';
+import { tellingLog } from './telling-log.js';
 
 const settings = z
   .object({
@@ -80,7 +81,7 @@ async function run(): Promise<void> {
     directory: settings.directory,
     gateId: 'victim',
     clock,
-    log: silentLog,
+    log: tellingLog(tell),
     // Little enough that every event the platform has is deleted.
     retention: { eventsDays: 365, eventsMB: 0.01, photographsDays: 30, photographsMB: 100 },
     // A whole number of bytes.

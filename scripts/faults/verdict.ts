@@ -34,20 +34,21 @@ export class NumberBook {
  * @param destroyed sequences that a damage to the gate's files may have taken. A gate that declares one of them lost is
  * excused; no kill, no power cut, no full and no failing disk takes what was told, so it is excused for no other.
  */
-export function judge(told: ReadonlyMap<number, number>, book: NumberBook, ledger: LedgerReport, destroyed: ReadonlySet<number> = new Set()): Omit<RecordVerdict, 'faults' | 'violations'> & { readonly lostNumbers: readonly number[] } {
+export function judge(told: ReadonlyMap<number, number>, book: NumberBook, ledger: LedgerReport, destroyed: ReadonlySet<number> = new Set()): Omit<RecordVerdict, 'faults' | 'violations'> & { readonly lostNumbers: readonly number[]; readonly swapped: readonly number[] } {
   const { numbers } = book;
   const declared = (seq: number): boolean => ledger.declared.some(({ first, last }) => first <= seq && seq <= last);
   const lostNumbers = [...told].filter(([number, seq]) => numbers.get(number) !== seq && !(destroyed.has(seq) && declared(seq))).map(([number]) => number);
   const bySequence = [...numbers].sort(([, one], [, other]) => one - other).map(([number]) => number);
-  const outOfOrder = bySequence.filter((number, index) => number < (bySequence[index - 1] ?? 0)).length;
+  const swapped = bySequence.filter((number, index) => number < (bySequence[index - 1] ?? 0));
   return {
     told: told.size,
     lost: lostNumbers.length,
     doubled: book.doubled + ledger.conflicting.length,
-    reordered: outOfOrder + ledger.reordered.length,
+    reordered: swapped.length + ledger.reordered.length,
     chainBroken: ledger.chainBroken.length,
     undeclaredLoss: ledger.missing.reduce((sum, { first, last }) => sum + last - first + 1, 0),
     lostNumbers,
+    swapped,
   };
 }
 
@@ -67,19 +68,27 @@ export function addVerdicts(verdicts: readonly RecordVerdict[]): RecordVerdict {
   };
 }
 
-/** Runs jobs, so many side by side; results in order. */
+/**
+ * Runs jobs, so many side by side; results in order.
+ * @throws what the first that failed threw, once those under way have ended
+ */
 export async function sideBySide<Job, Result>(jobs: readonly Job[], most: number, run: (job: Job) => Promise<Result>): Promise<Result[]> {
   const results: Result[] = [];
   let next = 0;
+  const failed: unknown[] = [];
   const worker = async (): Promise<void> => {
-    for (;;) {
+    while (failed.length === 0) {
       const index = next;
       next += 1;
       const job = jobs[index];
       if (job === undefined) return;
-      results[index] = await run(job);
+      await run(job).then(
+        (result) => (results[index] = result),
+        (error: unknown) => failed.push(error),
+      );
     }
   };
   await Promise.all(Array.from({ length: Math.min(most, jobs.length) }, worker));
+  if (failed.length > 0) throw failed[0];
   return results;
 }

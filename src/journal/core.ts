@@ -5,7 +5,7 @@ import { GateError, errorText, isGateError, type JsonObject } from '../base/inde
 import { automaticBackups } from './backup-list.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson, parseJsonObject } from './canonical.js';
-import { drainLog, emptyLog, failureKind, lockJournal, openDatabase, renewLog, type FailureKind } from './database.js';
+import { checkPages, drainLog, emptyLog, failureKind, lockJournal, mayBeUnread, openDatabase, renewLog, type FailureKind } from './database.js';
 import { isRange } from './declared.js';
 import { eventSource } from './event-source.js';
 import { isSound, parseEvent, statedHash } from './event-text.js';
@@ -31,6 +31,12 @@ const EVIDENCE_FOLDERS = 256;
 /** Events removed in one go on a full disk: the delete itself is written to the log, in the room the ballast left. */
 const PRUNE_EVENTS = 200;
 const LEAST_SLACK_BYTES = 256 * 1024;
+/** A journal of no more than this gives up no event that the platform does not have: with so little room new ones are refused. */
+const UNSENT_BYTES = 8 * 1024 * 1024;
+
+/** Looks at a database that seems damaged before it is taken for it, and the wait between two. */
+const LOOKS = 4;
+const LOOK_AGAIN_MS = 50;
 
 export type CoreLog = (level: 'info' | 'warn' | 'error', facts: object, message: string) => void;
 
@@ -154,7 +160,7 @@ export class JournalCore {
    */
   commit(batch: Batch, moment: Moment = batch.moment): Committed {
     const remedies = [...REMEDIES];
-    for (;;) {
+    for (const looks = new Looks(); ; ) {
       try {
         this.#heal(moment);
         this.#keepSlack(moment);
@@ -164,6 +170,10 @@ export class JournalCore {
       } catch (error) {
         const kind = failureKind(error);
         this.#log('error', { error: errorText(error), kind }, 'journal: a batch was not written');
+        if (looks.again(error)) {
+          this.#leave('io');
+          continue;
+        }
         const index = remedies.indexOf(kind);
         if (index >= 0) remedies.splice(index, 1);
         if (this.#remedy(kind, moment) && index >= 0) continue;
@@ -179,21 +189,25 @@ export class JournalCore {
 
   /** Answers a question; a damaged database met on the way is repaired and the question put again. */
   async answer(ask: Ask, moment: Moment): Promise<Answers[keyof Answers]> {
-    try {
-      this.#heal(moment);
-      return await this.#answer(ask, moment);
-    } catch (error) {
-      const kind = this.#trouble ?? failureKind(error);
-      if (kind === 'other') throw error;
-      this.#log('error', { error: errorText(error), kind, ask: ask.ask }, 'journal: a question was not answered');
-      if (!this.#remedy(kind, moment)) throw writeFailed(error, kind);
+    const looks = new Looks();
+    for (let helped = false; ; ) {
       try {
         this.#heal(moment);
         return await this.#answer(ask, moment);
-      } catch (again) {
-        const still = failureKind(again);
-        this.#remedy(still, moment);
-        throw isGateError(again) ? again : writeFailed(again, still);
+      } catch (error) {
+        const found = failureKind(error);
+        const kind = helped || found === 'corrupt' ? found : (this.#trouble ?? found);
+        if (kind === 'other') throw error;
+        this.#log('error', { error: errorText(error), kind, ask: ask.ask }, 'journal: a question was not answered');
+        if (looks.again(error)) {
+          this.#leave('io');
+          continue;
+        }
+        if (this.#remedy(kind, moment) && !helped) {
+          helped = true;
+          continue;
+        }
+        throw isGateError(error) ? error : writeFailed(error, kind);
       }
     }
   }
@@ -388,8 +402,8 @@ export class JournalCore {
       const { acknowledged, prunedThrough, head } = this.#store.state;
       // Those the platform does not have go only when no other is left. By rows: a jump over numbers holds none.
       const sent = acknowledged > prunedThrough ? this.#store.eventAges(prunedThrough, acknowledged, PRUNE_EVENTS) : [];
-      // The newest stay: a journal that small gives no room, and each that is given up would make one more that says so.
-      const oldest = sent.length > 0 ? sent : this.#store.eventAges(prunedThrough, head - PRUNE_EVENTS, PRUNE_EVENTS);
+      // A journal that small gives no room, and each that is given up would make one more that says so.
+      const oldest = sent.length > 0 ? sent : this.#store.usedBytes() > UNSENT_BYTES ? this.#store.eventAges(prunedThrough, head - PRUNE_EVENTS, PRUNE_EVENTS) : [];
       const [first, last] = [oldest[0], oldest.at(-1)];
       if (first === undefined || last === undefined) return;
       this.#endBackup();
@@ -444,8 +458,20 @@ export class JournalCore {
     return existsSync(this.#databasePath) ? 'empty' : 'missing';
   }
 
-  /** Opens and checks what is there; undefined when it is damaged. */
+  /** Opens and checks what is there; undefined when it is damaged, and so a while later too where the device may be the reason. */
   #tryOpen(): Opened | undefined {
+    for (const looks = new Looks(); ; ) {
+      try {
+        return this.#openOnce();
+      } catch (error) {
+        if (failureKind(error) !== 'corrupt') throw error;
+        this.#log('error', { error: errorText(error) }, 'journal: the database is damaged');
+        if (!looks.again(error)) return undefined;
+      }
+    }
+  }
+
+  #openOnce(): Opened {
     let db: Database | undefined;
     try {
       db = openDatabase(this.#databasePath, this.#options.exclusive);
@@ -464,9 +490,7 @@ export class JournalCore {
       } catch (closing) {
         this.#log('warn', { error: errorText(closing) }, 'journal: the damaged database did not close cleanly');
       }
-      if (failureKind(error) !== 'corrupt' && !isGateError(error, 'JOURNAL_CORRUPT')) throw error;
-      this.#log('error', { error: errorText(error) }, 'journal: the database is damaged');
-      return undefined;
+      throw error;
     }
   }
 
@@ -489,10 +513,7 @@ export class JournalCore {
       const last = eventSource(db, this.#options.gateId).at(state.head);
       if (last === undefined || !isSound(last) || statedHash(last.text) !== state.headHash) throw new GateError('JOURNAL_CORRUPT', `event ${state.head}, the last one, is missing or damaged`);
     }
-    if (size <= QUICK_CHECK_BYTES) {
-      const verdict: unknown = db.pragma('quick_check(1)', { simple: true });
-      if (verdict !== 'ok') throw new GateError('JOURNAL_CORRUPT', String(verdict));
-    }
+    if (size <= QUICK_CHECK_BYTES) checkPages(db);
   }
 
   /** A copy beside, before the tables change: one whole, checked file; of each version the newest one. */
@@ -741,10 +762,12 @@ export class JournalCore {
   /** Lets SQLite recover what it finds; all of it is on the disk then, see `renewLog`, and what comes after it lasts. */
   #reopen(epoch: number, moment: Moment): void {
     const told = this.#store.state;
+    if (this.#foundDamage() !== undefined) throw new GateError('JOURNAL_CORRUPT', 'the database is gone or empty');
     const db = openDatabase(this.#databasePath, this.#options.exclusive);
     let store: JournalStore | undefined;
     try {
       store = new JournalStore(db, (head) => this.#reserve(epoch, head), this.#options.gateId);
+      if (store.state.head < told.head) throw new GateError('JOURNAL_CORRUPT', `the journal ends at ${store.state.head}; it was told to be on the disk up to ${told.head}`);
       store.beginEpoch(epoch, this.#options.boot, moment, {});
       const { batch, client } = store.state;
       // What the journal wrote about itself when the disk refused; what a batch wrote is told when it comes again.
@@ -756,6 +779,19 @@ export class JournalCore {
       db.close();
       throw error;
     }
+  }
+}
+
+/** How often what seems damaged is looked at anew, because its device may only not have given it. */
+class Looks {
+  #left = LOOKS - 1;
+
+  /** After a while in which the device may have come to itself. */
+  again(error: unknown): boolean {
+    if (!mayBeUnread(error) || this.#left === 0) return false;
+    this.#left -= 1;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_AGAIN_MS);
+    return true;
   }
 }
 

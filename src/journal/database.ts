@@ -173,7 +173,7 @@ function checkpoint(db: Database, mode: 'PASSIVE' | 'TRUNCATE'): boolean {
 
 export type FailureKind = 'corrupt' | 'full' | 'io' | 'other';
 
-/** What kind of trouble an error of SQLite or of the file system is, by what helps against it. */
+/** What kind of trouble an error of SQLite or of the file system is, by what helps against it; see also `mayBeUnread`. */
 export function failureKind(error: unknown): FailureKind {
   const code = systemCode(error);
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB' || code === 'JOURNAL_CORRUPT' || code === 'SQLITE_IOERR_SHORT_READ') return 'corrupt';
@@ -182,4 +182,27 @@ export function failureKind(error: unknown): FailureKind {
   if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT') return 'full';
   if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_READONLY') || code === 'SQLITE_CANTOPEN' || code === 'EIO' || code === 'EROFS') return 'io';
   return 'other';
+}
+
+/**
+ * Whether an error of kind `corrupt` may as well come of a page that the device did not give: of EIO SQLite says that the
+ * file is damaged (`SQLITE_IOERR_CORRUPTFS` becomes `SQLITE_CORRUPT`), and a device may give later what it did not give now.
+ */
+export function mayBeUnread(error: unknown): boolean {
+  const code = systemCode(error);
+  return code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_IOERR_SHORT_READ' || error instanceof PageNotRead;
+}
+
+/** What a check of the whole database found, where that begins with a page it could not read. */
+class PageNotRead extends GateError {}
+
+/**
+ * Looks over every page.
+ * @throws GateError JOURNAL_CORRUPT with what is wrong
+ */
+export function checkPages(db: Database): void {
+  const verdict: unknown = db.pragma('quick_check(1)', { simple: true });
+  if (verdict === 'ok') return;
+  const found = String(verdict);
+  throw found.includes('unable to get the page') ? new PageNotRead('JOURNAL_CORRUPT', found) : new GateError('JOURNAL_CORRUPT', found);
 }

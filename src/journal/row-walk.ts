@@ -70,16 +70,21 @@ export class RowWalk<Row extends Numbered> {
   /** @returns the last row number before a destroyed page; undefined where there was none */
   *#upwards(above: number, below: number): Generator<Row, number | undefined> {
     let at = above;
-    try {
-      for (const row of this.#rows.iterate(above, below)) {
-        at = row.row;
-        yield row;
+    for (let again = true; ; ) {
+      try {
+        for (const row of this.#rows.iterate(at, below)) {
+          again ||= row.row > at;
+          // A damaged number may be any, and the walk goes up.
+          at = Math.max(at, row.row);
+          yield row;
+        }
+        return undefined;
+      } catch {
+        // The device may only not have given the page this once.
+        if (!again) return at;
+        again = false;
       }
-    } catch {
-      // A damaged number may be any, and the walk goes up.
-      return Math.max(above, at);
     }
-    return undefined;
   }
 
   /** Rows between two of which the lower one is the last before a destroyed page. */
