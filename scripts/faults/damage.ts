@@ -110,8 +110,32 @@ export function damageJournal(kind: DamageKind, { directory, older, factKey, ran
   }
 }
 
-/** Reads copies of a database and its log, if they are whole: looking at the files themselves would change them. */
+/** Of these sequences: those whose events can be read in a database, damaged as it may be. */
+export function readableEvents(path: string, seqs: readonly number[]): readonly number[] {
+  const readable = onCopy(path, (db) => {
+    const event = db.prepare<[number], { text: string }>('SELECT text FROM event WHERE seq = ?');
+    return seqs.filter((seq) => {
+      try {
+        return event.get(seq) !== undefined;
+      } catch {
+        return false;
+      }
+    });
+  });
+  return readable ?? [];
+}
+
+/** Reads copies of a database and its log, if they are whole. */
 function look<Result>(path: string, read: (db: Database) => Result): Result | undefined {
+  return onCopy(path, (db) => {
+    if (db.pragma('quick_check(1)', { simple: true }) !== 'ok') return undefined;
+    db.pragma('wal_checkpoint(TRUNCATE)');
+    return read(db);
+  });
+}
+
+/** Looking at the files themselves would change them. */
+function onCopy<Result>(path: string, read: (db: Database) => Result): Result | undefined {
   if (!existsSync(path)) return undefined;
   const directory = mkdtempSync(join(tmpdir(), 'laurel-faults-look-'));
   try {
@@ -119,8 +143,6 @@ function look<Result>(path: string, read: (db: Database) => Result): Result | un
     for (const suffix of ['', '-wal']) if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix);
     const db = new SqliteDatabase(copy, { fileMustExist: true });
     try {
-      if (db.pragma('quick_check(1)', { simple: true }) !== 'ok') return undefined;
-      db.pragma('wal_checkpoint(TRUNCATE)');
       return read(db);
     } finally {
       db.close();

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { hash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { silentLog } from '../../src/base/index.js';
 import { ReferencePlatform, type EventMessage } from '../../src/uplink/index.js';
 import { ArrivalOrder } from './arrival-order.js';
 import { startBroker } from './broker.js';
-import { damageJournal, damages, type DamageKind } from './damage.js';
+import { damageJournal, damages, readableEvents, type DamageKind } from './damage.js';
 import { FACT, PHOTOGRAPHS_MB, UNTOLD_PHOTOGRAPHS_BYTES } from './journal-limits.js';
 import { mosquittoPath } from './mosquitto.js';
 import { MqttProxy } from './mqtt-proxy.js';
@@ -196,6 +197,8 @@ class JournalSegment {
   #url = '';
   /** Sequences that a damage to the files may have taken. */
   readonly #destroyed = new Set<number>();
+  /** Sequences that a rebuild said it had no room for on a full disk: they have to be in a file that was set aside. */
+  readonly #noRoom: { readonly first: number; readonly last: number }[] = [];
   /** As they came to the platform, by number. */
   readonly #arrived = new Map<number, EventMessage['events'][number]>();
   /** Runs of the machine so far: each power cut begins one. */
@@ -232,6 +235,7 @@ class JournalSegment {
         this.#order.arrived(event.seq, historical);
         this.#book.enter(event.payload.number, event.seq);
         if (typeof event.payload.number === 'number') this.#arrived.set(event.payload.number, event);
+        if (event.type === 'journal.recovered' && typeof event.payload.noRoomFor === 'string') this.#noteNoRoom(event.payload.gaps);
         const { reason, count } = event.payload;
         if (event.type === 'journal.lost' && reason === 'not-written' && typeof count === 'number') this.#notWritten.set(event.epoch, (this.#notWritten.get(event.epoch) ?? 0) + count);
       },
@@ -456,6 +460,22 @@ class JournalSegment {
     if (gone > 0) this.#violations.push(`part ${this.#rounds.length}: photographs told saved are gone after the power cut: ${gone}`);
   }
 
+  #noteNoRoom(gaps: unknown): void {
+    for (const gap of Array.isArray(gaps) ? gaps : []) {
+      const range = gapSchema.safeParse(gap);
+      if (range.success) this.#noRoom.push(range.data);
+    }
+  }
+
+  /** Of these sequences: those that a rebuild had no room for, and that anybody can read in the files it set aside. */
+  #setAside(seqs: readonly number[]): readonly number[] {
+    const wanted = seqs.filter((seq) => this.#noRoom.some(({ first, last }) => first <= seq && seq <= last));
+    const folder = join(this.#data, 'damaged');
+    if (wanted.length === 0 || !existsSync(folder)) return [];
+    const found = readdirSync(folder).filter((name) => name.endsWith('.db')).flatMap((name) => readableEvents(join(folder, name), wanted));
+    return [...new Set(found)];
+  }
+
   /**
    * What the platform takes for the time of an event, against the true time at which it was handed over. An event under a
    * clock that was not trusted gets its time in the end, if the clock became known in that run of the machine; where a damage
@@ -560,7 +580,9 @@ class JournalSegment {
     const ledger = platform.ledger('faults', this.#gate);
     const blamed = this.#order.blamed(ledger.reordered);
     if (blamed.length > 0) this.#violations.push(`${blamed.length} events came out of order: ${blamed.slice(0, 2).map((seq) => this.#order.explain(seq)).join('; ')}`);
-    const { lostNumbers, swapped, ...verdict } = judge(told, this.#book, { ...ledger, reordered: blamed }, this.#destroyed);
+    const elsewhere = this.#setAside([...told.values()]);
+    if (elsewhere.length > 0) this.#faults['set-aside-for-room'] = elsewhere.length;
+    const { lostNumbers, swapped, ...verdict } = judge(told, this.#book, { ...ledger, reordered: blamed }, new Set([...this.#destroyed, ...elsewhere]));
     if (swapped.length > 0) this.#violations.push(`${swapped.length} events have a higher sequence than one that was handed over after them, number ${swapped[0]} first`);
     for (const part of new Set(lostNumbers.map((number) => Math.floor(number / NUMBERS)))) this.#violations.push(`events told in part ${part} are lost: ${this.#rounds.slice(Math.max(0, part - 2), part + 2).join(' | ')}`);
     const total = { ...verdict, lost: verdict.lost + this.#lost, chainBroken: verdict.chainBroken + brokenAtGate, undeclaredLoss: verdict.undeclaredLoss + undeclared };
@@ -572,6 +594,8 @@ class JournalSegment {
     return { ...total, faults: this.#faults, violations: violations.map((violation) => `${violation} (${replay})`) };
   }
 }
+
+const gapSchema = z.object({ first: z.number(), last: z.number(), reason: z.literal('disk-full') });
 
 function struck(hits: string): boolean {
   return existsSync(hits) && readFileSync(hits).length > 0;

@@ -16,7 +16,8 @@ export class Ballast {
 
   constructor(path: string, bytes: number) {
     this.#path = path;
-    this.#bytes = bytes;
+    // Of a part of a megabyte in the configuration; a file has whole bytes.
+    this.#bytes = Math.ceil(bytes);
   }
 
   get held(): boolean {
