@@ -10,6 +10,7 @@ import { isRange } from './declared.js';
 import { eventSource } from './event-source.js';
 import { isSound, parseEvent, statedHash } from './event-text.js';
 import { EvidenceStore } from './evidence-store.js';
+import { Facts } from './facts.js';
 import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from './files.js';
 import { hasServed, unusedEpoch, unusedSequence } from './numbering.js';
 import { MOST_ROWS, type Answers, type Ask, type Batch, type Committed, type Moment, type ThreadOptions } from './protocol.js';
@@ -797,8 +798,8 @@ class Looks {
 
 /** What `gatectl restore` left in a database for its first start, see `backup.ts`. */
 function restoredFrom(db: Database): JsonObject | undefined {
-  const row = db.prepare<[string], { value: string }>('SELECT value FROM fact WHERE key = ?').get(RESTORED_KEY);
-  return row === undefined ? undefined : parseJsonObject(row.value);
+  const value = new Facts(db).get(RESTORED_KEY);
+  return value === undefined ? undefined : parseJsonObject(value);
 }
 
 /** What the oldest event names as the hash before it. */

@@ -55,7 +55,11 @@ export function eventSource(db: Database, gate: string): EventSource {
 
 /** Whether the database keeps events as texts, and with them how far it is. */
 export function hasTexts(db: Database): boolean {
-  return db.prepare("SELECT 1 FROM pragma_table_info('event') WHERE name = 'text'").get() !== undefined;
+  return hasColumn(db, 'event', 'text');
+}
+
+export function hasColumn(db: Database, table: string, column: string): boolean {
+  return db.prepare('SELECT 1 FROM pragma_table_info(?) WHERE name = ?').get(table, column) !== undefined;
 }
 
 export function hasTable(db: Database, name: string): boolean {

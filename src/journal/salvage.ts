@@ -3,10 +3,11 @@ import { existsSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { GENESIS_HASH } from './canonical.js';
 import { declaredLost, undeclared, type SequenceRange } from './declared.js';
-import { eventSource } from './event-source.js';
+import { eventSource, hasColumn } from './event-source.js';
 import { soundEvent, statedHash, type EventText } from './event-text.js';
+import { isSoundFact, type FactRow } from './facts.js';
 import { makeDirectory, syncDirectory, systemCode } from './files.js';
-import { RowWalk, attempt } from './row-walk.js';
+import { RowWalk, attempt, type Numbered } from './row-walk.js';
 import { buildBlocks } from './schema.js';
 import { readGaps, readSavedState, readState, type Gap, type State } from './store.js';
 
@@ -83,9 +84,9 @@ export function salvage(damagedPath: string, into: Database, gate: string, after
   try {
     const whole = attempt(() => readState(from));
     const state = whole ?? attempt(() => readSavedState(from));
-    const copy = (table: string, columns: string): Copied => copyTable(from, into, table, columns);
+    const copy = (table: string, columns: string): Copied => copyRows({ from, into, table, columns, isWhole: () => true });
     copy('boot', 'epoch, gate, wall_ms, mono_ms');
-    const facts = copy('fact', 'key, value');
+    const facts = copyFacts(from, into);
     const evidence = copy('evidence', 'id, passage, kind, bytes, wall_ms, clock_trusted');
     copy('gap', 'first, last, reason');
     copy('epoch_clock', 'epoch, boot, ahead_ms, start_ms, after_ms');
@@ -125,16 +126,30 @@ function copyEvents(from: Database, into: Database, first: number, gate: string)
   return { events, last: last?.seq ?? 0, lastHash: last === undefined ? GENESIS_HASH : statedHash(last.text), missing };
 }
 
-function copyTable(from: Database, into: Database, table: string, columns: string): Copied {
+/** One that is not what was remembered is damaged; it stays in the file that is set aside. */
+function copyFacts(from: Database, into: Database): Copied {
+  const summed = attempt(() => hasColumn(from, 'fact', 'sum')) ?? false;
+  return copyRows<FactRow & Numbered>({ from, into, table: 'fact', columns: summed ? 'key, value, sum' : 'key, value', isWhole: isSoundFact });
+}
+
+interface RowsToCopy<Row> {
+  readonly from: Database;
+  readonly into: Database;
+  readonly table: string;
+  readonly columns: string;
+  readonly isWhole: (row: Row) => boolean;
+}
+
+function copyRows<Row extends Numbered>({ from, into, table, columns, isWhole }: RowsToCopy<Row>): Copied {
   const names = columns.split(', ');
   const insert = into.prepare<[object]>(`INSERT OR IGNORE INTO ${table} (${columns}) VALUES (${names.map((name) => `@${name}`).join(', ')})`);
-  const walk = attempt(() => new RowWalk(from, { table, number: 'rowid', columns }));
+  const walk = attempt(() => new RowWalk<Row>(from, { table, number: 'rowid', columns }));
   if (walk === undefined) return UNREAD;
   let found = 0;
   let copied = 0;
   inChunks(into, walk.above(0), (row) => {
     found += 1;
-    if (inserted(insert, row)) copied += 1;
+    if (isWhole(row) && inserted(insert, row)) copied += 1;
   });
   // Counted in the smallest of its indices, which another page than that of the rows may have spared.
   const counted = attempt(() => from.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get());

@@ -13,6 +13,7 @@ export function unseal(sealed: string): string | undefined {
   return text !== '' && sumOf(text) === sealed.slice(0, SUM_DIGITS) ? text : undefined;
 }
 
-function sumOf(text: string): string {
+/** The beginning of a text's SHA-256, for where it is kept apart. */
+export function sumOf(text: string): string {
   return hash('sha256', text, 'hex').slice(0, SUM_DIGITS);
 }

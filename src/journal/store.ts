@@ -5,10 +5,11 @@ import { BLOCK_EVENTS, Blocks, blockOf, firstOf, keyOfLane, keyOfPassage, keyOfT
 import { GENESIS_HASH, canonicalEvent, canonicalJson, eventId } from './canonical.js';
 import { LogFile } from './database.js';
 import { EpochClocks } from './epoch-clocks.js';
-import { hasTexts } from './event-source.js';
+import { hasColumn, hasTexts } from './event-source.js';
+import { Facts } from './facts.js';
 import { isSound, isUntrusted, parseEvent, statedHash, withKnown, type EventText } from './event-text.js';
 import type { AppendOp, Batch, Committed, Moment, WriteOp } from './protocol.js';
-import { seal, unseal } from './seal.js';
+import { seal, sumOf, unseal } from './seal.js';
 import type { BatchLimits, BatchQuery, EventBatch, EventQuery, EventType, EvidenceInfo, StoredEvent } from './types.js';
 
 /** The one row of the table `state` and what was written with the newest event since, hashes as hex. */
@@ -36,6 +37,8 @@ export interface Gap {
 interface RawState extends Omit<State, 'headHash' | 'prunedHash'> {
   headHash: Buffer;
   prunedHash: Buffer;
+  /** Null, or undefined where there is no such column: written by a release before. */
+  sum: string | null | undefined;
 }
 
 /** What a batch of events changes of the state; kept with its last event. */
@@ -53,8 +56,8 @@ export interface RawEvidence extends EvidenceInfo {
   readonly clockTrusted: number;
 }
 
-const SAVE_STATE = `INSERT OR REPLACE INTO state (id, epoch, head, head_hash, acknowledged, reserved, pruned_through, pruned_hash, wall_high_ms, client, batch, batch_first, batch_count)
-  VALUES (1, @epoch, @head, @headHash, @acknowledged, @reserved, @prunedThrough, @prunedHash, @wallHighMs, @client, @batch, @batchFirst, @batchCount)`;
+const SAVE_STATE = `INSERT OR REPLACE INTO state (id, epoch, head, head_hash, acknowledged, reserved, pruned_through, pruned_hash, wall_high_ms, client, batch, batch_first, batch_count, sum)
+  VALUES (1, @epoch, @head, @headHash, @acknowledged, @reserved, @prunedThrough, @prunedHash, @wallHighMs, @client, @batch, @batchFirst, @batchCount, @sum)`;
 
 const EVIDENCE_COLUMNS = 'row, id, passage, kind, bytes, wall_ms AS wallMs, clock_trusted AS clockTrusted';
 
@@ -99,7 +102,7 @@ export class JournalStore {
   readonly #saveState: Statement<[RawState]>;
   readonly #between: Statement<[number, number, number], EventText>;
   readonly #backwards: Statement<[number, number, number], EventText>;
-  readonly #dropFact: Statement<[string]>;
+  readonly #facts: Facts;
   /** The newest event of the transaction under way, not yet in the table: its last one carries what the batch changed. */
   #pending: { readonly seq: number; readonly bytes: Buffer } | undefined;
 
@@ -114,7 +117,7 @@ export class JournalStore {
     this.#saveState = db.prepare(SAVE_STATE);
     this.#between = db.prepare('SELECT seq, text FROM event WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?');
     this.#backwards = db.prepare('SELECT seq, text FROM event WHERE seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?');
-    this.#dropFact = db.prepare('DELETE FROM fact WHERE key = ?');
+    this.#facts = new Facts(db);
     this.#state = { ...(readState(db) ?? GENESIS_STATE) };
     this.clocks = new EpochClocks(db);
     this.#log = new LogFile(db);
@@ -140,7 +143,7 @@ export class JournalStore {
       this.#db.prepare('INSERT OR IGNORE INTO boot (epoch, gate, wall_ms, mono_ms) VALUES (?, ?, ?, ?)').run(epoch, this.#gate, Math.round(moment.wallMs), moment.monoMs);
       const { id, aheadMs } = boot ?? { id: `epoch ${epoch}`, aheadMs: 0 };
       this.clocks.begin({ epoch, boot: id, aheadMs, startMs: moment.monoMs + aheadMs, afterMs: state.wallHighMs });
-      this.#dropFact.run(RESTORED_KEY);
+      this.#facts.drop(RESTORED_KEY);
       if (event !== undefined) this.#appendOwn(state, event.type, event.payloadText, moment, event.gaps);
     });
   }
@@ -250,14 +253,11 @@ export class JournalStore {
   }
 
   recall(key: string): string | undefined {
-    return this.#db.prepare<[string], { value: string }>('SELECT value FROM fact WHERE key = ?').get(key)?.value;
+    return this.#facts.get(key);
   }
 
   recallAll(prefix: string): [string, string][] {
-    return this.#db
-      .prepare<[{ prefix: string }], { key: string; value: string }>('SELECT key, value FROM fact WHERE key >= @prefix AND substr(key, 1, length(@prefix)) = @prefix ORDER BY key')
-      .all({ prefix })
-      .map(({ key, value }) => [key, value]);
+    return this.#facts.all(prefix);
   }
 
   addEvidence(info: EvidenceInfo, clockTrusted: boolean): void {
@@ -460,7 +460,7 @@ export class JournalStore {
         state.acknowledged = Math.max(state.acknowledged, write.seq);
         return;
       case 'remember':
-        this.#db.prepare('INSERT INTO fact (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value').run(write.key, write.value);
+        this.#facts.put(write.key, write.value);
         return;
       case 'know-clock':
         this.clocks.know(state.epoch, write.known);
@@ -470,7 +470,7 @@ export class JournalStore {
         state.wallHighMs = Math.min(state.wallHighMs, Math.round(write.wallMs));
         return;
       case 'forget':
-        this.#dropFact.run(write.key);
+        this.#facts.drop(write.key);
     }
   }
 
@@ -518,15 +518,22 @@ export function readState(db: Database): State | undefined {
   return { ...saved, ...advance, head: newest.seq, headHash: statedHash(newest.text) };
 }
 
-/** The state row alone, which may be older than the newest events. */
+/**
+ * The state row alone, which may be older than the newest events.
+ * @throws GateError JOURNAL_CORRUPT where it is not what was written: an outbox further on than the platform would skip events
+ */
 export function readSavedState(db: Database): State | undefined {
-  const raw = db
+  const found = db
     .prepare<[], RawState>(
       `SELECT epoch, head, head_hash AS headHash, acknowledged, reserved, pruned_through AS prunedThrough, pruned_hash AS prunedHash,
-       wall_high_ms AS wallHighMs, client, batch, batch_first AS batchFirst, batch_count AS batchCount FROM state WHERE id = 1`,
+       wall_high_ms AS wallHighMs, client, batch, batch_first AS batchFirst, batch_count AS batchCount${hasColumn(db, 'state', 'sum') ? ', sum' : ''} FROM state WHERE id = 1`,
     )
     .get();
-  return raw === undefined ? undefined : { ...raw, headHash: raw.headHash.toString('hex'), prunedHash: raw.prunedHash.toString('hex') };
+  if (found === undefined) return undefined;
+  const { sum, ...raw } = found;
+  const state = { ...raw, headHash: raw.headHash.toString('hex'), prunedHash: raw.prunedHash.toString('hex') };
+  if (typeof sum === 'string' && sum !== sumOfState(state)) throw new GateError('JOURNAL_CORRUPT', 'the state of the journal is not what was written; it was damaged on the disk');
+  return state;
 }
 
 /** Writes the state row of a database that no gate has open. */
@@ -535,7 +542,11 @@ export function writeState(db: Database, state: State): void {
 }
 
 function rawState(state: State): RawState {
-  return { ...state, headHash: Buffer.from(state.headHash, 'hex'), prunedHash: Buffer.from(state.prunedHash, 'hex') };
+  return { ...state, headHash: Buffer.from(state.headHash, 'hex'), prunedHash: Buffer.from(state.prunedHash, 'hex'), sum: sumOfState(state) };
+}
+
+function sumOfState({ epoch, head, headHash, acknowledged, reserved, prunedThrough, prunedHash, wallHighMs, client, batch, batchFirst, batchCount }: State): string {
+  return sumOf(JSON.stringify([epoch, head, headHash, acknowledged, reserved, prunedThrough, prunedHash, wallHighMs, client, batch, batchFirst, batchCount]));
 }
 
 /** What was declared lost. */

@@ -127,11 +127,15 @@ export class JournalBook {
       note({ kind: 'not-kept', seq });
       return false;
     }
-    if (seq < (historical ? state.lastHistorical : state.lastLive)) {
+    const before = historical ? state.lastHistorical : state.lastLive;
+    // A gate that is given an older copy of its journal finds events in it that it had to declare lost: late, not out of order.
+    const foundAgain = seq < before && state.declared.some(({ first, last }) => first <= seq && seq <= last);
+    if (seq < before && !foundAgain) {
       this.#change({ reordered: this.#with(state.reordered, { seq, epoch }) });
       note({ kind: 'reordered', seq });
     }
-    this.#change(historical ? { lastHistorical: seq } : { lastLive: seq });
+    const newest = foundAgain ? before : seq;
+    this.#change(historical ? { lastHistorical: newest } : { lastLive: newest });
     if (event.reduced === true) {
       this.#change({ reduced: this.#with(state.reduced, { seq, epoch }) });
       note({ kind: 'reduced', seq });

@@ -12,7 +12,7 @@ export interface LedgerReport {
   readonly repeated: number;
   /** Two different events under one sequence: a number was issued twice. */
   readonly conflicting: readonly number[];
-  /** First arrivals that came before an earlier event of the same kind of delivery (live or backlog). */
+  /** First arrivals that came after a later event of the same kind of delivery (live or backlog), but for those that had been declared lost by then. */
   readonly reordered: readonly number[];
   /** Events whose own hash, or link to the one before, does not hold. */
   readonly chainBroken: readonly number[];

@@ -374,6 +374,54 @@ describe('a damaged journal', () => {
     expect((await journal.append(read(1))).seq).toBeGreaterThan(400);
   });
 
+  it('whose outbox was turned further on than the platform is sends what the platform lacks all the same', async () => {
+    const directory = freshDirectory();
+    const before = await openJournal({ directory });
+    await Promise.all(Array.from({ length: 400 }, (_, number) => before.append(read(number))));
+    await before.acknowledge(100);
+    await before.stop();
+    const db = new SqliteDatabase(join(directory, 'journal.db'));
+    db.exec('UPDATE state SET acknowledged = 356');
+    db.close();
+    const journal = makeJournal({ directory });
+    expect(await journal.start()).toMatchObject({ origin: 'recovered' });
+    expect(await journal.outbox()).toMatchObject({ acknowledged: 100 });
+    expect((await journal.events({ limit: 500 })).filter(({ type }) => type === 'passage.read')).toHaveLength(400);
+    expect((await journal.verify()).brokenAt).toBeNull();
+  });
+
+  it('with a fact that is not what was remembered forgets that one alone, and says so', async () => {
+    const directory = freshDirectory();
+    const before = await openJournal({ directory });
+    for (const number of [1, 2, 3]) await before.remember(`command/${number}`, { outcome: 'done' });
+    await before.stop();
+    const db = new SqliteDatabase(join(directory, 'journal.db'));
+    db.exec(`UPDATE fact SET value = '{"outcome":"dond"}' WHERE key = 'command/2'`);
+    db.close();
+    const journal = await openJournal({ directory });
+    expect([...(await journal.recallAll('command/')).keys()]).toEqual(['command/1', 'command/3']);
+    expect(await journal.recall('command/2')).toBeUndefined();
+    expect((await journal.events({ types: ['journal.recovered'], limit: 1 }))[0]?.payload).toMatchObject({ gaps: [], lost: { facts: 1, photographs: 0 } });
+  });
+
+  it('of a release before, whose rows have no checksums, is taken as it is and gets them', async () => {
+    const directory = freshDirectory();
+    const before = await openJournal({ directory });
+    await before.remember('command/1', { outcome: 'done' });
+    await before.stop();
+    const db = new SqliteDatabase(join(directory, 'journal.db'));
+    db.exec('UPDATE fact SET sum = NULL; UPDATE state SET sum = NULL');
+    db.close();
+    const journal = makeJournal({ directory });
+    expect(await journal.start()).toMatchObject({ origin: 'continued' });
+    expect(await journal.recall('command/1')).toEqual({ outcome: 'done' });
+    await journal.remember('command/1', { outcome: 'failed' });
+    await journal.stop();
+    const after = new SqliteDatabase(join(directory, 'journal.db'), { readonly: true });
+    expect(after.prepare('SELECT (SELECT sum IS NULL FROM state) + (SELECT sum IS NULL FROM fact) AS bare').pluck().get()).toBe(0);
+    after.close();
+  });
+
   it('is not what a journal is taken for that somebody reads while it starts', async () => {
     const directory = freshDirectory();
     const threads: Worker[] = [];

@@ -1,5 +1,5 @@
 import { existsSync, rmSync } from 'node:fs';
-import SqliteDatabase from 'better-sqlite3';
+import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { migrate, migrations, type MigrationHooks } from '../../src/journal/schema.js';
 import { readState } from '../../src/journal/store.js';
 
@@ -18,10 +18,10 @@ export function asVersion(path: string, version: 1 | 2 | 3): void {
   const old = new SqliteDatabase(oldPath);
   migrate(old, migrations.slice(0, version), hooks);
   old.prepare('ATTACH ? AS new').run(path);
-  for (let step = 1; step <= version; step += 1) for (const table of TABLES[step] ?? []) old.exec(`INSERT INTO main.${table} SELECT * FROM new.${table}`);
+  for (let step = 1; step <= version; step += 1) for (const table of TABLES[step] ?? []) take(old, table);
   old.exec(`INSERT INTO main.event (seq, epoch, type, lane, passage, wall_ms, mono_ms, clock_trusted, payload, previous_hash, hash)
     SELECT seq, epoch, type, lane, passage, wall_ms, mono_ms, clock_trusted, payload, unhex(previous_hash), unhex(hash) FROM new.event_field`);
-  old.exec('INSERT INTO main.state SELECT * FROM new.state');
+  take(old, 'state');
   // Those releases wrote that row with every event.
   old
     .prepare('UPDATE state SET head = @head, head_hash = unhex(@headHash), wall_high_ms = @wallHighMs, client = @client, batch = @batch, batch_first = @batchFirst, batch_count = @batchCount')
@@ -33,4 +33,10 @@ export function asVersion(path: string, version: 1 | 2 | 3): void {
   copy.prepare('VACUUM INTO ?').run(path);
   copy.close();
   rmSync(oldPath);
+}
+
+/** The columns that the release before had. */
+function take(old: Database, table: string): void {
+  const columns = old.prepare<[string], string>("SELECT name FROM pragma_table_info(?, 'main')").pluck().all(table).join(', ');
+  old.exec(`INSERT INTO main.${table} (${columns}) SELECT ${columns} FROM new.${table}`);
 }

@@ -50,6 +50,17 @@ describe.each([['exact', true], ['bounded', false]])('a ledger, %s', (_, exact) 
     expect(ledger.report()).toMatchObject({ missing: [], chainBroken: [], declared: [{ first: 4, last: 5 }, { first: 7, last: 999 }] });
   });
 
+  it('takes an event that was declared lost and is found again for late, not for out of order', () => {
+    const ledger = new GateLedger({ exact });
+    const events = chain(1, 9);
+    ledger.take(message(events.slice(0, 3)));
+    ledger.take(message(events.slice(6, 9), { lost: [{ first: 4, last: 6 }] }));
+    const found = ledger.take(message(events.slice(3, 6)));
+    expect(found.entered.map(({ event: { seq } }) => seq)).toEqual([4, 5, 6]);
+    expect(found.notes).toEqual([]);
+    expect(ledger.report()).toMatchObject({ events: 9, repeated: 0, conflicting: [], reordered: [], missing: [], through: 9 });
+  });
+
   it('sees a broken link and a wrong hash', () => {
     const ledger = new GateLedger({ exact });
     const [one, two, three] = chain(1, 3);
