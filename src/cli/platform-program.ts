@@ -104,12 +104,13 @@ export function addPlatformCommands(program: Command, act: Act): void {
     .argument('<file>', 'JSON as in the contract, or CSV with a header: kind, id, plates, name, spaces, lanes, hours, from, until, note, reason')
     .option('--ledger <file>', 'remembers what was sent, so that the next list goes as a change', defaultLedger)
     .option('--full', 'send it whole in any case')
-    .option('--timeout <seconds>', 'wait so long for the report', wholeNumber(1, 3_600), 60)
+    .option('--take-edits <file>', 'take what guards have changed into the list too, and write the list with it to this file (JSON): send that one from then on')
+    .option('--timeout <seconds>', 'wait so long for each report', wholeNumber(1, 3_600), 60)
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nExample of a file:\n  kind,id,plates,name,spaces,from,until,reason\n  household,b3-1201,京QM86H8 京A12345,1201,1,,,\n  visitor,v-77,浙D55555,,,2026-05-01T08:00:00+08:00,2026-05-01T18:00:00+08:00,\n  blocked,,皖F99999,,,,,damaged the boom')
     .action(
       act(async (_globals, command, [gate, file]) => {
-        const options = optionsOf(z.object({ ...line, ledger: z.string(), full: flag, timeout: z.number(), json: flag }), command);
+        const options = optionsOf(z.object({ ...line, ledger: z.string(), full: flag, takeEdits: z.optional(z.string()), timeout: z.number(), json: flag }), command);
         const [{ sendListFile }, { gateNamed }] = await Promise.all([import('./platform-list.js'), import('./platform-line.js')]);
         return sendListFile(gateNamed(gate), file ?? '', options);
       }),

@@ -1,3 +1,3 @@
 export { contractDocument } from './contract.js';
 export { LedgerFile, type GateRecord } from './ledger-file.js';
-export { readListFile } from './list-file.js';
+export { readListFile, writeListFile } from './list-file.js';

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { GateError, errorText } from '../base/index.js';
 import type { ListEntry } from '../lists/index.js';
@@ -75,6 +75,21 @@ export async function readListFile(path: string): Promise<readonly ListEntry[]> 
   });
   if (faults.length > 0) throw bad(faults.slice(0, 20).join('\n'));
   return entries;
+}
+
+/**
+ * Writes a list as JSON, one entry a line, for `readListFile`; whole or not at all.
+ * @throws GateError LIST_INVALID where the file cannot be written
+ */
+export async function writeListFile(path: string, entries: readonly ListEntry[]): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    await writeFile(temporary, `[\n${entries.map((entry) => JSON.stringify(entry)).join(',\n')}\n]\n`);
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw new GateError('LIST_INVALID', `${path}: cannot be written (${errorText(cause)})`, { path }, cause);
+  }
 }
 
 function faultsOf(error: z.ZodError): string {

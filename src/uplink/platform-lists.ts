@@ -120,10 +120,13 @@ export class PlatformLists {
   /**
    * Takes edits in, or overrules them: the list alone speaks afterwards. What the list cannot say, e.g. of a household that
    * it does not have, goes on waiting, here and at the gate.
+   * @returns version and digest that the gate will report; undefined where there was nothing to take in
    */
-  merge(site: string, gate: string, { overrule }: { readonly overrule: boolean }): void {
+  merge(site: string, gate: string, { overrule }: { readonly overrule: boolean }): { readonly version: number; readonly digest: string } | undefined {
     const of = this.#of({ site, gate });
-    this.#merge(of, overrule);
+    if (!this.#merge(of, overrule)) return undefined;
+    const newest = of.versions.at(-1);
+    return newest === undefined ? undefined : { version: newest.version, digest: newest.digest };
   }
 
   /** @returns whether there was anything to take in */

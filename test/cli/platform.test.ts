@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'mqtt';
 import { describe, expect, it } from 'vitest';
@@ -168,6 +168,36 @@ describe('gatectl platform list', () => {
     writeFileSync(table, 'kind,id,plates,spaces\nhousehold,h1,,many\nblocked,,,\n');
     const bad = await send();
     expect([bad.status, bad.err]).toEqual([1, expect.stringMatching(/row 2: spaces[^]*row 3: plate[^]*\[LIST_INVALID\]/u)]);
+  });
+});
+
+describe('gatectl platform list --take-edits', () => {
+  it('takes what guards have changed into the list, and writes it for the next time before anything is let go of', { timeout: 150_000 }, async () => {
+    const broker = await startMosquitto();
+    const directory = freshDirectory();
+    const box = await openBox(directory);
+    const gate = await startGate(settings(broker.url), { desks: [(reply) => new ListDesk({ lists: box.keeper, epoch: 1, clock: systemClock, log: silentLog, reply })] });
+    await online(gate);
+    const [table, taken] = [join(directory, 'list.csv'), join(directory, 'list.json')];
+    writeFileSync(table, 'kind,id,plates,spaces,reason\nhousehold,h1,京A11111,1,\nblocked,,皖F99999,,damaged the boom\n');
+    const send = (...args: string[]): Promise<Finished> => runHere(['platform', 'list', 'laurel/east', ...args, '--ledger', join(directory, 'ledger.db'), '--broker', broker.url]);
+    expect((await send(table)).status).toBe(0);
+    const by = { reason: 'asked for at the gate', by: 'Li', issuer: 'page' };
+    await box.keeper.edit({ action: 'remove', subject: 'blocked', plate: '皖F99999', ...by });
+    await box.keeper.edit({ action: 'add', subject: 'resident', plate: '京A77777', household: 'h1', ...by });
+    const kept = await send(table);
+    expect(kept.out).toContain('2 changes made at the gate stand over it');
+    const { status, err, out } = await send(table, '--take-edits', taken);
+    expect([status, err]).toEqual([0, '']);
+    expect(out).toMatch(/1 entries with 2 plates: 1 households, 0 visitors, 0 blocked/u);
+    expect(out).not.toContain('stand over it');
+    expect(JSON.parse(readFileSync(taken, 'utf8'))).toMatchObject([{ kind: 'household', id: 'h1', plates: ['京A11111', '京A77777'] }]);
+    // The next list is the file it wrote.
+    expect((await send(taken)).status).toBe(0);
+    expect([box.decide('京A77777').rule, box.decide('皖F99999').rule]).toEqual(['resident', expect.not.stringMatching(/blocked/u)]);
+    const nowhere = await send(table, '--take-edits', join(directory, 'no', 'such', 'folder.json'));
+    expect([nowhere.status, nowhere.err]).toEqual([1, expect.stringMatching(/cannot be written[^]*\[LIST_INVALID\]/u)]);
+    expect(box.decide('京A77777').rule).toBe('resident');
   });
 });
 
