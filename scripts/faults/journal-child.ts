@@ -13,6 +13,7 @@ import { Uplink } from '../../src/uplink/uplink.js';
 import { FACT, PHOTOGRAPHS_MB } from './journal-limits.js';
 import { whenOpened } from './opening.js';
 import { tellingLog } from './telling-log.js';
+import { endWithParent } from './with-parent.js';
 
 const settingsSchema = z.object({
   directory: z.string(),
@@ -79,6 +80,7 @@ function at(point: z.output<typeof settingsSchema>['point']): void {
   else setTimeout(die, settings.delayMs);
 }
 
+endWithParent();
 const told = openSync(settings.told, 'a');
 
 /** Straight to the system: what is written here outlives the kill. */

@@ -9,6 +9,7 @@ import { systemClock } from '../../src/base/system-clock.js';
 import { SqliteJournal } from '../../src/journal/client.js';
 import { FACT } from './journal-limits.js';
 import { tellingLog } from './telling-log.js';
+import { endWithParent } from './with-parent.js';
 
 const settings = z
   .object({
@@ -33,6 +34,7 @@ const clock: Clock = {
   after: (delayMs, run) => systemClock.after(delayMs / FAST, run),
 };
 
+endWithParent();
 const told = openSync(settings.told, 'a');
 const platform = openSync(settings.platform, 'a');
 const tell = (line: string): void => void writeSync(told, `${line}\n`);
