@@ -54,16 +54,19 @@ describe('the journal and its uplink, held against the ledger of the platform', 
 });
 
 describe('a disk that is made to fail', () => {
-  it('tells whether its fault struck, so that one that came to lie beside what was done is not counted', () => {
+  function watchedDisk(): { readonly directory: string; readonly shim: string; readonly root: string; readonly hits: string } | undefined {
     const directory = mkdtempSync(join(tmpdir(), 'laurel-strikes-'));
     directories.push(directory);
     const shim = compileDiskShim(directory);
-    if (shim === undefined) {
-      console.log('skipped: there is no C compiler (cc) here');
-      return;
-    }
-    const root = join(directory, 'disk');
-    const hits = join(directory, 'hits');
+    if (shim !== undefined) return { directory, shim, root: join(directory, 'disk'), hits: join(directory, 'hits') };
+    console.log('skipped: there is no C compiler (cc) here');
+    return undefined;
+  }
+
+  it('tells whether its fault struck, so that one that came to lie beside what was done is not counted', () => {
+    const disk = watchedDisk();
+    if (disk === undefined) return;
+    const { shim, root, hits } = disk;
     /** A process that writes eight times and synchronises after each. */
     const program = `const fs = require('node:fs'); fs.mkdirSync(${JSON.stringify(root)}, { recursive: true }); const file = fs.openSync(${JSON.stringify(join(root, 'file'))}, 'w');
       for (let write = 0; write < 8; write += 1) for (const does of [() => fs.writeSync(file, 'x'.repeat(100)), () => fs.fsyncSync(file)]) try { does(); } catch {}`;
@@ -83,15 +86,10 @@ describe('a disk that is made to fail', () => {
   });
 
   it('leaves a connection alone whose handle has the number of a file that was closed', () => {
-    const directory = mkdtempSync(join(tmpdir(), 'laurel-strikes-'));
-    directories.push(directory);
-    const shim = compileDiskShim(directory);
-    if (shim === undefined) {
-      console.log('skipped: there is no C compiler (cc) here');
-      return;
-    }
-    const root = join(directory, 'disk');
-    const [hits, log] = [join(directory, 'hits'), join(directory, 'record')];
+    const disk = watchedDisk();
+    if (disk === undefined) return;
+    const { directory, shim, root, hits } = disk;
+    const log = join(directory, 'record');
     const program = `const fs = require('node:fs'); fs.mkdirSync(${JSON.stringify(root)}); const files = Array.from({ length: 40 }, (_, at) => fs.openSync(${JSON.stringify(root)} + '/' + at, 'w')); for (const file of files) fs.closeSync(file);
       const net = require('node:net'); const server = net.createServer((socket) => socket.on('data', (data) => { console.log(String(data)); process.exit(0); })); server.listen(0, '127.0.0.1', () => net.connect(server.address().port, '127.0.0.1').write('through'));`;
     // 41 writes make the folder and the files.
