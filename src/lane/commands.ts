@@ -2,7 +2,7 @@ import { endHold, intendMovement, personLowers, stopBoom } from './boom.js';
 import { approachHolds, fireInForce, gatewayCloses, held, obstruction } from './facts.js';
 import { clearPassage, startPassage } from './passages.js';
 import { revokeClearances } from './places.js';
-import type { LaneState, PendingCommand } from './state.js';
+import type { LaneState, Passage, PendingCommand } from './state.js';
 import { journal, patch, unlatch, type Step } from './step.js';
 import { endSupervision } from './supervision.js';
 import type { Cause, ClearedBy, CommandReason, LaneCommand } from './types.js';
@@ -115,12 +115,12 @@ export function personActs(step: Step): void {
   unlatch(step, 'forced-passage', 'boom-moved');
 }
 
-/** Opens for the vehicles that wait, or for one that is still to come. */
+/** Opens for the vehicles that wait, or for one that is still to come: also behind one that is just gone without permission. */
 function letThrough(step: Step, by: ClearedBy, cause: Cause): void {
-  for (const passage of step.state.passages) {
-    if (passage.clearedBy === null && passage.place !== 'leaving' && passage.place !== 'outbound') clearPassage(step, passage.key, by, cause);
-  }
-  if (step.state.passages.length === 0) clearPassage(step, startPassage(step, 'expected', by), by, cause);
+  const gone = (passage: Passage): boolean => passage.clearedBy === null && (passage.place === 'leaving' || passage.place === 'outbound');
+  const nobodyElse = step.state.passages.every(gone);
+  for (const passage of step.state.passages) if (passage.clearedBy === null && !gone(passage)) clearPassage(step, passage.key, by, cause);
+  if (nobodyElse) clearPassage(step, startPassage(step, 'expected', by), by, cause);
 }
 
 function releaseHold(step: Step, cause: Cause): void {

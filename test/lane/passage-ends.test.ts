@@ -131,6 +131,15 @@ describe('a person lets through', () => {
     expect(bench.boom).toBe('closed');
   });
 
+  test('an order behind a vehicle that is just gone without permission opens for the next one', () => {
+    for (const order of [(bench: Bench) => bench.on('button'), (bench: Bench) => bench.command('open')]) {
+      // Over the closing loop alone: gone for a moment, and not yet past.
+      const bench = order(new Bench({ sensors: ['button'] }).ready().on('closing').pass(1_000).off('closing').pass(300)).pass(25_000);
+      expect(bench.causes('open')).toHaveLength(1);
+      expect(bench.ends).toEqual(['forced', 'abandoned']);
+    }
+  });
+
   test('a button found pressed after a fault opens nothing', () => {
     const bench = new Bench({ sensors: ['button'] }).ready().sensor('button', 'fault').on('button').pass(1_000);
     expect(bench.drives).toEqual([]);

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { GateError, isGateError } from '../../base/index.js';
+import { isInterrupted } from '../dialogue.js';
 import { inTheWay } from './in-the-way.js';
 import type { Finding } from './judge.js';
 import type { TestResult, TestSession } from './session.js';
@@ -9,6 +10,8 @@ export type RelayName = (typeof relayNames)[number];
 
 const anything = z.record(z.string(), z.unknown());
 const contactMs = 400;
+/** A contact that changed is seen within this long of the order's answer, also on a slow bus. */
+const seenMs = 2_000;
 
 /** Refuses to move a boom with anything in its way. @throws GateError `COMMAND_REFUSED` */
 export function mustBeEmpty({ lines, words, lane }: TestSession, direction: 'open' | 'close'): void {
@@ -42,8 +45,8 @@ async function watched(session: TestSession, name: RelayName, act: () => Promise
 }
 
 async function moveBoom(session: TestSession, name: 'open' | 'close'): Promise<TestResult> {
-  const { client, dialogue, words, lane, yes } = session;
-  session.lines.need(lane, 'output', name, words);
+  const { client, dialogue, words, lane, yes, lines } = session;
+  lines.need(lane, 'output', name, words);
   mustBeEmpty(session, name);
   const up = name === 'open';
   if (!yes && !(await dialogue.confirm(`relay.${name}`, up ? words.test.confirmOpen(lane) : words.test.confirmClose(lane)))) {
@@ -53,8 +56,14 @@ async function moveBoom(session: TestSession, name: 'open' | 'close'): Promise<T
   mustBeEmpty(session, name);
   const findings: Finding[] = [];
   const { contactMs } = await watched(session, name, async () => {
+    const before = lines.need(lane, 'output', name, words).changes;
     try {
       await client.post(anything, `/api/lanes/${encodeURIComponent(lane)}/command`, { target: name, reason: 'technician tests the relay' });
+      // The answer and what is seen of the contact come on two ways.
+      await lines.until(() => ((lines.find(lane, 'output', name)?.changes ?? 0) > before ? true : undefined), AbortSignal.timeout(seenMs)).catch((cause: unknown) => {
+        // Nothing was seen: that is found below.
+        if (!isInterrupted(cause)) throw cause;
+      });
     } catch (cause) {
       if (!isGateError(cause, 'COMMAND_REFUSED')) throw cause;
       dialogue.say(cause.message);
