@@ -70,7 +70,6 @@ static int64_t space;
 static long slow_us;
 
 static int (*real_open)(const char *, int, ...);
-static int (*real_close)(int);
 static ssize_t (*real_read)(int, void *, size_t);
 static ssize_t (*real_pread)(int, void *, size_t, off64_t);
 static ssize_t (*real_write)(int, const void *, size_t);
@@ -85,7 +84,6 @@ static int (*real_statfs)(const char *, struct statfs *);
 
 static void begin(void) {
   real_open = dlsym(RTLD_NEXT, "open64");
-  real_close = dlsym(RTLD_NEXT, "close");
   real_read = dlsym(RTLD_NEXT, "read");
   real_pread = dlsym(RTLD_NEXT, "pread64");
   real_write = dlsym(RTLD_NEXT, "write");
@@ -123,7 +121,7 @@ static int watched(const char *path) {
   return bytes < 4 || strcmp(path + bytes - 4, "-shm") != 0;
 }
 
-/* libuv closes by the bare system call, unseen: the number may belong to a socket by now. */
+/* Closing is not watched, libuv does it by the bare system call: the number may belong to a socket by now. */
 static int what_is(int fd) {
   pthread_once(&once, begin);
   if (fd < 0 || fd >= MOST_FDS || files[fd].what == IS_NOTHING) return IS_NOTHING;
@@ -234,10 +232,7 @@ int open64(const char *path, int flags, ...) {
     va_end(more);
   }
   if (watched(path)) return open_watched(path, flags, mode);
-  int fd = real_open(path, flags, mode);
-  /* Whatever had this number before: what lies elsewhere never fails. */
-  if (fd >= 0 && fd < MOST_FDS) files[fd].what = IS_NOTHING;
-  return fd;
+  return real_open(path, flags, mode);
 }
 
 int open(const char *path, int flags, ...) {
@@ -249,11 +244,6 @@ int open(const char *path, int flags, ...) {
     va_end(more);
   }
   return open64(path, flags, mode);
-}
-
-int close(int fd) {
-  if (what_is(fd) != IS_NOTHING) files[fd].what = IS_NOTHING;
-  return real_close(fd);
 }
 
 static ssize_t read_watched(int fd, void *data, size_t bytes, off64_t offset, int at) {

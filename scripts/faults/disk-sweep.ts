@@ -8,7 +8,7 @@ import { DiskImage, cutKinds } from './disk-image.js';
 import { compileDiskShim, diskShimEnvironment, type DiskShimOptions } from './disk-shim.js';
 import { seeded, whole } from './random.js';
 import { saidBefore } from './telling-log.js';
-import { NumberBook, addVerdicts, judge, sideBySide, type RecordVerdict } from './verdict.js';
+import { NumberBook, SOUND_ORIGINS, addVerdicts, judge, sideBySide, type RecordVerdict } from './verdict.js';
 import { buildVictim, root } from './victim.js';
 
 export interface DiskSweepOptions {
@@ -44,7 +44,6 @@ const CUT_EVERY = 3;
 const BEYOND = 2;
 const LIMIT_MS = 15_000;
 const FIRST_NUMBERS = { before: 0, work: 100_000 };
-const SOUND_ORIGINS: readonly string[] = ['new', 'continued'];
 
 /**
  * Lets the disk fail at one operation of a short, fixed piece of work after the other: the n-th write or synchronisation
@@ -164,8 +163,8 @@ class SweepPoint {
       const { entered } = ledger.take(eventMessageSchema.parse(JSON.parse(line)));
       for (const { event } of entered) book.enter(event.payload.number, event.seq);
     }
-    const { lostNumbers, swapped, ...verdict } = judge(told, book, ledger.report());
-    if (swapped.length > 0) this.#violations.push(`${swapped.length} events have a higher sequence than one that was handed over after them, number ${swapped[0]} first`);
+    const { lostNumbers, swaps, ...verdict } = judge(told, book, ledger.report());
+    this.#violations.push(...swaps);
     if (lostNumbers.length > 0) this.#violations.push(`${lostNumbers.length} events that were told to be on record are lost, number ${lostNumbers[0]} first`);
     const total = { ...verdict, lost: verdict.lost + lost, chainBroken: verdict.chainBroken + chainBroken };
     if (total.doubled + total.reordered + total.chainBroken + total.undeclaredLoss > 0) this.#violations.push(`doubled ${total.doubled}, reordered ${total.reordered}, chain broken ${total.chainBroken}, undeclared ${total.undeclaredLoss}`);

@@ -17,7 +17,7 @@ import { runDiskSweep } from './disk-sweep.js';
 import { compileDiskShim, diskShimEnvironment, type DiskFault, type DiskShimOptions } from './disk-shim.js';
 import { seeded, shuffledForEver, whole } from './random.js';
 import { saidBefore } from './telling-log.js';
-import { NumberBook, addVerdicts, judge, sideBySide, type RecordVerdict } from './verdict.js';
+import { NumberBook, SOUND_ORIGINS, addVerdicts, judge, sideBySide, type RecordVerdict } from './verdict.js';
 import { buildVictim, root } from './victim.js';
 
 export interface JournalRoundsOptions {
@@ -90,8 +90,6 @@ const NOT_STARTED = 3;
  */
 const HINTED: readonly DamageKind[] = ['log-cut', 'log-flipped', 'log-gone', 'database-rolled-back'];
 
-/** How a journal may come to be at a start when nobody damaged its files. */
-const SOUND_ORIGINS: readonly string[] = ['new', 'continued'];
 /** Between the moment taken as the true one and the journal's own lie a few statements, on a busy machine. */
 const TIME_TOLERANCE_MS = 250;
 const HOUR_MS = 3_600_000;
@@ -582,8 +580,8 @@ class JournalSegment {
     if (blamed.length > 0) this.#violations.push(`${blamed.length} events came out of order: ${blamed.slice(0, 2).map((seq) => this.#order.explain(seq)).join('; ')}`);
     const elsewhere = this.#setAside([...told.values()]);
     if (elsewhere.length > 0) this.#faults['set-aside-for-room'] = elsewhere.length;
-    const { lostNumbers, swapped, ...verdict } = judge(told, this.#book, { ...ledger, reordered: blamed }, new Set([...this.#destroyed, ...elsewhere]));
-    if (swapped.length > 0) this.#violations.push(`${swapped.length} events have a higher sequence than one that was handed over after them, number ${swapped[0]} first`);
+    const { lostNumbers, swaps, ...verdict } = judge(told, this.#book, { ...ledger, reordered: blamed }, new Set([...this.#destroyed, ...elsewhere]));
+    this.#violations.push(...swaps);
     for (const part of new Set(lostNumbers.map((number) => Math.floor(number / NUMBERS)))) this.#violations.push(`events told in part ${part} are lost: ${this.#rounds.slice(Math.max(0, part - 2), part + 2).join(' | ')}`);
     const total = { ...verdict, lost: verdict.lost + this.#lost, chainBroken: verdict.chainBroken + brokenAtGate, undeclaredLoss: verdict.undeclaredLoss + undeclared };
     const bad = total.lost + total.doubled + total.reordered + total.chainBroken + total.undeclaredLoss;

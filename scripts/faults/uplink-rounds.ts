@@ -288,13 +288,13 @@ class UplinkSegment {
     const { seed, rounds } = this.#options;
     const ledger = platform.ledger(SITE, GATE);
     const blamed = this.#order.blamed(ledger.reordered);
-    const { lostNumbers, swapped, ...verdict } = judge(events, this.#bookOf(GATE), { ...ledger, reordered: blamed });
+    const { lostNumbers, swaps, ...verdict } = judge(events, this.#bookOf(GATE), { ...ledger, reordered: blamed });
     const total = { ...verdict, chainBroken: verdict.chainBroken + (brokenAt === 0 ? 0 : 1) };
     if (events.size === 0) this.#violations.push('no event was ever told to be on record');
     if (!drained) this.#violations.push('the gate did not end in order');
     if (brokenAt > 0) this.#violations.push(`the gate's own chain is broken at ${brokenAt}`);
     if (refused.length > 0) this.#violations.push(`${refused.length} events were refused by the journal: ${[...new Set(refused)].join(', ')}`);
-    if (swapped.length > 0) this.#violations.push(`${swapped.length} events have a higher sequence than one that was handed over after them, number ${swapped[0]} first`);
+    this.#violations.push(...swaps);
     if (lostNumbers.length > 0) this.#violations.push(`${lostNumbers.length} events that were told to be on record are lost, number ${lostNumbers[0]} first`);
     if (blamed.length > 0) this.#violations.push(`${blamed.length} events came out of order: ${blamed.slice(0, 2).map((seq) => this.#order.explain(seq)).join('; ')}`);
     if (ledger.missing.length > 0) this.#violations.push(`the platform misses ${JSON.stringify(ledger.missing.slice(0, 5))}, and nobody has said so`);

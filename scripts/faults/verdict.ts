@@ -17,6 +17,9 @@ export interface RecordVerdict {
   readonly violations: readonly string[];
 }
 
+/** How a journal may come to be at a start when nobody damaged its files. */
+export const SOUND_ORIGINS: readonly string[] = ['new', 'continued'];
+
 /** The platform's own book of what the load wrote: the events' own numbers, in order of arrival per sequence. */
 export class NumberBook {
   readonly numbers = new Map<number, number>();
@@ -32,9 +35,10 @@ export class NumberBook {
 /**
  * Holds a platform's ledger against what the writers were told: number of an event, and its sequence.
  * @param destroyed sequences that a damage to the gate's files may have taken. A gate that declares one of them lost is
- * excused; no kill, no power cut, no full and no failing disk takes what was told, so it is excused for no other.
+ * excused; no kill, no power cut, no full and no failing disk takes what was told, so it is excused for no other. The same
+ * holds for what a rebuild on a full disk had no room for, and anybody can read in the file it set aside.
  */
-export function judge(told: ReadonlyMap<number, number>, book: NumberBook, ledger: LedgerReport, destroyed: ReadonlySet<number> = new Set()): Omit<RecordVerdict, 'faults' | 'violations'> & { readonly lostNumbers: readonly number[]; readonly swapped: readonly number[] } {
+export function judge(told: ReadonlyMap<number, number>, book: NumberBook, ledger: LedgerReport, destroyed: ReadonlySet<number> = new Set()): Omit<RecordVerdict, 'faults' | 'violations'> & { readonly lostNumbers: readonly number[]; readonly swaps: readonly string[] } {
   const { numbers } = book;
   const declared = (seq: number): boolean => ledger.declared.some(({ first, last }) => first <= seq && seq <= last);
   const lostNumbers = [...told].filter(([number, seq]) => numbers.get(number) !== seq && !(destroyed.has(seq) && declared(seq))).map(([number]) => number);
@@ -48,7 +52,7 @@ export function judge(told: ReadonlyMap<number, number>, book: NumberBook, ledge
     chainBroken: ledger.chainBroken.length,
     undeclaredLoss: ledger.missing.reduce((sum, { first, last }) => sum + last - first + 1, 0),
     lostNumbers,
-    swapped,
+    swaps: swapped.length === 0 ? [] : [`${swapped.length} events have a higher sequence than one that was handed over after them, number ${swapped[0]} first`],
   };
 }
 

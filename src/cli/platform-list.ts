@@ -60,12 +60,11 @@ export async function sendListFile(name: GateName, path: string, options: ListOp
     while (options.takeEdits !== undefined && report.refused === undefined && report.edits.count > 0) {
       const merged = lists.merge(name.site, name.gate, { overrule: false });
       if (merged === undefined) break;
-      report = await reportOn(merged);
+      // The gate may let go of them before its report is here.
+      [report] = await Promise.all([reportOn(merged), writeListFile(options.takeEdits, lists.entries(name.site, name.gate))]);
     }
     const ok = report.refused === undefined;
-    const now = lists.entries(name.site, name.gate);
-    if (ok && options.takeEdits !== undefined) await writeListFile(options.takeEdits, now);
-    if (ok && report.held !== null) file.keepList(name, report.held, now);
+    if (ok && report.held !== null) file.keepList(name, report.held, lists.entries(name.site, name.gate));
     if (options.json) print(JSON.stringify(report));
     else print(wordsOf(name, report, known !== undefined).join('\n'));
     return ok ? exitStatus.ok : exitStatus.failed;

@@ -404,7 +404,8 @@ export class JournalCore {
       // Those the platform does not have go only when no other is left. By rows: a jump over numbers holds none.
       const sent = acknowledged > prunedThrough ? this.#store.eventAges(prunedThrough, acknowledged, PRUNE_EVENTS) : [];
       // A journal that small gives no room, and each that is given up would make one more that says so.
-      const oldest = sent.length > 0 ? sent : this.#store.usedBytes() > UNSENT_BYTES ? this.#store.eventAges(prunedThrough, head - PRUNE_EVENTS, PRUNE_EVENTS) : [];
+      const unsentMayGo = sent.length === 0 && this.#store.usedBytes() > UNSENT_BYTES;
+      const oldest = unsentMayGo ? this.#store.eventAges(prunedThrough, head - PRUNE_EVENTS, PRUNE_EVENTS) : sent;
       const [first, last] = [oldest[0], oldest.at(-1)];
       if (first === undefined || last === undefined) return;
       this.#endBackup();
