@@ -121,10 +121,12 @@ export async function runDaemonRounds({ rounds, seed, onProgress }: DaemonRounds
       onProgress?.(round);
     }
 
-    // The books are closed by a last run that is stopped in order, once it has served a vehicle.
+    // The books are closed by a last run that is stopped in order, once it has served a vehicle: the first one to pass may
+    // owe its opening to a run before, so a command must have been answered too.
     await launch();
-    const passedBefore = world.truth.passages.length;
+    const [passedBefore, toldBefore] = [world.truth.passages.length, told.size];
     await until('a vehicle to pass after the last restart', drainMs, () => world.truth.passages.length > passedBefore);
+    await until('the daemon to tell of a command after the last restart', drainMs, () => told.size > toldBefore);
     const head = (): number => platformOf.ledger(site, gate).highest;
     await until('the backlog to reach the platform', drainMs, () => platformOf.ledger(site, gate).through >= head() && head() > 0);
     world.stop();
@@ -139,7 +141,6 @@ export async function runDaemonRounds({ rounds, seed, onProgress }: DaemonRounds
     const missing = ledger.missing.reduce((sum, { first, last: end }) => sum + end - first + 1, 0);
     const lost = [...told].filter((id) => !accepted.has(id));
     const twice = [...accepted].filter(([, times]) => times > 1);
-    if (told.size === 0) violations.push('the daemon never told of a command that it carried out');
     if (lost.length > 0) violations.push(`commands told carried out are not on record at the platform: ${lost.join(', ')}`);
     if (twice.length > 0) violations.push(`commands are on record twice: ${twice.map(([id]) => id).join(', ')}`);
     for (const broken of world.truth.lawsBroken) violations.push(`${broken.law}: ${broken.detail}`);
