@@ -7,14 +7,15 @@ import { GateError } from '../../src/base/index.js';
 import { Mosquitto, mosquittoPath } from '../faults/mosquitto.js';
 import { usageOf } from './fleet/machine.js';
 import { BenchProcess } from './load/child.js';
-import { asInstalled } from './load/gate-unit.js';
+import { asInstalled, type ProcessSettings } from './load/gate-unit.js';
 import { appendAll, openedAt } from './load/journal-events.js';
 import { quantile, round } from './load/probe.js';
+import { halvesOfProcessors, runOn } from './load/processors.js';
 import { bareId, gateId, usualBatch, windowMessages } from './load/uplink-config.js';
 import type { BenchOptions } from './options.js';
 
 const usualBacklog = 1_000_000;
-/** Broker and platform are other machines in life. */
+/** Broker and platform are other machines in life: they have their own half of the processors, or at least give way. */
 const outsidePriority = 10;
 const liveEveryMs = 100;
 const lookEveryMs = 1_000;
@@ -64,13 +65,16 @@ class UplinkBench {
   readonly #directory: string;
   readonly #broker: Mosquitto;
   readonly #platform: BenchProcess;
+  readonly #gate: ProcessSettings;
   readonly #batch: number;
   readonly #progress: (text: string) => void;
 
-  constructor(directory: string, broker: Mosquitto, platform: BenchProcess, batch: number, progress: (text: string) => void) {
+  /** @param gate how the gate is started, and the bare client */
+  constructor(directory: string, broker: Mosquitto, platform: BenchProcess, gate: ProcessSettings, batch: number, progress: (text: string) => void) {
     this.#directory = directory;
     this.#broker = broker;
     this.#platform = platform;
+    this.#gate = gate;
     this.#batch = batch;
     this.#progress = progress;
   }
@@ -88,7 +92,7 @@ class UplinkBench {
   }
 
   async #startGate(journal: string): Promise<BenchProcess> {
-    const gate = new BenchProcess('uplink-gate', [journal, this.#broker.url, String(liveEveryMs), String(this.#batch)], asInstalled);
+    const gate = new BenchProcess('uplink-gate', [journal, this.#broker.url, String(liveEveryMs), String(this.#batch)], this.#gate);
     await gate.next(readySchema);
     return gate;
   }
@@ -113,7 +117,7 @@ class UplinkBench {
   async bare(file: string, count: number): Promise<{ readonly taken: number; readonly arrived: number; readonly cpuMs: number; readonly events: number; readonly messages: number }> {
     await this.#begin(bareId);
     const messages = Math.ceil(count / this.#batch);
-    const bare = new BenchProcess('uplink-bare', [file, this.#broker.url, String(messages)], asInstalled);
+    const bare = new BenchProcess('uplink-bare', [file, this.#broker.url, String(messages)], this.#gate);
     const { seconds } = await bare.next(doneSchema, mostBareMs);
     const { cpuMs } = usageOf(bare.pid);
     await bare.stop();
@@ -167,7 +171,9 @@ class UplinkBench {
 /**
  * How fast a backlog drains over a real broker to a platform that acknowledges, beside MQTT.js alone publishing the same
  * messages with the same window to the same broker and platform, before and after; how late live events are meanwhile; and
- * whether the gate's memory stays flat.
+ * whether the gate's memory stays flat. The gate, and the bare client after it, has half of the processors, broker and
+ * platform the other: where all share two, the platform waits for the gate's threads while the other one is idle, which
+ * does not happen to machines of their own.
  */
 export async function run(options: BenchOptions): Promise<object> {
   if (!existsSync(mosquittoPath)) throw new GateError('CONFIG_INVALID', "this bench needs Debian's mosquitto: apt-get install mosquitto");
@@ -181,10 +187,12 @@ export async function run(options: BenchOptions): Promise<object> {
     await writeBacklog(join(directory, 'sample'), sampleEvents, progress);
     await writeBacklog(join(directory, 'journal'), backlog, progress);
     setPriority(outsidePriority);
+    const halves = halvesOfProcessors();
+    if (halves !== undefined) runOn(halves.outside);
     broker = await Mosquitto.start({ directory, lines: ['allow_anonymous true', 'set_tcp_nodelay true', 'max_queued_messages 0'] });
     platform = new BenchProcess('uplink-platform', [broker.url, String(batch)], { priority: outsidePriority });
     await platform.next(readySchema);
-    const bench = new UplinkBench(directory, broker, platform, batch, progress);
+    const bench = new UplinkBench(directory, broker, platform, { ...asInstalled, processors: halves?.gate }, batch, progress);
     const file = await bench.record(join(directory, 'sample'));
     const before = await bench.bare(file, backlog / 2);
     const { report, rssMB, cpuMs } = await bench.drain(join(directory, 'journal'));
@@ -202,6 +210,7 @@ export async function run(options: BenchOptions): Promise<object> {
       },
       reference: {
         what: `MQTT.js alone, started as the gate is, the gate's own full messages made ready before, ${windowMessages} in flight, same broker and platform, half of the backlog before the gate and as much after it; events a second from the first arrival at the platform to the last, as for the gate. The broker keeps all that waits; takenPerSecond is how fast it gave receipts`,
+        processors: halves === undefined ? 'shared by all, broker and platform give way' : { gateAndBareClient: halves.gate, brokerAndPlatform: halves.outside },
         before: Math.round(before.arrived),
         after: Math.round(after.arrived),
         takenPerSecond: Math.round((before.taken + after.taken) / 2),

@@ -16,15 +16,16 @@ export class BenchProcess {
    * @param settings the gate's are its unit's, and what is another machine in life gives way to it
    * @param moduleUrl `import.meta.url` of a module in the same folder; this one's where omitted
    */
-  constructor(name: string, args: readonly string[], { priority, environment }: ProcessSettings, moduleUrl = import.meta.url) {
+  constructor(name: string, args: readonly string[], { priority, environment, processors }: ProcessSettings, moduleUrl = import.meta.url) {
     this.#name = name;
     const { path, execArgv } = entryBeside(moduleUrl, `./${name}`);
     // From its first thread on; where the priority is not to be had, `nice` says so and starts it all the same.
-    const niced = ['-n', String(priority - getPriority()), process.execPath, ...execArgv];
+    const bound = processors === undefined ? [] : ['taskset', '-c', processors];
+    const niced = ['-n', String(priority - getPriority()), ...bound, process.execPath, ...execArgv];
     this.#child = fork(path, [...args], { execPath: '/usr/bin/nice', execArgv: niced, env: { ...process.env, ...environment } });
   }
 
-  /** Of the process; 0 where it could not be started. `nice` gives its own to what it runs. */
+  /** Of the process; 0 where it could not be started. `nice` and `taskset` give their own to what they run. */
   get pid(): number {
     return this.#child.pid ?? 0;
   }

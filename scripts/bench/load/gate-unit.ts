@@ -9,10 +9,12 @@ export interface ProcessSettings {
   readonly priority: number;
   /** Added to this process's. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Processors it may run on, as `taskset -c` takes them; those of this process where omitted. */
+  readonly processors?: string | undefined;
 }
 
 /** As the unit starts the gate: its priority, and what its C library does with memory. */
-export const asInstalled: Required<ProcessSettings> = {
+export const asInstalled: ProcessSettings & Required<Pick<ProcessSettings, 'environment'>> = {
   priority: Number(/^Nice=(?<nice>-?\d+)$/mu.exec(unit)?.groups?.['nice'] ?? 0),
   environment: Object.fromEntries([...unit.matchAll(/^Environment=(?<name>MALLOC_\w+)=(?<value>\d+)$/gmu)].map(({ groups }) => [groups?.['name'] ?? '', groups?.['value'] ?? ''])),
 };
