@@ -260,6 +260,7 @@ export class JournalCore {
   /** One slice of tidying; true when another is due at once. */
   async #maintain(moment: Moment): Promise<boolean> {
     const { retention } = this.#options;
+    this.#store.settle();
     if (moment.clockTrusted && moment.clockVouched !== false && moment.wallMs - this.#store.state.wallHighMs >= REACH_WALL_MS) this.#store.reachWall(moment.wallMs);
     const photographs = this.#retirement.photographs(this.#store, this.#evidence, retention, moment, this.#ballastShort());
     const events = this.#retirement.events(this.#store, retention, moment);

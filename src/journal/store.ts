@@ -86,8 +86,8 @@ export const RESTORED_KEY = 'journal/restored';
 export type Reserve = (head: number) => number;
 
 /**
- * The tables of one open database. Every method that changes something is one transaction, on the disk when it returns; the
- * state held here changes only then. Where the disk refuses, the database has to be opened anew: the transaction may be in it.
+ * The tables of one open database. Every method that changes something is one transaction, on the disk when it returns (a
+ * batch of acknowledgements alone: see `apply`); the state held here changes only then. Where the disk refuses, the database has to be opened anew: the transaction may be in it.
  */
 export class JournalStore {
   readonly #db: Database;
@@ -105,6 +105,8 @@ export class JournalStore {
   readonly #facts: Facts;
   /** The newest event of the transaction under way, not yet in the table: its last one carries what the batch changed. */
   #pending: { readonly seq: number; readonly bytes: Buffer } | undefined;
+  /** Something is committed that waits for the next synchronisation. */
+  #unsettled = false;
 
   /** @param gate id of the gate now */
   constructor(db: Database, reserve: Reserve, gate: string) {
@@ -150,7 +152,8 @@ export class JournalStore {
 
   /**
    * Writes a batch in one transaction. A batch that is already in (same client and number) is not written again; what was
-   * answered then is answered now.
+   * answered then is answered now. Acknowledgements alone wait for nobody's disk: they reach it with the next event, or with
+   * `settle`, and what a power cut takes of them the platform is sent once more, which it knows by the events' ids.
    * @returns also the text of the event that says what the client had to give up, where it had to
    */
   apply(client: string, batch: Batch): { readonly committed: Committed; readonly own: string | undefined } {
@@ -159,6 +162,7 @@ export class JournalStore {
     const hashes: string[] = [];
     const { headHash, head } = this.#state;
     let own: string | undefined;
+    const durable = batch.unstored > 0 || batch.writes.some(({ op }) => op !== 'acknowledge');
     this.#change((state) => {
       state.client = client;
       state.batch = batch.number;
@@ -177,7 +181,7 @@ export class JournalStore {
       state.batchFirst = hashes.length === 0 ? 0 : head + 1;
       state.batchCount = hashes.length;
       if (batch.unstored > 0) own = this.#appendOwn(state, 'journal.lost', canonicalJson({ reason: 'not-written', count: batch.unstored, gaps: [] }), batch.moment, []);
-    });
+    }, durable);
     const committed: Committed = {
       number: batch.number,
       epoch: this.#state.epoch,
@@ -188,6 +192,13 @@ export class JournalStore {
       outbox: this.outbox(),
     };
     return { committed, own };
+  }
+
+  /** Waits until everything is on the disk. */
+  settle(): void {
+    if (!this.#unsettled) return;
+    this.#log.sync();
+    this.#unsettled = false;
   }
 
   outbox(): { head: number; acknowledged: number } {
@@ -262,7 +273,7 @@ export class JournalStore {
 
   addEvidence(info: EvidenceInfo, clockTrusted: boolean): void {
     const insert = this.#db.prepare('INSERT OR IGNORE INTO evidence (id, passage, kind, bytes, wall_ms, clock_trusted) VALUES (?, ?, ?, ?, ?, ?)');
-    this.#commit(() => insert.run(info.id, info.passage, info.kind, info.bytes, info.wallMs, clockTrusted ? 1 : 0));
+    this.#commit(true, () => insert.run(info.id, info.passage, info.kind, info.bytes, info.wallMs, clockTrusted ? 1 : 0));
   }
 
   evidenceOf(passage: string): EvidenceInfo[] {
@@ -298,7 +309,7 @@ export class JournalStore {
   dropEvidence(rows: readonly RawEvidence[]): string[] {
     const drop = this.#db.prepare('DELETE FROM evidence WHERE row = ?');
     const still = this.#db.prepare<[string], { row: number }>('SELECT row FROM evidence WHERE id = ? LIMIT 1');
-    this.#commit(() => {
+    this.#commit(true, () => {
       for (const { row } of rows) drop.run(row);
     });
     return [...new Set(rows.map(({ id }) => id))].filter((id) => still.get(id) === undefined);
@@ -377,11 +388,11 @@ export class JournalStore {
     return isUntrusted(text) ? withKnown(text, this.clocks.correct(parseEvent(text))) : text;
   }
 
-  #change(run: (state: State) => void): void {
+  #change(run: (state: State) => void, durable = true): void {
     const before = this.#state;
     const next = { ...before };
     try {
-      this.#commit(() => {
+      this.#commit(durable, () => {
         run(next);
         // A page less to write for each event that comes alone: what else its batch changes lies beside it.
         if (this.#pending !== undefined && onlyAdvanced(before, next)) {
@@ -400,9 +411,10 @@ export class JournalStore {
     this.#state = next;
   }
 
-  #commit(run: () => void): void {
+  #commit(durable: boolean, run: () => void): void {
     this.#transact.immediate(run);
-    this.#log.sync();
+    this.#unsettled = true;
+    if (durable) this.settle();
   }
 
   #flush(batch: string | null): void {

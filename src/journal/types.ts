@@ -207,7 +207,9 @@ export interface Journal {
   eventBatches(query: BatchQuery): Promise<readonly EventBatch[]>;
   outbox(): Promise<OutboxState>;
   /**
-   * The platform has ingested everything up to `seq`. Never moves back; a sequence above the head is refused.
+   * The platform has ingested everything up to `seq`. A sequence above the head is refused. It is on the disk with the next
+   * event, or within a minute or so, and never moves back but by a power cut before that: then the platform is sent some
+   * events again.
    * @param epoch of the event with that sequence, as the platform has it: another one than here is refused, because what
    * was ingested is then of another journal (an exchanged card, a retained message of long ago)
    */

@@ -12,19 +12,27 @@ import { seeded } from '../../scripts/faults/random.js';
 import { freshDirectory, openJournal } from './support.js';
 
 const program = fileURLToPath(new URL('disk-child.ts', import.meta.url));
+const acknowledging = fileURLToPath(new URL('acknowledge-child.ts', import.meta.url));
 const reportSchema = z.object({ stored: z.array(z.number()), refused: z.array(z.string()), photograph: z.string(), brokenAt: z.number().nullable() });
+
+const acknowledgedSchema = z.object({ stored: z.array(z.number()), tenth: z.number(), acknowledged: z.number() });
 
 const library = mkdtempSync(join(tmpdir(), 'laurel-disk-'));
 afterAll(() => rmSync(library, { recursive: true, force: true }));
 const shim = compileDiskShim(library);
 if (shim === undefined) console.log('skipped: there is no C compiler (cc) here, so no disk can be made to fail');
 
-/** Runs a journal on a disk that does as is asked, to its end. @returns what it said */
-async function child(data: string, count: number, options: Omit<DiskShimOptions, 'root'>, reader = ''): Promise<string> {
+/** Runs a program on a disk that does as is asked, to its end. @returns what it said */
+async function run(path: string, data: string, options: Omit<DiskShimOptions, 'root'>, args: readonly string[]): Promise<string> {
   const environment = diskShimEnvironment(shim ?? '', { root: data, ...options });
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', program, data, String(count), reader], { env: { ...process.env, ...environment } }, (_, stdout) => resolve(stdout));
+    execFile(process.execPath, ['--import', 'tsx', path, data, ...args], { env: { ...process.env, ...environment } }, (_, stdout) => resolve(stdout));
   });
+}
+
+/** Runs a journal on a disk that does as is asked, to its end. @returns what it said */
+function child(data: string, count: number, options: Omit<DiskShimOptions, 'root'>, reader = ''): Promise<string> {
+  return run(program, data, options, [String(count), reader]);
 }
 
 /** Runs one to the moment the power goes. */
@@ -118,5 +126,27 @@ describe.skipIf(shim === undefined)('a journal', () => {
       reader.close();
       expect(await leftAfterPowerCut(data, image, log), `refused at ${first}`).toEqual(expect.arrayContaining(stored));
     }
+  });
+
+  it.each([
+    { then: 'event', kept: 'all' },
+    { then: 'minute', kept: 'all' },
+    { then: 'nothing', kept: 'some' },
+  ] as const)('acknowledged and then cut from power after $then has lost no event, lets go of none the platform lacks, and knows $kept of what was acknowledged', async ({ then, kept }) => {
+    const data = join(freshDirectory(), 'journal');
+    mkdirSync(data);
+    const log = join(freshDirectory(), 'record');
+    const image = new DiskImage(data);
+    const { stored, tenth, acknowledged } = acknowledgedSchema.parse(JSON.parse(await run(acknowledging, data, { log }, [then])));
+    expect(acknowledged).toBe(tenth);
+    image.play(readFileSync(log));
+    image.cut('none', seeded(1));
+    const journal = await openJournal({ directory: data });
+    expect((await journal.events({ limit: 1_000, types: ['passage.read'] })).map(({ seq }) => seq)).toEqual(stored);
+    expect(await journal.verify()).toMatchObject({ brokenAt: null });
+    const now = await journal.outbox();
+    expect(now.acknowledged).toBeLessThanOrEqual(tenth);
+    if (kept === 'all') expect(now.acknowledged).toBe(tenth);
+    expect((await journal.acknowledge(tenth)).acknowledged).toBe(tenth);
   });
 });
