@@ -1,11 +1,12 @@
 import SqliteDatabase from 'better-sqlite3';
 import { createHash, hash } from 'node:crypto';
 import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { GateError, errorText, isGateError } from '../base/index.js';
 import { freeBytes } from './ballast.js';
 import { BACKUP_FORMAT, CONFIG_NAME, DATABASE_NAME, MANIFEST_NAME, parseManifest, type BackupManifest, type BackupFile, type Inspection } from './backup-manifest.js';
 import { eventSource } from './event-source.js';
+import { EVIDENCE_NAME, picturesIn, type PictureFile } from './evidence-store.js';
 import { isSound, statedHash } from './event-text.js';
 import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from './files.js';
 import { inspect } from './inspect.js';
@@ -90,12 +91,14 @@ async function fill(request: BackupRequest, temporary: string, end: () => boolea
     if (end()) throw new GateError('BACKUP_FAILED', 'the backup was given up: the gate stops, or its disk is full');
     if (freeBytes(temporary) < KEEP_FREE_BYTES) throw noSpace(request.into, KEEP_FREE_BYTES);
   };
-  await copyDatabase(request, target, check, onProgress);
-  const { journal, photographs } = readCopy(target, request);
+  // By their files: of a damaged journal there may be no row left that names them.
+  const photographs = request.evidence ? picturesIn(join(request.journal, EVIDENCE_NAME)) : [];
+  await copyDatabase(request, target, photographs, check, onProgress);
+  const journal = readCopy(target, request);
   const verified = await inspectCopy(target, journal, request, check, onProgress);
   const files: BackupFile[] = [describe(target, DATABASE_NAME)];
   if (request.config !== undefined) files.push(writeText(temporary, CONFIG_NAME, request.config));
-  if (request.evidence) files.push(...copyPhotographs(request, temporary, photographs, check, onProgress));
+  files.push(...copyPhotographs(request, temporary, photographs, check, onProgress));
   const manifest: BackupManifest = {
     format: BACKUP_FORMAT,
     gate: request.gateId,
@@ -117,15 +120,14 @@ async function fill(request: BackupRequest, temporary: string, end: () => boolea
  * Page by page within one read transaction, so that what is written meanwhile neither restarts nor changes the copy. The
  * copy goes to the disk as it grows: one large sync at the end would hold up the journal's own.
  */
-async function copyDatabase(request: BackupRequest, target: string, check: () => void, onProgress: (progress: BackupProgress) => void): Promise<void> {
+async function copyDatabase(request: BackupRequest, target: string, photographs: readonly PictureFile[], check: () => void, onProgress: (progress: BackupProgress) => void): Promise<void> {
   const source = new SqliteDatabase(join(request.journal, DATABASE_NAME), { readonly: true, fileMustExist: true });
   try {
     source.exec('BEGIN');
     const pages: unknown = source.pragma('page_count', { simple: true });
     const pageBytes: unknown = source.pragma('page_size', { simple: true });
     const bytes = typeof pages === 'number' && typeof pageBytes === 'number' ? pages * pageBytes : 0;
-    const photographs = request.evidence ? (source.prepare<[], { bytes: number }>('SELECT coalesce(sum(bytes), 0) AS bytes FROM evidence').get()?.bytes ?? 0) : 0;
-    const needed = bytes + photographs + KEEP_FREE_BYTES;
+    const needed = bytes + photographs.reduce((sum, picture) => sum + picture.bytes, 0) + KEEP_FREE_BYTES;
     if (freeBytes(dirname(target)) < needed) throw noSpace(request.into, needed);
     closeSync(openSync(target, 'wx', FILE_MODE));
     let startedMs = performance.now();
@@ -146,7 +148,7 @@ async function copyDatabase(request: BackupRequest, target: string, check: () =>
 }
 
 /** Makes the copy one file without a log beside it, and says what it holds. */
-function readCopy(target: string, { gateId, evidence }: BackupRequest): { readonly journal: BackupManifest['journal']; readonly photographs: readonly string[] } {
+function readCopy(target: string, { gateId }: BackupRequest): BackupManifest['journal'] {
   const copy = new SqliteDatabase(target);
   try {
     copy.pragma('journal_mode = DELETE');
@@ -158,8 +160,7 @@ function readCopy(target: string, { gateId, evidence }: BackupRequest): { readon
     }
     const schema: unknown = copy.pragma('user_version', { simple: true });
     const { epoch, head, headHash, acknowledged, prunedThrough } = state;
-    const photographs = evidence ? copy.prepare<[], { id: string }>('SELECT DISTINCT id FROM evidence ORDER BY id').all() : [];
-    return { journal: { schema: typeof schema === 'number' ? schema : 0, epoch, head, headHash, acknowledged, prunedThrough }, photographs: photographs.map(({ id }) => id) };
+    return { schema: typeof schema === 'number' ? schema : 0, epoch, head, headHash, acknowledged, prunedThrough };
   } finally {
     copy.close();
     syncFile(target);
@@ -177,16 +178,16 @@ function inspectCopy(target: string, { head, prunedThrough }: BackupManifest['jo
 }
 
 /** A photograph that retention removed meanwhile, or whose bytes are not those that were stored, is left out. */
-function copyPhotographs(request: BackupRequest, temporary: string, ids: readonly string[], check: () => void, onProgress: (progress: BackupProgress) => void): BackupFile[] {
+function copyPhotographs(request: BackupRequest, temporary: string, photographs: readonly PictureFile[], check: () => void, onProgress: (progress: BackupProgress) => void): BackupFile[] {
   const files: BackupFile[] = [];
-  ids.forEach((id, index) => {
+  photographs.forEach(({ id, path: source }, index) => {
     check();
-    onProgress({ part: 'photographs', done: index, total: ids.length });
+    onProgress({ part: 'photographs', done: index, total: photographs.length });
     const startedMs = performance.now();
-    const path = join('evidence', id.slice(0, 2), `${id.slice(2)}.jpg`);
+    const path = relative(request.journal, source);
     let bytes: Buffer;
     try {
-      bytes = readFileSync(join(request.journal, path));
+      bytes = readFileSync(source);
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return;
       throw error;

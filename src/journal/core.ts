@@ -9,7 +9,7 @@ import { checkPages, drainLog, emptyLog, failureKind, lockJournal, mayBeUnread, 
 import { isRange } from './declared.js';
 import { eventSource } from './event-source.js';
 import { isSound, parseEvent, statedHash } from './event-text.js';
-import { EvidenceStore } from './evidence-store.js';
+import { EVIDENCE_NAME, EvidenceStore } from './evidence-store.js';
 import { Facts } from './facts.js';
 import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from './files.js';
 import { hasServed, unusedEpoch, unusedSequence } from './numbering.js';
@@ -102,7 +102,7 @@ export class JournalCore {
     this.#lock = lockJournal(join(directory, 'lock.db'));
     try {
       this.#guard = SequenceGuard.open(join(directory, 'sequence.guard'));
-      this.#evidence = new EvidenceStore(join(directory, 'evidence'));
+      this.#evidence = new EvidenceStore(join(directory, EVIDENCE_NAME));
       this.#ballast = new Ballast(join(directory, 'ballast'), options.ballastBytes);
       ({ db: this.#db, store: this.#store } = this.#open());
       this.#ballast.refill();

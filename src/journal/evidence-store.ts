@@ -1,13 +1,34 @@
 import { hash } from 'node:crypto';
 import { chmod, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
-import { readdirSync, statSync, unlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { GateError } from '../base/index.js';
 import { DIRECTORY_MODE, FILE_MODE, makeDirectory, syncDirectory, systemCode } from './files.js';
 
+/** The store's folder in a journal's directory. */
+export const EVIDENCE_NAME = 'evidence';
 const EVIDENCE_ID = /^[0-9a-f]{64}$/u;
 /** A photograph beyond this is no photograph of a gate. */
 export const MOST_EVIDENCE_BYTES = 16 * 1024 * 1024;
+
+/** A photograph as it lies on the disk, whether a row knows it or not. */
+export interface PictureFile {
+  readonly id: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly mtimeMs: number;
+}
+
+/** All pictures below a store's folder, by their files: also where no row can be read. */
+export function picturesIn(directory: string): PictureFile[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { recursive: true, withFileTypes: true }).flatMap((entry) => {
+    const path = join(entry.parentPath, entry.name);
+    const id = `${basename(entry.parentPath)}${basename(entry.name, '.jpg')}`;
+    const state = entry.isFile() && EVIDENCE_ID.test(id) ? statSync(path, { throwIfNoEntry: false }) : undefined;
+    return state === undefined ? [] : [{ id, path, bytes: state.size, mtimeMs: state.mtimeMs }];
+  });
+}
 
 /**
  * Photographs as files named by the SHA-256 of their bytes: `ab/cdef….jpg`. Written beside, synced, renamed, so that a
@@ -88,14 +109,9 @@ export class EvidenceStore {
     }
   }
 
-  /** All pictures by their files, the oldest first by the files' own times: for when no row can be read. */
-  oldestFirst(): { readonly path: string; readonly bytes: number }[] {
-    const found = readdirSync(this.#directory, { recursive: true, withFileTypes: true }).flatMap((entry) => {
-      const path = join(entry.parentPath, entry.name);
-      const state = entry.isFile() && entry.name.endsWith('.jpg') ? statSync(path, { throwIfNoEntry: false }) : undefined;
-      return state === undefined ? [] : [{ path, bytes: state.size, mtimeMs: state.mtimeMs }];
-    });
-    return found.sort((one, other) => one.mtimeMs - other.mtimeMs);
+  /** All pictures, the oldest first by the files' own times: for when no row can be read. */
+  oldestFirst(): PictureFile[] {
+    return picturesIn(this.#directory).sort((one, other) => one.mtimeMs - other.mtimeMs);
   }
 
   /**

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { EVIDENCE_NAME } from './evidence-store.js';
 import { systemCode } from './files.js';
 import { FIRST_BOUND_BYTES } from './sequence-guard.js';
 
@@ -51,7 +52,7 @@ export function hasServed(directory: string): boolean {
   if ((guard?.size ?? 0) > FIRST_BOUND_BYTES) return true;
   if (TRACES.some((name) => statSync(join(directory, name), { throwIfNoEntry: false }) !== undefined)) return true;
   try {
-    return readdirSync(join(directory, 'evidence')).length > 0;
+    return readdirSync(join(directory, EVIDENCE_NAME)).length > 0;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return false;
     throw error;

@@ -5,6 +5,7 @@ import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { makeBackup, type BackupMade } from '../../src/journal/backup.js';
+import type { BackupManifest } from '../../src/journal/backup-manifest.js';
 import { restoreBackup } from '../../src/journal/restore.js';
 import { freshDirectory, makeJournal, openJournal, read } from './support.js';
 
@@ -175,6 +176,17 @@ describe('a backup of a damaged journal', () => {
     const restored = await restoreBackup(path, box, now, 'east-gate', 'salvage');
     expect(restored.salvaged).toMatchObject({ facts: 1 });
     expect(await expectAccounted(box, 2_000)).toBeGreaterThanOrEqual(least);
+  });
+
+  it('in which nothing can be read any more of what is known of photographs has them all the same', async () => {
+    const home = await stopped();
+    destroy(home, 'evidence');
+    const { manifest } = await backUp(home, { evidence: true });
+    expect(manifest.verified?.unreadable).not.toEqual([]);
+    const { manifest: before } = await backUp(await stopped(), { evidence: true });
+    const pictures = (files: BackupManifest['files']): readonly string[] => files.map(({ path }) => path).filter((path) => path.startsWith('evidence/'));
+    expect(pictures(manifest.files)).toEqual(pictures(before.files));
+    expect(pictures(before.files)).not.toEqual([]);
   });
 
   it('that was damaged where it was kept is restored as far as it can be read, photographs too', async () => {
