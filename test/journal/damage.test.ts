@@ -3,13 +3,17 @@ import { copyFileSync, cpSync, existsSync, openSync, readdirSync, readFileSync, 
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import SqliteDatabase from 'better-sqlite3';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { ManualClock } from '../../src/base/index.js';
 import { hashOfEvent, type Journal, type SqliteJournal, type StoredEvent } from '../../src/journal/index.js';
+import { JournalCore } from '../../src/journal/core.js';
+import { LogFile } from '../../src/journal/database.js';
 import { migrate } from '../../src/journal/schema.js';
 import { SequenceGuard, type GuardMark } from '../../src/journal/sequence-guard.js';
+import { JournalStore } from '../../src/journal/store.js';
 import { eventMessageSchema } from '../../src/uplink/index.js';
+import { atRest, batchOf } from './core.js';
 import { crash, freshDirectory, makeJournal, openJournal, read } from './support.js';
 
 /** A journal of `count` events, closed in order; gives its directory. */
@@ -54,6 +58,8 @@ function gapsOf(event: StoredEvent | undefined): GapPayload['gaps'] {
     return { first, last };
   });
 }
+
+const headSchema = z.object({ head: z.number() });
 
 const declared = (gaps: GapPayload['gaps'], seq: number): boolean => gaps.some(({ first, last }) => first <= seq && seq <= last);
 
@@ -468,6 +474,47 @@ describe('a damaged journal', () => {
     expect(events.find(({ type }) => type === 'journal.recovered')?.payload).toMatchObject({ kept: { events: 399 } });
     expect(events.find(({ type, payload }) => type === 'journal.lost' && payload.reason === 'not-written')?.payload).toMatchObject({ count: 1 });
     expect(events.at(-1)?.seq).toBeGreaterThanOrEqual(event.seq);
+    expect((await journal.verify()).brokenAt).toBeNull();
+  });
+
+  it.each<[string, (path: string, older: string) => void]>([
+    ['as it was earlier', (path, older) => copyFileSync(older, path)],
+    ['without its file', (path) => rmSync(path)],
+    ['with an empty file', (path) => truncateSync(path, 0)],
+  ])('whose device refuses a synchronisation and comes back %s: what was told is declared lost, and no number is given out again', async (_, comeBack) => {
+    const directory = await filled(20);
+    const path = join(directory, 'journal.db');
+    const older = join(freshDirectory(), 'journal.db');
+    copyFileSync(path, older);
+    const core = new JournalCore(atRest(directory), () => undefined);
+    core.commit(batchOf(10));
+    core.noteProgress();
+    const { head } = headSchema.parse(await core.answer({ ask: 'outbox' }, atRest('').moment));
+    const sync = vi.spyOn(LogFile.prototype, 'sync').mockImplementationOnce(() => {
+      throw Object.assign(new Error('i/o error'), { code: 'EIO' });
+    });
+    const release: unknown = Reflect.get(JournalStore.prototype, 'release');
+    // Called once the database is closed.
+    const closed = vi.spyOn(JournalStore.prototype, 'release').mockImplementationOnce(function (this: JournalStore) {
+      if (typeof release === 'function') Reflect.apply(release, this, []);
+      for (const end of ['-wal', '-shm']) rmSync(`${path}${end}`, { force: true });
+      comeBack(path, older);
+    });
+    try {
+      const { first } = core.commit(batchOf(1));
+      expect(closed).toHaveBeenCalled();
+      expect(first).toBeGreaterThan(head);
+    } finally {
+      sync.mockRestore();
+      closed.mockRestore();
+    }
+    core.close();
+    const journal = await openJournal({ directory });
+    const events = await journal.events({ limit: 5_000 });
+    const there = new Set(events.map(({ seq }) => seq));
+    const gaps = events.flatMap(gapsOf);
+    for (let seq = 1; seq <= head; seq += 1) expect(there.has(seq) !== declared(gaps, seq), `event ${seq}`).toBe(true);
+    expect(there.size).toBe(events.length);
     expect((await journal.verify()).brokenAt).toBeNull();
   });
 
