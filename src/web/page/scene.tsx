@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { LaneData, SignalData, WorldData } from '../messages.js';
 import { word } from '../words/look-up.js';
+import { BoomMotion } from './boom-motion.js';
 import { useWords } from './language.js';
 import { ground, points, project, viewBox } from './projection.js';
 import { Vehicle, type DrawnVehicle } from './vehicle.js';
@@ -9,27 +10,18 @@ const approachLoop = [-6, -4] as const;
 const closingLoop = [-1, 1] as const;
 const pivot = { s: 0, w: -2.2, z: 1 } as const;
 const armLengthM = 3.9;
-/** A usual boom's way; the true time is the lane's, which corrects the drawing as it goes. */
-const usualRunMs = 3_000;
-
-/** The boom's position as drawn: runs on between the messages of a moving boom, and catches up with what they say. */
+/** The boom's position as drawn. */
 function useBoomPosition(lane: LaneData, world: WorldData | undefined): number {
   const told = world?.boom ?? lane.boomPosition;
+  const motion = useRef(new BoomMotion(told)).current;
   const [shown, setShown] = useState(told);
-  const current = useRef(told);
   useEffect(() => {
     let frame = 0;
-    let beforeMs = performance.now();
-    const goal = world?.boom ?? (lane.boom === 'opening' ? 1 : lane.boom === 'closing' ? 0 : lane.boomPosition);
+    motion.tell(told, world?.boom ?? (lane.boom === 'opening' ? 1 : lane.boom === 'closing' ? 0 : lane.boomPosition), performance.now());
     const step = (nowMs: number): void => {
-      const elapsedMs = Math.min(100, nowMs - beforeMs);
-      beforeMs = nowMs;
-      const behind = Math.abs(told - current.current) > 0.12 || goal === told;
-      const most = elapsedMs / (behind ? usualRunMs / 4 : usualRunMs);
-      const distance = goal - current.current;
-      current.current += Math.sign(distance) * Math.min(Math.abs(distance), most);
-      setShown(current.current);
-      if (Math.abs(goal - current.current) > 0.001) frame = requestAnimationFrame(step);
+      motion.frame(nowMs);
+      setShown(motion.position);
+      if (motion.moves) frame = requestAnimationFrame(step);
     };
     frame = requestAnimationFrame(step);
     return () => cancelAnimationFrame(frame);
