@@ -87,7 +87,8 @@ export type Reserve = (head: number) => number;
 
 /**
  * The tables of one open database. Every method that changes something is one transaction, on the disk when it returns (a
- * batch of acknowledgements alone: see `apply`); the state held here changes only then. Where the disk refuses, the database has to be opened anew: the transaction may be in it.
+ * batch of acknowledgements alone: see `apply`); the state held here changes only then. Where the disk refuses, the database
+ * has to be opened anew: the transaction may be in it.
  */
 export class JournalStore {
   readonly #db: Database;

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { LaneData, SignalData, WorldData } from '../messages.js';
 import { word } from '../words/look-up.js';
 import { BoomMotion } from './boom-motion.js';
@@ -10,10 +10,11 @@ const approachLoop = [-6, -4] as const;
 const closingLoop = [-1, 1] as const;
 const pivot = { s: 0, w: -2.2, z: 1 } as const;
 const armLengthM = 3.9;
+
 /** The boom's position as drawn. */
 function useBoomPosition(lane: LaneData, world: WorldData | undefined): number {
   const told = world?.boom ?? lane.boomPosition;
-  const motion = useRef(new BoomMotion(told)).current;
+  const [motion] = useState(() => new BoomMotion(told));
   const [shown, setShown] = useState(told);
   useEffect(() => {
     let frame = 0;
