@@ -62,22 +62,23 @@ export function damageJournal(kind: DamageKind, { directory, older, factKey, ran
   if (before === undefined) return undefined;
   const all: Damage = { destroyed: before.held.events, fact: 0 };
   switch (kind) {
-    case 'database-truncated':
-      // Of a file shorter than its header says SQLite may read nothing.
-      truncateSync(path, whole(random, 0, before.pages.count - 1) * PAGE_BYTES);
-      return all;
+    case 'database-truncated': {
+      const left = whole(random, 0, before.pages.count - 1);
+      truncateSync(path, left * PAGE_BYTES);
+      return onPages(before, (pageno) => pageno > left);
+    }
     case 'database-empty':
       truncateSync(path, 0);
       return all;
     case 'database-flipped': {
       const places = Array.from({ length: FLIPS }, () => Math.floor(random() * statSync(path).size));
       for (const place of places) flip(path, place, 1 << whole(random, 0, 7));
-      return onPages(before, places.map((place) => 1 + Math.floor(place / PAGE_BYTES)));
+      return onPages(before, (pageno) => places.some((place) => Math.floor(place / PAGE_BYTES) === pageno - 1));
     }
     case 'database-pages-zeroed': {
       const zeroed = Array.from({ length: whole(random, 1, MOST_ZEROED) }, () => whole(random, 1, Math.floor(statSync(path).size / PAGE_BYTES)));
       for (const page of zeroed) overwrite(path, (page - 1) * PAGE_BYTES, Buffer.alloc(PAGE_BYTES));
-      return onPages(before, zeroed);
+      return onPages(before, (pageno) => zeroed.includes(pageno));
     }
     case 'database-rolled-back':
       if (!existsSync(older)) return undefined;
@@ -128,7 +129,7 @@ export function readableEvents(path: string, seqs: readonly number[]): readonly 
 /** Reads copies of a database and its log, if they are whole. */
 function look<Result>(path: string, read: (db: Database) => Result): Result | undefined {
   return onCopy(path, (db) => {
-    if (db.pragma('quick_check(1)', { simple: true }) !== 'ok') return undefined;
+    if (db.pragma('integrity_check(1)', { simple: true }) !== 'ok') return undefined;
     db.pragma('wal_checkpoint(TRUNCATE)');
     return read(db);
   });
@@ -191,19 +192,21 @@ function pagesOf(db: Database): Pages {
   }
 }
 
-/** What lay on these pages, or below them in the tree of the events. */
-function onPages({ held, pages }: { readonly held: Held; readonly pages: Pages }, hit: readonly number[]): Damage {
-  const met = pages.list.filter(({ pageno }) => hit.includes(pageno));
-  // Without the table of tables nothing is found.
-  if (met.some(({ name }) => name === 'sqlite_schema' || name === 'sqlite_master')) return { destroyed: held.events, fact: 0 };
+/** What lay on these pages: of a table whose page further up is destroyed, or the page that says where the tables are, the rows are still there. */
+function onPages({ held, pages }: { readonly held: Held; readonly pages: Pages }, isHit: (pageno: number) => boolean): Damage {
+  const met = pages.list.filter(({ pageno }) => isHit(pageno));
   const destroyed = new Set<number>();
+  const leaves = new Map(pages.list.filter(({ name, pagetype }) => name === 'event' && pagetype === 'leaf').map(({ path, pageno }) => [path, pages.eventsOn.get(pageno) ?? []]));
   for (const { name, path } of met) {
     if (name !== 'event') continue;
-    // A page of overflow belongs to the leaf whose path its own begins with.
-    const top = path.replace(/[^/]*\+.*$/u, '');
-    for (const page of pages.list) if (page.name === 'event' && page.path.startsWith(top)) for (const seq of pages.eventsOn.get(page.pageno) ?? []) destroyed.add(seq);
+    // A page of overflow belongs to the cell whose leaf and number its path begins with.
+    const [, leaf = path, cell] = /^(.*\/)([0-9a-f]+)\+[0-9a-f]+$/u.exec(path) ?? [];
+    const events = leaves.get(leaf) ?? [];
+    for (const seq of cell === undefined ? events : events.slice(parseInt(cell, 16), parseInt(cell, 16) + 1)) if (held.events.has(seq)) destroyed.add(seq);
   }
-  return { destroyed, fact: met.some(({ name }) => name.includes('fact')) ? 0 : undefined };
+  const hits = (table: string): boolean => met.some(({ name }) => name === table);
+  // Where tables lie is told from the state of the journal, if the table of tables does not say.
+  return { destroyed, fact: hits('fact') || (hits('sqlite_schema') && hits('state')) ? 0 : undefined };
 }
 
 /** Row numbers on a leaf of a table (SQLite's file format, section 1.6). */

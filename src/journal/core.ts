@@ -24,8 +24,8 @@ import { verifyChain } from './verify.js';
 
 /** Numbers reserved at a time: one sync of the guard for so many events. */
 const RESERVE = 4_096;
-/** A database up to this is checked whole at the start; larger ones by their last row, and their events when they go out. */
-const QUICK_CHECK_BYTES = 16 * 1024 * 1024;
+/** A database up to this is checked whole at the start; larger ones by their last row and their facts, and their events when they go out. */
+const WHOLE_CHECK_BYTES = 16 * 1024 * 1024;
 /** The bound of wall time is at most so far behind a clock that is vouched for. */
 const REACH_WALL_MS = 600_000;
 const EVIDENCE_FOLDERS = 256;
@@ -516,7 +516,7 @@ export class JournalCore {
       const last = eventSource(db, this.#options.gateId).at(state.head);
       if (last === undefined || !isSound(last) || statedHash(last.text) !== state.headHash) throw new GateError('JOURNAL_CORRUPT', `event ${state.head}, the last one, is missing or damaged`);
     }
-    if (size <= QUICK_CHECK_BYTES) checkPages(db);
+    checkPages(db, size <= WHOLE_CHECK_BYTES ? undefined : 'fact');
   }
 
   /** A copy beside, before the tables change: one whole, checked file; of each version the newest one. */

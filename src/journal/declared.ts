@@ -40,3 +40,26 @@ export function undeclared<Hole extends SequenceRange>(holes: Hole[], declared: 
 export function isRange(value: unknown): value is SequenceRange {
   return typeof value === 'object' && value !== null && 'first' in value && 'last' in value && Number.isSafeInteger(value.first) && Number.isSafeInteger(value.last);
 }
+
+/** Ranges, in any order, to be looked up by sequence. */
+export class Ranges {
+  readonly #sorted: readonly SequenceRange[];
+  /** The highest last sequence of each range and those before it. */
+  readonly #through: readonly number[];
+
+  constructor(ranges: readonly SequenceRange[]) {
+    this.#sorted = [...ranges].sort((one, other) => one.first - other.first);
+    let through = 0;
+    this.#through = this.#sorted.map(({ last }) => (through = Math.max(through, last)));
+  }
+
+  has(seq: number): boolean {
+    let [low, high] = [0, this.#sorted.length];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.#sorted[middle]?.first ?? 0) <= seq) low = middle + 1;
+      else high = middle;
+    }
+    return (this.#through[low - 1] ?? 0) >= seq;
+  }
+}

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import { canonicalEvent, eventId, type HashedFields } from './canonical.js';
 import { isSound, withHash, type EventText } from './event-text.js';
-import { RowWalk, type Numbered } from './row-walk.js';
+import type { SqlRow, SqlValue } from './damaged-database.js';
 
 /** Events of a database of any version, in order of their sequence. */
 export interface EventSource {
@@ -9,8 +9,6 @@ export interface EventSource {
   at(seq: number): EventText | undefined;
   /** Above `seq`, at most `limit`. */
   after(seq: number, limit: number): EventText[];
-  /** Every event above `seq` that can be read of a damaged database. */
-  readable(seq: number): Generator<EventText>;
 }
 
 /** Table that versions 1 to 3 kept events in, under the name it has while they move out of it. */
@@ -47,9 +45,6 @@ export function eventSource(db: Database, gate: string): EventSource {
       for (const source of sources) if (found.length < limit) found.push(...source.after(found.at(-1)?.seq ?? seq, limit - found.length));
       return found;
     },
-    readable: function* (seq) {
-      for (const source of sources) yield* source.readable(seq);
-    },
   };
 }
 
@@ -72,7 +67,6 @@ function textSource(db: Database): EventSource {
   return {
     at: (seq) => at.get(seq),
     after: (seq, limit) => after.all(seq, limit),
-    readable: (seq) => new RowWalk<EventText & Numbered>(db, { table: 'event', number: 'seq', columns: 'seq, text' }).above(seq),
   };
 }
 
@@ -89,11 +83,19 @@ function columnSource(db: Database, table: string, gate: string): EventSource {
       return raw === undefined ? undefined : textOf(raw, gate);
     },
     after: (seq, limit) => after.all(seq, limit).map((raw) => textOf(raw, gate)),
-    readable: function* (seq) {
-      const walk = new RowWalk<RawColumns & Numbered>(db, { table: `${table} AS e`, number: 'e.seq', columns, join });
-      for (const raw of walk.above(seq)) yield textOf(raw, gate);
-    },
   };
+}
+
+/** An event of versions 1 to 3 as it was read from a damaged database; undefined where it is none. */
+export function textOfRow(row: SqlRow, named: SqlValue | undefined, gate: string): EventText | undefined {
+  const { seq, epoch, type, lane = null, passage = null, wall_ms: wallMs, mono_ms: monoMs, clock_trusted: clockTrusted, payload: payloadText, previous_hash: previousHash, hash } = row;
+  if (typeof seq !== 'number' || typeof epoch !== 'number' || typeof type !== 'string' || typeof wallMs !== 'number' || typeof monoMs !== 'number' || typeof clockTrusted !== 'number') return undefined;
+  if (!isText(lane) || !isText(passage) || typeof payloadText !== 'string' || !Buffer.isBuffer(previousHash) || !Buffer.isBuffer(hash)) return undefined;
+  return textOf({ seq, epoch, gate: typeof named === 'string' ? named : null, type, lane, passage, wallMs, monoMs, clockTrusted, payloadText, previousHash, hash }, gate);
+}
+
+function isText(value: SqlValue): value is string | null {
+  return value === null || typeof value === 'string';
 }
 
 /** Where only the gate's name in the row of its boot is damaged, the event is whole. */

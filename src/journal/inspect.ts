@@ -24,7 +24,7 @@ export async function inspect(path: string, pause: (through: number) => void): P
     for (const { name } of tables) {
       if (WALKED.includes(name)) continue;
       pause(0);
-      if (!unlessCorrupt(() => opened.pragma(`quick_check(${name})`, { simple: true }) === 'ok', false)) unreadable.push(name);
+      if (!unlessCorrupt(() => opened.pragma(`integrity_check(${name})`, { simple: true }) === 'ok', false)) unreadable.push(name);
     }
     const state = unlessCorrupt(() => readState(opened), undefined);
     if (state === undefined) return { checked: 0, brokenAt: null, unreadable: [...new Set([...unreadable, 'state'])] };

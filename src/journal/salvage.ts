@@ -2,13 +2,13 @@ import SqliteDatabase, { type Database, type Statement } from 'better-sqlite3';
 import { existsSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { GENESIS_HASH } from './canonical.js';
-import { declaredLost, undeclared, type SequenceRange } from './declared.js';
-import { eventSource, hasColumn } from './event-source.js';
-import { soundEvent, statedHash, type EventText } from './event-text.js';
-import { isSoundFact, type FactRow } from './facts.js';
+import { DamagedDatabase, DamagedTable, Places, type Schema, type SqlRow } from './damaged-database.js';
+import { Ranges, declaredLost, undeclared, type SequenceRange } from './declared.js';
+import { MOVING_TABLE, hasColumn, textOfRow } from './event-source.js';
+import { isSound, soundEvent, statedHash, type EventText } from './event-text.js';
+import { isSoundFact } from './facts.js';
 import { makeDirectory, syncDirectory, systemCode } from './files.js';
-import { RowWalk, attempt, type Numbered } from './row-walk.js';
-import { buildBlocks } from './schema.js';
+import { buildBlocks, migrate, migrations } from './schema.js';
 import { readGaps, readSavedState, readState, type Gap, type State } from './store.js';
 
 /** What became of the rows of a table. */
@@ -70,49 +70,192 @@ export function setAside(databasePath: string, target: string): void {
 }
 
 /**
- * Copies every row that can still be read from a damaged database into a new, migrated and empty one.
+ * Copies every row that can still be read from a damaged database into a new, migrated and empty one. The damaged one is left
+ * as it is.
  * @param after events up to this sequence are left where they are
+ * @throws the file system's own errors, SQLite's of the new database
  */
 export function salvage(damagedPath: string, into: Database, gate: string, after = 0): Salvage {
-  const nothing: Salvage = { state: undefined, head: undefined, named: 0, epoch: 0, events: 0, facts: UNREAD, evidence: UNREAD, last: 0, lastHash: GENESIS_HASH, missing: [] };
-  let from: Database;
+  const damaged = DamagedDatabase.open(damagedPath);
   try {
-    from = new SqliteDatabase(damagedPath, { fileMustExist: true });
-  } catch {
-    return nothing;
-  }
-  try {
-    const whole = attempt(() => readState(from));
-    const state = whole ?? attempt(() => readSavedState(from));
-    const copy = (table: string, columns: string): Copied => copyRows({ from, into, table, columns, isWhole: () => true });
-    copy('boot', 'epoch, gate, wall_ms, mono_ms');
-    const facts = copyFacts(from, into);
-    const evidence = copy('evidence', 'id, passage, kind, bytes, wall_ms, clock_trusted');
-    copy('gap', 'first, last, reason');
-    copy('epoch_clock', 'epoch, boot, ahead_ms, start_ms, after_ms');
-    copy('known_clock', 'boot, machine_ms, wall_ms, source');
+    const tables = new Tables(damaged);
+    const whole = attempt(() => tables.stateWith('newest event', readState));
+    const state = whole ?? attempt(() => tables.stateWith('row alone', readSavedState));
+    const copy = (table: string): Copied => copyRows(tables, into, table, () => true);
+    copy('boot');
+    // Of two under one key, because an index did not lead to the first, the second was remembered later.
+    const facts = copyRows(tables, into, 'fact', isWholeFact, 'REPLACE');
+    const evidence = copy('evidence');
+    copy('gap');
+    copy('epoch_clock');
+    copy('known_clock');
     const first = Math.max(state?.prunedThrough ?? 0, after) + 1;
     const gaps = readGaps(into).filter(({ last }) => Number.isSafeInteger(last));
-    const events = copyEvents(from, into, first, gate);
+    const events = copyEvents(into, first, tables.events(first - 1, gate, gaps));
     buildBlocks(into);
     // Epochs never fall, so the newest event is of the highest.
     const epoch = into.prepare<[], { epoch: number }>('SELECT max(coalesce((SELECT max(epoch) FROM boot), 0), coalesce((SELECT epoch FROM event_field ORDER BY seq DESC LIMIT 1), 0)) AS epoch').get()?.epoch ?? 0;
     return { state, head: whole?.head, named: Math.max(events.last, ...gaps.map(({ last }) => last)), epoch, facts, evidence, ...events };
   } finally {
-    attempt(() => from.close());
+    damaged.close();
   }
 }
 
-function copyEvents(from: Database, into: Database, first: number, gate: string): Pick<Salvage, 'events' | 'last' | 'lastHash' | 'missing'> {
-  const source = attempt(() => eventSource(from, gate));
-  if (source === undefined) return { events: 0, last: 0, lastHash: GENESIS_HASH, missing: [] };
+/** The tables of a damaged journal, of whatever version. */
+class Tables {
+  readonly #damaged: DamagedDatabase;
+  readonly #schema: Schema;
+  readonly #tables = new Map<string, DamagedTable | undefined>();
+
+  constructor(damaged: DamagedDatabase) {
+    this.#damaged = damaged;
+    this.#schema = this.#schemaOf();
+  }
+
+  table(name: string): DamagedTable | undefined {
+    if (!this.#tables.has(name)) this.#tables.set(name, DamagedTable.of(this.#damaged, this.#schema, name));
+    return this.#tables.get(name);
+  }
+
+  /** Rows of a table by the smallest of its indices, which another page than that of the rows may have spared. */
+  countByIndex(table: string): number | undefined {
+    const counts = [...this.#schema.values()].filter((entry) => entry.type === 'index' && entry.table === table).map(({ root }) => this.#damaged.entries(root));
+    return counts.find((count) => count !== undefined);
+  }
+
+  /**
+   * Reads the state of the journal out of a database of its own.
+   * @param given whether with the newest event, of which there is none where a page of the events is destroyed
+   * @throws SQLite's own errors and GateError JOURNAL_CORRUPT, where it is not there or not whole
+   */
+  stateWith(given: 'newest event' | 'row alone', read: (db: Database) => State | undefined): State | undefined {
+    return this.#stateBy(this.#schema, given, read);
+  }
+
+  /**
+   * Every event above a sequence that can be read, in order of the sequences; several with one where one of them is damaged.
+   * @param gaps declared lost
+   */
+  *events(after: number, gate: string, gaps: readonly SequenceRange[]): Generator<EventText> {
+    const table = this.table('event');
+    if (table === undefined || table.columns.includes('text')) yield* inOrder(textsOf(table, after), this.#looseEvents(table, after, gaps));
+    else yield* this.#columnEvents(table, after, gate);
+    // Those that have moved come first.
+    const before = this.table(MOVING_TABLE);
+    if (before !== undefined) yield* this.#columnEvents(before, after, gate);
+  }
+
+  *#columnEvents(table: DamagedTable, after: number, gate: string): Generator<EventText> {
+    const gates = new Map([...(this.table('boot')?.rows() ?? [])].map(({ epoch = null, gate: name }) => [epoch, name]));
+    for (const row of table.rows(after)) {
+      const text = textOfRow(row, gates.get(row.epoch ?? null), gate);
+      if (text !== undefined) yield text;
+    }
+  }
+
+  /**
+   * Events on pages to which no way leads any more, because the page above them is destroyed or the table of tables is. What
+   * lies on a page out of use is as good: an event never changes. But one that was declared lost has no place in the chain.
+   */
+  *#looseEvents(table: DamagedTable | undefined, after: number, gaps: readonly SequenceRange[]): Generator<EventText> {
+    if (table?.whole === true) return;
+    const declared = [...gaps];
+    const note = (event: EventText): void => {
+      if (isSound(event)) declared.push(...declaredLost(event.text));
+    };
+    for (const event of textsOf(table, after)) note(event);
+    const candidates = new Places();
+    this.#damaged.placeRows(this.#damaged.otherLeaves(table?.pages ?? new Set()), candidates);
+    const sound = new Places();
+    for (const { row, page, cell } of candidates.above(after)) {
+      const event = this.#eventAt(row, page, cell);
+      if (event === undefined) continue;
+      sound.add(row, page, cell);
+      note(event);
+    }
+    const lost = new Ranges(declared);
+    for (const { row, page, cell } of sound.above(after)) {
+      const event = lost.has(row) ? undefined : this.#eventAt(row, page, cell);
+      if (event !== undefined) yield event;
+    }
+  }
+
+  #eventAt(seq: number, page: number, cell: number): EventText | undefined {
+    const text = this.#damaged.record(page, cell)?.[1];
+    return typeof text === 'string' && soundEvent({ seq, text }) !== undefined ? { seq, text } : undefined;
+  }
+
+  #stateBy(schema: Schema, given: 'newest event' | 'row alone', read: (db: Database) => State | undefined): State | undefined {
+    const db = new SqliteDatabase(':memory:');
+    try {
+      const put = (name: string, row: SqlRow | undefined): void => {
+        db.exec(schema.get(name)?.sql ?? '');
+        if (row === undefined) return;
+        const names = Object.keys(row);
+        db.prepare<[object]>(`INSERT INTO ${name} (${names.join(', ')}) VALUES (${names.map((column) => `@${column}`).join(', ')})`).run(row);
+      };
+      for (const row of DamagedTable.of(this.#damaged, schema, 'state')?.rows() ?? []) put('state', row);
+      if (given === 'newest event') {
+        const events = this.table('event');
+        if (events === undefined || (events.columns.includes('text') && !events.whole)) return undefined;
+        put('event', events.columns.includes('text') ? events.newest() : undefined);
+      }
+      return read(db);
+    } finally {
+      db.close();
+    }
+  }
+
+  /**
+   * What the table of tables says. Where it is destroyed: what it says in a new journal, if what lies there then is a state
+   * whose checksum fits. Of tables that lie elsewhere, because an older release made the journal, nothing fits.
+   */
+  #schemaOf(): Schema {
+    const read = this.#damaged.schema();
+    const usual = usualSchema();
+    if ([...usual.keys()].every((name) => read.has(name))) return read;
+    const sealed = (db: Database): State | undefined => (db.prepare('SELECT 1 FROM state WHERE sum IS NOT NULL').get() === undefined ? undefined : readSavedState(db));
+    return attempt(() => this.#stateBy(usual, 'row alone', sealed)) === undefined ? read : new Map([...usual, ...read]);
+  }
+}
+
+function usualSchema(): Schema {
+  const db = new SqliteDatabase(':memory:');
+  try {
+    migrate(db, migrations, { backup: () => undefined, gate: '' });
+    const entries = db.prepare<[], { type: 'table' | 'index'; name: string; table: string; root: number; sql: string | null }>("SELECT type, name, tbl_name AS 'table', rootpage AS root, sql FROM sqlite_schema WHERE type IN ('table', 'index')").all();
+    return new Map(entries.map(({ name, ...entry }) => [name, entry]));
+  } finally {
+    db.close();
+  }
+}
+
+function* textsOf(table: DamagedTable | undefined, after: number): Generator<EventText> {
+  for (const { seq, text } of table?.rows(after) ?? []) if (typeof seq === 'number' && typeof text === 'string') yield { seq, text };
+}
+
+/** Merges two that are in order; of two with one sequence that of the first comes first. */
+function* inOrder(one: Generator<EventText>, other: Generator<EventText>): Generator<EventText> {
+  let [left, right] = [one.next(), other.next()];
+  while (left.done !== true || right.done !== true) {
+    if (left.done !== true && (right.done === true || left.value.seq <= right.value.seq)) {
+      yield left.value;
+      left = one.next();
+    } else if (right.done !== true) {
+      yield right.value;
+      right = other.next();
+    }
+  }
+}
+
+function copyEvents(into: Database, first: number, readable: Generator<EventText>): Pick<Salvage, 'events' | 'last' | 'lastHash' | 'missing'> {
   const insert = into.prepare<[number, string]>('INSERT INTO event (seq, text) VALUES (?, ?)');
   let events = 0;
   let last: EventText | undefined;
   // By the events themselves: what is declared lost in one that is lost as well has to be declared again.
   const holes: SequenceRange[] = [];
   const declared: SequenceRange[] = [];
-  inChunks(into, source.readable(first - 1), (row) => {
+  inChunks(into, readable, (row) => {
     // One whose hash does not fit, or that is no event, is damaged; it stays in the file that is set aside.
     if (row.seq <= (last?.seq ?? 0) || soundEvent(row) === undefined) return;
     insert.run(row.seq, row.text);
@@ -127,33 +270,23 @@ function copyEvents(from: Database, into: Database, first: number, gate: string)
 }
 
 /** One that is not what was remembered is damaged; it stays in the file that is set aside. */
-function copyFacts(from: Database, into: Database): Copied {
-  const summed = attempt(() => hasColumn(from, 'fact', 'sum')) ?? false;
-  return copyRows<FactRow & Numbered>({ from, into, table: 'fact', columns: summed ? 'key, value, sum' : 'key, value', isWhole: isSoundFact });
+function isWholeFact({ key, value, sum = null }: SqlRow): boolean {
+  return typeof key === 'string' && typeof value === 'string' && (sum === null || typeof sum === 'string') && isSoundFact({ key, value, sum });
 }
 
-interface RowsToCopy<Row> {
-  readonly from: Database;
-  readonly into: Database;
-  readonly table: string;
-  readonly columns: string;
-  readonly isWhole: (row: Row) => boolean;
-}
-
-function copyRows<Row extends Numbered>({ from, into, table, columns, isWhole }: RowsToCopy<Row>): Copied {
-  const names = columns.split(', ');
-  const insert = into.prepare<[object]>(`INSERT OR IGNORE INTO ${table} (${columns}) VALUES (${names.map((name) => `@${name}`).join(', ')})`);
-  const walk = attempt(() => new RowWalk<Row>(from, { table, number: 'rowid', columns }));
-  if (walk === undefined) return UNREAD;
+function copyRows(tables: Tables, into: Database, name: string, isWhole: (row: SqlRow) => boolean, other: 'IGNORE' | 'REPLACE' = 'IGNORE'): Copied {
+  const table = tables.table(name);
+  if (table === undefined) return UNREAD;
+  const columns = table.columns.filter((column) => hasColumn(into, name, column));
+  const insert = into.prepare<[object]>(`INSERT OR ${other} INTO ${name} (${columns.join(', ')}) VALUES (${columns.map((column) => `@${column}`).join(', ')})`);
   let found = 0;
   let copied = 0;
-  inChunks(into, walk.above(0), (row) => {
+  inChunks(into, table.rows(), (row) => {
     found += 1;
     if (isWhole(row) && inserted(insert, row)) copied += 1;
   });
-  // Counted in the smallest of its indices, which another page than that of the rows may have spared.
-  const counted = attempt(() => from.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get());
-  const known = walk.whole || counted !== undefined;
+  const counted = tables.countByIndex(name);
+  const known = table.whole || counted !== undefined;
   return { copied, lost: known ? Math.max(found, counted ?? 0) - copied : undefined };
 }
 
@@ -169,7 +302,6 @@ function inChunks<T>(into: Database, rows: Generator<T>, write: (row: T) => void
   try {
     while (writeSome());
   } finally {
-    // A database is not closed while a walk through it is under way.
     rows.return(undefined);
   }
 }
@@ -181,6 +313,15 @@ function inserted(insert: Statement<[object]>, row: object): boolean {
   } catch (error) {
     if (systemCode(error).startsWith('SQLITE_CONSTRAINT') || error instanceof TypeError || error instanceof RangeError) return false;
     throw error;
+  }
+}
+
+/** What can be had of something damaged; undefined where it cannot. */
+function attempt<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch {
+    return undefined;
   }
 }
 

@@ -410,6 +410,30 @@ describe('a damaged journal', () => {
     expect((await journal.events({ types: ['journal.recovered'], limit: 1 }))[0]?.payload).toMatchObject({ gaps: [], lost: { facts: 1, photographs: 0 } });
   });
 
+  it('with a turned bit in the index of its facts finds the fact all the same, in a journal small and large, and what was remembered last', async () => {
+    for (const events of [20, 45_000]) {
+      const directory = await filled(events);
+      const path = join(directory, 'journal.db');
+      const [page = 0] = leavesOf(directory, 'sqlite_autoindex_fact_1');
+      const at = readFileSync(path).indexOf('inside/京QM86H8', (page - 1) * 4096, 'utf8');
+      expect(at).toBeGreaterThan(0);
+      expect(at).toBeLessThan(page * 4096);
+      overwrite(path, at, Buffer.from('I'));
+      if (events > 20) {
+        // Remembered anew while nobody knew: under the same key twice then.
+        const db = new SqliteDatabase(path);
+        const store = new JournalStore(db, (head) => head + 1_000, 'east-gate');
+        store.apply('other', { number: 1, moment: atRest('').moment, unstored: 0, writes: [{ op: 'remember', key: 'inside/京QM86H8', value: '{"since":2}' }] });
+        store.release();
+        db.close();
+      }
+      const journal = await openJournal({ directory });
+      expect(await journal.recall('inside/京QM86H8')).toEqual({ since: events > 20 ? 2 : 1 });
+      expect(statSync(path).size > 16 * 1024 * 1024).toBe(events > 20);
+      expect((await journal.verify()).brokenAt).toBeNull();
+    }
+  });
+
   it('of a release before, whose rows have no checksums, is taken as it is and gets them', async () => {
     const directory = freshDirectory();
     const before = await openJournal({ directory });
