@@ -65,7 +65,7 @@ export function damageJournal(kind: DamageKind, { directory, older, factKey, ran
     case 'database-truncated': {
       const left = whole(random, 0, before.pages.count - 1);
       truncateSync(path, left * PAGE_BYTES);
-      return onPages(before, (pageno) => pageno > left);
+      return onPages(before, (pageno) => pageno > left, 'gone');
     }
     case 'database-empty':
       truncateSync(path, 0);
@@ -73,12 +73,12 @@ export function damageJournal(kind: DamageKind, { directory, older, factKey, ran
     case 'database-flipped': {
       const places = Array.from({ length: FLIPS }, () => Math.floor(random() * statSync(path).size));
       for (const place of places) flip(path, place, 1 << whole(random, 0, 7));
-      return onPages(before, (pageno) => places.some((place) => Math.floor(place / PAGE_BYTES) === pageno - 1));
+      return onPages(before, (pageno) => places.some((place) => Math.floor(place / PAGE_BYTES) === pageno - 1), 'turned');
     }
     case 'database-pages-zeroed': {
       const zeroed = Array.from({ length: whole(random, 1, MOST_ZEROED) }, () => whole(random, 1, Math.floor(statSync(path).size / PAGE_BYTES)));
       for (const page of zeroed) overwrite(path, (page - 1) * PAGE_BYTES, Buffer.alloc(PAGE_BYTES));
-      return onPages(before, (pageno) => zeroed.includes(pageno));
+      return onPages(before, (pageno) => zeroed.includes(pageno), 'gone');
     }
     case 'database-rolled-back':
       if (!existsSync(older)) return undefined;
@@ -193,7 +193,7 @@ function pagesOf(db: Database): Pages {
 }
 
 /** What lay on these pages: of a table whose page further up is destroyed, or the page that says where the tables are, the rows are still there. */
-function onPages({ held, pages }: { readonly held: Held; readonly pages: Pages }, isHit: (pageno: number) => boolean): Damage {
+function onPages({ held, pages }: { readonly held: Held; readonly pages: Pages }, isHit: (pageno: number) => boolean, how: 'gone' | 'turned'): Damage {
   const met = pages.list.filter(({ pageno }) => isHit(pageno));
   const destroyed = new Set<number>();
   const leaves = new Map(pages.list.filter(({ name, pagetype }) => name === 'event' && pagetype === 'leaf').map(({ path, pageno }) => [path, pages.eventsOn.get(pageno) ?? []]));
@@ -205,8 +205,8 @@ function onPages({ held, pages }: { readonly held: Held; readonly pages: Pages }
     for (const seq of cell === undefined ? events : events.slice(parseInt(cell, 16), parseInt(cell, 16) + 1)) if (held.events.has(seq)) destroyed.add(seq);
   }
   const hits = (table: string): boolean => met.some(({ name }) => name === table);
-  // Where tables lie is told from the state of the journal, if the table of tables does not say.
-  return { destroyed, fact: hits('fact') || (hits('sqlite_schema') && hits('state')) ? 0 : undefined };
+  // Where the facts lie is told from the state of the journal, if the table of tables does not say; what it says it may say wrong.
+  return { destroyed, fact: hits('fact') || (hits('sqlite_schema') && (how === 'turned' || hits('state'))) ? 0 : undefined };
 }
 
 /** Row numbers on a leaf of a table (SQLite's file format, section 1.6). */

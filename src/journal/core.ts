@@ -16,7 +16,7 @@ import { hasServed, unusedEpoch, unusedSequence } from './numbering.js';
 import { MOST_ROWS, type Answers, type Ask, type Batch, type Committed, type Moment, type ThreadOptions } from './protocol.js';
 import { Retirement, room } from './retention.js';
 import { REBUILT_NAME, pathAside, salvage, setAside, shortName } from './salvage.js';
-import { migrate, migrations } from './schema.js';
+import { checkTables, migrate, migrations } from './schema.js';
 import { SequenceGuard } from './sequence-guard.js';
 import { GENESIS_STATE, JournalStore, RESTORED_KEY, readSavedState, readState, type Gap, type State } from './store.js';
 import type { JournalOrigin, JournalStart } from './types.js';
@@ -479,6 +479,7 @@ export class JournalCore {
     try {
       db = openDatabase(this.#databasePath, this.#options.exclusive);
       const opened = db;
+      checkTables(opened);
       migrate(opened, migrations, {
         backup: (version) => this.#backup(opened, version),
         gate: this.#options.gateId,

@@ -268,6 +268,7 @@ function columnsOf(name: string, sql: string): Columns | undefined {
   try {
     db.exec(sql);
     const columns = db.prepare<[string], { name: string; type: string; pk: number }>('SELECT name, type, pk FROM pragma_table_info(?)').all(name);
+    if (columns.length === 0) return undefined;
     const key = columns.filter(({ pk }) => pk > 0);
     const alias = key.length === 1 ? key.find(({ type }) => type === 'INTEGER')?.name : undefined;
     return { columns: columns.map((column) => column.name), alias };

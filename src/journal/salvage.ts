@@ -8,7 +8,7 @@ import { MOVING_TABLE, hasColumn, textOfRow } from './event-source.js';
 import { isSound, soundEvent, statedHash, type EventText } from './event-text.js';
 import { isSoundFact } from './facts.js';
 import { makeDirectory, syncDirectory, systemCode } from './files.js';
-import { buildBlocks, migrate, migrations } from './schema.js';
+import { buildBlocks, inMemory, migrations } from './schema.js';
 import { readGaps, readSavedState, readState, type Gap, type State } from './store.js';
 
 /** What became of the rows of a table. */
@@ -154,20 +154,26 @@ class Tables {
   }
 
   /**
-   * Events on pages to which no way leads any more, because the page above them is destroyed or the table of tables is. What
-   * lies on a page out of use is as good: an event never changes. But one that was declared lost has no place in the chain.
+   * Events on pages to which no way leads any more, because a page above them is destroyed or what says where they are is not
+   * true. What lies on a page out of use is as good: an event never changes. But one that was declared lost has no place in
+   * the chain, and what retention removed stays removed.
    */
   *#looseEvents(table: DamagedTable | undefined, after: number, gaps: readonly SequenceRange[]): Generator<EventText> {
-    if (table?.whole === true) return;
     const declared = [...gaps];
     const note = (event: EventText): void => {
       if (isSound(event)) declared.push(...declaredLost(event.text));
     };
-    for (const event of textsOf(table, after)) note(event);
+    let least: number | undefined;
+    for (const event of textsOf(table, after)) {
+      note(event);
+      least ??= event.seq;
+    }
     const candidates = new Places();
     this.#damaged.placeRows(this.#damaged.otherLeaves(table?.pages ?? new Set()), candidates);
     const sound = new Places();
-    for (const { row, page, cell } of candidates.above(after)) {
+    // Where nothing says what retention removed: it was what is older than all that is left.
+    const removed = after === 0 && table?.whole === true ? (least ?? 1) - 1 : after;
+    for (const { row, page, cell } of candidates.above(removed)) {
       const event = this.#eventAt(row, page, cell);
       if (event === undefined) continue;
       sound.add(row, page, cell);
@@ -207,27 +213,23 @@ class Tables {
   }
 
   /**
-   * What the table of tables says. Where it is destroyed: what it says in a new journal, if what lies there then is a state
-   * whose checksum fits. Of tables that lie elsewhere, because an older release made the journal, nothing fits.
+   * What the table of tables says, as far as that is what it says in a new journal. Where it is destroyed: what it says there,
+   * if what lies where it says so is a state whose checksum fits. Of tables that lie elsewhere, because an older release made
+   * the journal, nothing fits.
    */
   #schemaOf(): Schema {
     const read = this.#damaged.schema();
-    const usual = usualSchema();
-    if ([...usual.keys()].every((name) => read.has(name))) return read;
+    const usual = new Map([...usualSchema()].map(([name, entry]) => [name, { ...entry, root: read.get(name)?.root ?? entry.root }]));
     const sealed = (db: Database): State | undefined => (db.prepare('SELECT 1 FROM state WHERE sum IS NOT NULL').get() === undefined ? undefined : readSavedState(db));
-    return attempt(() => this.#stateBy(usual, 'row alone', sealed)) === undefined ? read : new Map([...usual, ...read]);
+    return attempt(() => this.#stateBy(usual, 'row alone', sealed)) === undefined ? read : new Map([...read, ...usual]);
   }
 }
 
 function usualSchema(): Schema {
-  const db = new SqliteDatabase(':memory:');
-  try {
-    migrate(db, migrations, { backup: () => undefined, gate: '' });
-    const entries = db.prepare<[], { type: 'table' | 'index'; name: string; table: string; root: number; sql: string | null }>("SELECT type, name, tbl_name AS 'table', rootpage AS root, sql FROM sqlite_schema WHERE type IN ('table', 'index')").all();
-    return new Map(entries.map(({ name, ...entry }) => [name, entry]));
-  } finally {
-    db.close();
-  }
+  const entries = inMemory(migrations.length, (db) =>
+    db.prepare<[], { type: 'table' | 'index'; name: string; table: string; root: number; sql: string | null }>("SELECT type, name, tbl_name AS 'table', rootpage AS root, sql FROM sqlite_schema WHERE type IN ('table', 'index')").all(),
+  );
+  return new Map(entries.map(({ name, ...entry }) => [name, entry]));
 }
 
 function* textsOf(table: DamagedTable | undefined, after: number): Generator<EventText> {

@@ -356,20 +356,46 @@ export function migrate(db: Database, steps: readonly Migration[], hooks: Migrat
   }
 }
 
-/** All tables, indices and views as the newest version has them, with their comments, as SQL. */
-export function schemaText(): string {
+/**
+ * Holds what a database says of its tables against what its version has: of a turned bit there SQLite says that there is no
+ * such column, or nothing. What somebody made beside does no harm.
+ * @throws GateError JOURNAL_CORRUPT with what is not as it was made
+ */
+export function checkTables(db: Database): void {
+  const version = versionOf(db);
+  if (version > migrations.length) return;
+  const found = new Map(madeIn(db).map(({ name, sql }) => [name, sql]));
+  const wrong = inMemory(version, madeIn).find(({ name, sql }) => found.get(name) !== sql);
+  if (wrong !== undefined) throw new GateError('JOURNAL_CORRUPT', `what the database says of its "${wrong.name}" is not what it was made with`);
+}
+
+function madeIn(db: Database): { name: string; sql: string }[] {
+  return db.prepare<[], { name: string; sql: string }>('SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid').all();
+}
+
+/** Looks at an empty journal of a version. */
+export function inMemory<Found>(version: number, look: (db: Database) => Found): Found {
   const db = new SqliteDatabase(':memory:');
   try {
-    migrate(db, migrations, { backup: () => undefined, gate: '' });
-    const made = db.prepare<[], { sql: string }>('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid').all();
-    return `-- The gate's journal: journal/journal.db in the data directory. Readable while the gate runs:
+    migrate(db, migrations.slice(0, version), { backup: () => undefined, gate: '' });
+    return look(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** All tables, indices and views as the newest version has them, with their comments, as SQL. */
+export function schemaText(): string {
+  return inMemory(
+    migrations.length,
+    (db) => `-- The gate's journal: journal/journal.db in the data directory. Readable while the gate runs:
 --   sqlite3 -readonly journal.db "SELECT time, type, lane FROM readable_event ORDER BY seq DESC LIMIT 20"
 --   sqlite3 -readonly journal.db "SELECT began, lane, plate, outcome, ended FROM readable_passage ORDER BY first_seq DESC LIMIT 20"
 -- Never write to it: a changed event breaks the chain (gatectl journal verify).
 -- Version ${versionOf(db)} (PRAGMA user_version).
 
-${made.map(({ sql }) => `${sql};\n`).join('\n')}`;
-  } finally {
-    db.close();
-  }
+${madeIn(db)
+  .map(({ sql }) => `${sql};\n`)
+  .join('\n')}`,
+  );
 }

@@ -410,6 +410,29 @@ describe('a damaged journal', () => {
     expect((await journal.events({ types: ['journal.recovered'], limit: 1 }))[0]?.payload).toMatchObject({ gaps: [], lost: { facts: 1, photographs: 0 } });
   });
 
+  /** Everywhere: a row that was written anew leaves its old form behind. */
+  const every = (bytes: Buffer, text: string): number[] => {
+    const places: number[] = [];
+    for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) places.push(at + text.length - 1);
+    return places;
+  };
+  it.each<[string, (bytes: Buffer) => number[], number]>([
+    ['the name of a column', (bytes) => every(bytes, '  acknowledged'), 0x01],
+    ['the name of the table of events', (bytes) => every(bytes, 'CREATE TABLE event'), 0x01],
+    ['its version', () => [63], 0x02],
+  ])('with a turned bit in %s opens all the same, with all its events and facts', async (_, placesIn, bit) => {
+    const directory = await filled(400);
+    const path = join(directory, 'journal.db');
+    const bytes = readFileSync(path);
+    for (const place of placesIn(bytes)) overwrite(path, place, Buffer.from([bytes.readUInt8(place) ^ bit]));
+    const journal = await openJournal({ directory });
+    const events = await journal.events({ limit: 1_000 });
+    expect(events.slice(0, 400).map(({ seq }) => seq)).toEqual(Array.from({ length: 400 }, (_item, index) => index + 1));
+    expect(events[400]).toMatchObject({ type: 'journal.recovered', seq: 401, payload: { gaps: [], lost: { facts: 0 } } });
+    expect(await journal.recall('inside/京QM86H8')).toEqual({ since: 1 });
+    expect(await journal.outbox()).toEqual({ head: 401, acknowledged: 200 });
+  });
+
   it('with a turned bit in the index of its facts finds the fact all the same, in a journal small and large, and what was remembered last', async () => {
     for (const events of [20, 45_000]) {
       const directory = await filled(events);
