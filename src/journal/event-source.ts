@@ -1,7 +1,8 @@
 import type { Database } from 'better-sqlite3';
 import { canonicalEvent, eventId, type HashedFields } from './canonical.js';
 import { isSound, withHash, type EventText } from './event-text.js';
-import type { SqlRow, SqlValue } from './damaged-database.js';
+import type { SqlValue } from './page-format.js';
+import type { SqlRow } from './damaged-database.js';
 
 /** Events of a database of any version, in order of their sequence. */
 export interface EventSource {

@@ -120,8 +120,13 @@ function overwrite(path: string, at: number, bytes: Buffer): void {
   closeSync(handle);
 }
 
-const destroy = (path: string, pages: Iterable<number>): void => {
-  for (const page of pages) overwrite(path, (page - 1) * PAGE_BYTES, Buffer.alloc(PAGE_BYTES));
+/** @param random for pages of any bytes that begin as a page does that is taken for a part of a table; else of zeros */
+const destroy = (path: string, pages: Iterable<number>, random?: () => number): void => {
+  for (const page of pages) {
+    const bytes = Buffer.from(Array.from({ length: PAGE_BYTES }, () => (random === undefined ? 0 : whole(random, 0, 255))));
+    if (random !== undefined) bytes.writeUInt8([0x05, 0x0d, 0x02, 0x0a][whole(random, 0, 3)] ?? 0);
+    overwrite(path, (page - 1) * PAGE_BYTES, bytes);
+  }
 };
 
 /** What is missing though none of it lay where the damage was, and what is there and should not be. */
@@ -152,7 +157,7 @@ describe('the salvage of a damaged journal', () => {
       const subject = subjects[round % subjects.length];
       if (subject === undefined) continue;
       const hit = new Set(Array.from({ length: whole(random, 1, 4) }, () => whole(random, 1, subject.pages)));
-      const result = salvaged(subject, (path) => destroy(path, hit));
+      const result = salvaged(subject, (path) => destroy(path, hit, round % 3 === 0 ? random : undefined));
       failed.push(...wrong(subject, hit, result).map((text) => `pages ${[...hit].join(', ')} of journal ${round % subjects.length}: ${text}`));
     }
     expect(failed).toEqual([]);
