@@ -721,7 +721,7 @@ export class JournalCore {
     const mark = this.#guard.mark;
     // The newest that the platform has stays: the chain goes on from it.
     const sent = keep === 'all' ? 0 : Math.max(0, (mark?.acknowledged ?? 0) - 1);
-    const saved = aside === undefined ? undefined : salvage(this.#databasePath, db, gateId, keep === 'nothing' ? Infinity : sent);
+    const saved = aside === undefined ? undefined : salvage(this.#databasePath, db, gateId, { after: keep === 'nothing' ? Infinity : sent, progress: (facts) => this.#log('info', facts, 'journal: events are taken over from the damaged database') });
     const old = saved?.state;
     const last = saved?.last ?? 0;
     const used = Math.max(mark?.used ?? 0, old?.head ?? 0, last);

@@ -38,8 +38,18 @@ export interface Salvage {
   readonly missing: readonly Gap[];
 }
 
+export interface SalvageOptions {
+  /** Events up to this sequence are left where they are. */
+  readonly after?: number;
+  /** Told now and then how far it is. */
+  readonly progress?: (facts: { readonly events: number; readonly through: number }) => void;
+}
+
 /** Rows written in one transaction: a larger one would need room on the disk for all of it twice. */
 const CHUNK_ROWS = 500;
+
+/** A box needs some seconds for so many. */
+const PROGRESS_EVENTS = 50_000;
 
 const UNREAD: Copied = { copied: 0, lost: undefined };
 
@@ -72,10 +82,9 @@ export function setAside(databasePath: string, target: string): void {
 /**
  * Copies every row that can still be read from a damaged database into a new, migrated and empty one. The damaged one is left
  * as it is.
- * @param after events up to this sequence are left where they are
  * @throws the file system's own errors, SQLite's of the new database
  */
-export function salvage(damagedPath: string, into: Database, gate: string, after = 0): Salvage {
+export function salvage(damagedPath: string, into: Database, gate: string, { after = 0, progress }: SalvageOptions = {}): Salvage {
   const damaged = DamagedDatabase.open(damagedPath);
   try {
     const tables = new Tables(damaged);
@@ -91,7 +100,7 @@ export function salvage(damagedPath: string, into: Database, gate: string, after
     copy('known_clock');
     const first = Math.max(state?.prunedThrough ?? 0, after) + 1;
     const gaps = readGaps(into).filter(({ last }) => Number.isSafeInteger(last));
-    const events = copyEvents(into, first, tables.events(first - 1, gate, gaps));
+    const events = copyEvents(into, first, tables.events(first - 1, gate, gaps), progress);
     buildBlocks(into);
     // Epochs never fall, so the newest event is of the highest.
     const epoch = into.prepare<[], { epoch: number }>('SELECT max(coalesce((SELECT max(epoch) FROM boot), 0), coalesce((SELECT epoch FROM event_field ORDER BY seq DESC LIMIT 1), 0)) AS epoch').get()?.epoch ?? 0;
@@ -250,7 +259,7 @@ function* inOrder(one: Generator<EventText>, other: Generator<EventText>): Gener
   }
 }
 
-function copyEvents(into: Database, first: number, readable: Generator<EventText>): Pick<Salvage, 'events' | 'last' | 'lastHash' | 'missing'> {
+function copyEvents(into: Database, first: number, readable: Generator<EventText>, progress: SalvageOptions['progress']): Pick<Salvage, 'events' | 'last' | 'lastHash' | 'missing'> {
   const insert = into.prepare<[number, string]>('INSERT INTO event (seq, text) VALUES (?, ?)');
   let events = 0;
   let last: EventText | undefined;
@@ -266,6 +275,7 @@ function copyEvents(into: Database, first: number, readable: Generator<EventText
     declared.push(...declaredLost(row.text));
     last = row;
     events += 1;
+    if (events % PROGRESS_EVENTS === 0) progress?.({ events, through: row.seq });
   });
   const missing = undeclared(holes, declared).map((range) => ({ ...range, reason: 'damaged' }));
   return { events, last: last?.seq ?? 0, lastHash: last === undefined ? GENESIS_HASH : statedHash(last.text), missing };
