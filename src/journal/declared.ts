@@ -10,10 +10,14 @@ export interface SequenceRange {
 /** Kinds of event in which the journal declares sequences lost, or jumped over. */
 const DECLARING: readonly EventType[] = ['journal.lost', 'journal.recovered'];
 
+/** Whether an event may declare something lost: far cheaper than to read it. */
+export function mayDeclare(text: string): boolean {
+  return DECLARING.some((type) => text.includes(`"type":"${type}"`));
+}
+
 /** What an event whose hash fits declares lost. */
 export function declaredLost(text: string): readonly SequenceRange[] {
-  // Far cheaper than to read each.
-  if (!DECLARING.some((type) => text.includes(`"type":"${type}"`))) return [];
+  if (!mayDeclare(text)) return [];
   const { type, payload } = parseEvent(text);
   return DECLARING.some((declaring) => declaring === type) && Array.isArray(payload.gaps) ? payload.gaps.filter(isRange) : [];
 }
