@@ -167,6 +167,8 @@ export class JournalCore {
         this.#keepSlack(moment);
         const { committed, own } = this.#store.apply(this.#options.client, batch);
         if (own !== undefined) this.#own.push(own);
+        // Before anybody is told: killed in between, a log lost after that would take told events unnoticed, and their numbers be given out again.
+        this.#hint();
         return committed;
       } catch (error) {
         const kind = failureKind(error);
@@ -181,11 +183,6 @@ export class JournalCore {
         throw isGateError(error) && kind === 'other' ? error : writeFailed(error, kind);
       }
     }
-  }
-
-  /** After a batch was answered: how far the journal is, for a database that goes back. Nobody waits for it. */
-  noteProgress(): void {
-    if (this.#trouble === undefined) this.#hint();
   }
 
   /** Answers a question; a damaged database met on the way is repaired and the question put again. */

@@ -51,7 +51,6 @@ function run(options: ThreadOptions, post: (message: FromThread, transfer?: read
         try {
           const committed = core.commit(message.batch, message.moment);
           post({ kind: 'committed', committed, own: core.takeOwn() });
-          core.noteProgress();
         } catch (error) {
           post({ kind: 'rejected', number: message.batch.number, error: plain(error), again: isGateError(error) && error.context.again === true });
           postOwn();

@@ -124,6 +124,21 @@ describe('a damaged journal', () => {
     expect((await third.verify()).brokenAt).toBeNull();
   });
 
+  it('whose log is lost after a kill right after an answer declares what was told, and gives no number out again', async () => {
+    const directory = await filled(20);
+    const core = new JournalCore(atRest(directory), () => undefined);
+    core.commit(batchOf(5));
+    // As the files are when the answer is on its way.
+    const left = freshDirectory();
+    cpSync(directory, left, { recursive: true, filter: (source) => !/-(?:wal|shm)$/u.test(source) });
+    core.close();
+    const journal = await openJournal({ directory: left });
+    const [lost] = await journal.events({ types: ['journal.lost'], limit: 5 });
+    expect(lost?.payload).toMatchObject({ reason: 'rolled-back', lastKnown: 25 });
+    expect(declared(gapsOf(lost), 21) && declared(gapsOf(lost), 25)).toBe(true);
+    expect((await journal.append(read(1))).seq).toBeGreaterThan(25);
+  });
+
   it('by a power cut that took the hint of its guard, in the page of its newest events, declares those and issues no number twice', async () => {
     const directory = freshDirectory();
     const threads: Worker[] = [];
@@ -535,7 +550,6 @@ describe('a damaged journal', () => {
     copyFileSync(path, older);
     const core = new JournalCore(atRest(directory), () => undefined);
     core.commit(batchOf(10));
-    core.noteProgress();
     const { head } = headSchema.parse(await core.answer({ ask: 'outbox' }, atRest('').moment));
     const sync = vi.spyOn(LogFile.prototype, 'sync').mockImplementationOnce(() => {
       throw Object.assign(new Error('i/o error'), { code: 'EIO' });

@@ -38,9 +38,7 @@ describe('the guard of the numbers', () => {
       throw Object.assign(new Error('i/o error'), { code: 'EIO' });
     });
     expect(core.commit(batchOf(3))).toMatchObject({ first: 1, outbox: { head: 3 } });
-    core.noteProgress();
     expect(core.commit(batchOf(2))).toMatchObject({ first: 4, outbox: { head: 5 } });
-    core.noteProgress();
     expect(core.takeOwn()).toEqual([]);
     expect(said.filter((message) => message.includes('guard'))).toHaveLength(1);
     expect(await core.answer({ ask: 'verify' }, atRest('').moment)).toEqual({ checked: 5, brokenAt: null });
