@@ -5,17 +5,17 @@ import { GateError, errorText, isGateError, type JsonObject } from '../base/inde
 import { automaticBackups } from './backup-list.js';
 import { Ballast, REFILL_FACTOR, freeBytes } from './ballast.js';
 import { canonicalJson, parseJsonObject } from './canonical.js';
-import { checkPages, drainLog, emptyLog, failureKind, lockJournal, mayBeUnread, openDatabase, renewLog, type FailureKind } from './database.js';
+import { checkFiles, checkPages, drainLog, emptyLog, failureKind, lockJournal, mayBeUnread, openDatabase, renewLog, type FailureKind } from './database.js';
 import { isRange } from './declared.js';
 import { eventSource } from './event-source.js';
-import { isSound, parseEvent, statedHash } from './event-text.js';
+import { isSound, statedHash } from './event-text.js';
 import { EVIDENCE_NAME, EvidenceStore } from './evidence-store.js';
 import { Facts } from './facts.js';
 import { FILE_MODE, makeDirectory, syncDirectory, syncFile, systemCode } from './files.js';
 import { hasServed, unusedEpoch, unusedSequence } from './numbering.js';
 import { MOST_ROWS, type Answers, type Ask, type Batch, type Committed, type Moment, type ThreadOptions } from './protocol.js';
 import { Retirement, room } from './retention.js';
-import { REBUILT_NAME, pathAside, salvage, setAside, shortName } from './salvage.js';
+import { REBUILDING_NAME, REBUILT_NAME, hashBefore, pathAside, salvage, setAside, shortName } from './salvage.js';
 import { checkTables, migrate, migrations } from './schema.js';
 import { SequenceGuard } from './sequence-guard.js';
 import { GENESIS_STATE, JournalStore, RESTORED_KEY, readSavedState, readState, type Gap, type State } from './store.js';
@@ -75,6 +75,8 @@ export class JournalCore {
   readonly #databasePath: string;
   /** A database being built out of a damaged one. It is whole once the damaged one is out of the way. */
   readonly #rebuiltPath: string;
+  /** The same while it is not whole yet. */
+  readonly #rebuildingPath: string;
   readonly #evidence: EvidenceStore;
   readonly #ballast: Ballast;
   readonly #lock: Database;
@@ -99,6 +101,7 @@ export class JournalCore {
     makeDirectory(directory);
     this.#databasePath = join(directory, 'journal.db');
     this.#rebuiltPath = join(directory, REBUILT_NAME);
+    this.#rebuildingPath = join(directory, REBUILDING_NAME);
     this.#lock = lockJournal(join(directory, 'lock.db'));
     try {
       this.#guard = SequenceGuard.open(join(directory, 'sequence.guard'));
@@ -121,7 +124,7 @@ export class JournalCore {
         const damage = this.#foundDamage();
         const opened = damage === undefined ? this.#tryOpen() : undefined;
         // Left by what was cut off before this one was set aside; it must not come back in its stead one day.
-        if (opened !== undefined) rmSync(this.#rebuiltPath, { force: true });
+        if (opened !== undefined) this.#removeRebuilt();
         return opened === undefined ? this.#rebuild(damage ?? 'corrupt', epoch, moment) : this.#begin(opened, moment);
       } catch (error) {
         if (failureKind(error) !== 'full' || !again) throw error;
@@ -217,7 +220,7 @@ export class JournalCore {
       this.#lock.close();
       return;
     }
-    this.#guard.bound({ epoch: state.epoch, reserved: state.head, used: state.head, acknowledged: state.acknowledged });
+    this.#guard.bound({ epoch: state.epoch, reserved: state.head, used: state.head, acknowledged: state.acknowledged, pruned: state.prunedThrough });
     emptyLog(this.#db);
     this.#store.release();
     this.#db.close();
@@ -434,9 +437,9 @@ export class JournalCore {
 
   /** Says in the guard how far it is. Where that fails, what is on disk already is no less so. */
   #hint(): void {
-    const { epoch, head, acknowledged, reserved } = this.#store.state;
+    const { epoch, head, acknowledged, reserved, prunedThrough } = this.#store.state;
     try {
-      this.#guard.hint({ epoch, reserved, used: head, acknowledged });
+      this.#guard.hint({ epoch, reserved, used: head, acknowledged, pruned: prunedThrough });
       this.#hintFailed = false;
     } catch (error) {
       if (!this.#hintFailed) this.#log('error', { error: errorText(error) }, 'journal: the guard file cannot be written; a database that goes back would show only at its next bound');
@@ -447,7 +450,7 @@ export class JournalCore {
   #reserve(epoch: number, head: number): number {
     const mark = this.#guard.mark;
     const reserved = Math.max(mark?.reserved ?? 0, head + RESERVE - 1);
-    this.#guard.bound({ epoch, reserved, used: mark?.used ?? 0, acknowledged: mark?.acknowledged ?? 0 });
+    this.#guard.bound({ epoch, reserved, used: mark?.used ?? 0, acknowledged: mark?.acknowledged ?? 0, pruned: mark?.pruned ?? 0 });
     return reserved;
   }
 
@@ -472,6 +475,7 @@ export class JournalCore {
   }
 
   #openOnce(): Opened {
+    checkFiles(this.#databasePath);
     let db: Database | undefined;
     try {
       db = openDatabase(this.#databasePath, this.#options.exclusive);
@@ -587,12 +591,12 @@ export class JournalCore {
       const about = { reason, gaps, lastKnown: Math.max(used, head), ...(restored === undefined ? {} : { backup }) };
       store.beginEpoch(epoch, this.#options.boot, moment, { head: reserved, reserved: reserved + RESERVE }, { type: 'journal.lost', payloadText: canonicalJson(about), gaps });
       // After the jump is durable: before it, a kill must leave things as they were found, so that it is done again.
-      this.#guard.bound({ epoch, reserved: store.state.reserved, used: store.state.head, acknowledged: store.state.acknowledged });
+      this.#guard.bound({ epoch, reserved: store.state.reserved, used: store.state.head, acknowledged: store.state.acknowledged, pruned: store.state.prunedThrough });
       this.#own.push(...store.events({ after: reserved, limit: 1 }));
       this.#origin = reason;
       this.#log('error', gap, `journal: ${reason}; the events that may be missing are declared lost`);
     } else {
-      this.#guard.bound({ epoch, reserved, used: Math.max(used, head), acknowledged: state?.acknowledged ?? mark?.acknowledged ?? 0 });
+      this.#guard.bound({ epoch, reserved, used: Math.max(used, head), acknowledged: state?.acknowledged ?? mark?.acknowledged ?? 0, pruned: state?.prunedThrough ?? mark?.pruned ?? 0 });
       store.beginEpoch(epoch, this.#options.boot, moment, { reserved });
       if (fresh) this.#origin = 'new';
     }
@@ -682,7 +686,7 @@ export class JournalCore {
     this.#removeRebuilt();
     let epoch: number;
     try {
-      const rebuilt = openDatabase(this.#rebuiltPath, exclusive);
+      const rebuilt = openDatabase(this.#rebuildingPath, exclusive);
       try {
         migrate(rebuilt, migrations, { backup: () => undefined, gate: gateId });
         epoch = this.#salvageInto(rebuilt, damage, keep, aside, going, moment);
@@ -690,6 +694,7 @@ export class JournalCore {
       } finally {
         rebuilt.close();
       }
+      renameSync(this.#rebuildingPath, this.#rebuiltPath);
       syncDirectory(directory);
     } catch (error) {
       // Half of one is only in the way of what is tried next.
@@ -701,15 +706,22 @@ export class JournalCore {
     syncDirectory(directory);
     const db = openDatabase(this.#databasePath, exclusive);
     const store = new JournalStore(db, (head) => this.#reserve(epoch, head), gateId);
+    const { state } = store;
+    try {
+      this.#guard.bound({ epoch, reserved: state.reserved, used: state.head, acknowledged: state.acknowledged, pruned: state.prunedThrough });
+    } catch (error) {
+      store.release();
+      db.close();
+      throw error;
+    }
     this.#db = db;
     this.#store = store;
-    this.#own.push(...store.events({ after: store.state.head - 1, limit: 1 }));
-    this.#hint();
+    this.#own.push(...store.events({ after: state.head - 1, limit: 1 }));
     return { db, store };
   }
 
   #removeRebuilt(): void {
-    for (const suffix of ['', '-wal', '-shm']) rmSync(this.#rebuiltPath + suffix, { force: true });
+    for (const path of [this.#rebuiltPath, this.#rebuildingPath]) for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
   }
 
   /** @returns the epoch that begins, or goes on */
@@ -718,8 +730,9 @@ export class JournalCore {
     const mark = this.#guard.mark;
     // The newest that the platform has stays: the chain goes on from it.
     const sent = keep === 'all' ? 0 : Math.max(0, (mark?.acknowledged ?? 0) - 1);
-    const saved = aside === undefined ? undefined : salvage(this.#databasePath, db, gateId, { after: keep === 'nothing' ? Infinity : sent, progress: (facts) => this.#log('info', facts, 'journal: events are taken over from the damaged database') });
+    const saved = aside === undefined ? undefined : salvage(this.#databasePath, db, gateId, { after: keep === 'nothing' ? Infinity : sent, pruned: mark?.pruned ?? 0, progress: (facts) => this.#log('info', facts, 'journal: events are taken over from the damaged database') });
     const old = saved?.state;
+    const floor = Math.max(sent, mark?.pruned ?? 0);
     const last = saved?.last ?? 0;
     const used = Math.max(mark?.used ?? 0, old?.head ?? 0, last);
     // Without a guard nothing bounds the numbers that were used.
@@ -730,10 +743,9 @@ export class JournalCore {
     const gaps: Gap[] = [...(saved?.missing ?? [])];
     // The guard's hint may be older than the newest events, or gone with the power: the database itself has to say that it ends here.
     const whole = last === saved?.head && last === used && certain;
-    const end = Math.max(last, sent);
+    const end = Math.max(last, floor);
     if (!whole && reserved > end) gaps.push({ first: end + 1, last: reserved, reason: keep === 'nothing' ? 'disk-full' : damage });
     const store = new JournalStore(db, (head) => this.#reserve(epoch, head), gateId);
-    this.#guard.bound({ epoch, reserved, used, acknowledged: Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0) });
     const head = whole ? last : reserved;
     const acknowledged = Math.min(head, Math.max(mark?.acknowledged ?? 0, old?.acknowledged ?? 0));
     const kept = { events: saved?.events ?? 0, facts: saved?.facts.copied ?? 0, photographs: saved?.evidence.copied ?? 0 };
@@ -743,9 +755,10 @@ export class JournalCore {
     const base = {
       head,
       headHash: saved?.lastHash ?? GENESIS_STATE.headHash,
-      reserved,
+      // No number is used, and none bounded in the guard, before this database is in its place: cut off before, all is as it was found.
+      reserved: reserved + RESERVE,
       acknowledged,
-      ...(sent > (old?.prunedThrough ?? 0) ? { prunedThrough: sent, prunedHash: hashBefore(db) } : { prunedThrough: old?.prunedThrough ?? 0, prunedHash: old?.prunedHash ?? GENESIS_STATE.prunedHash }),
+      ...(floor > (old?.prunedThrough ?? 0) ? { prunedThrough: floor, prunedHash: hashBefore(db) } : { prunedThrough: old?.prunedThrough ?? 0, prunedHash: old?.prunedHash ?? GENESIS_STATE.prunedHash }),
       wallHighMs: old?.wallHighMs ?? 0,
       client: old?.client ?? '',
       batch: old?.batch ?? 0,
@@ -764,6 +777,7 @@ export class JournalCore {
   #reopen(epoch: number, moment: Moment): void {
     const told = this.#store.state;
     if (this.#foundDamage() !== undefined) throw new GateError('JOURNAL_CORRUPT', 'the database is gone or empty');
+    checkFiles(this.#databasePath);
     const db = openDatabase(this.#databasePath, this.#options.exclusive);
     let store: JournalStore | undefined;
     try {
@@ -800,12 +814,6 @@ class Looks {
 function restoredFrom(db: Database): JsonObject | undefined {
   const value = new Facts(db).get(RESTORED_KEY);
   return value === undefined ? undefined : parseJsonObject(value);
-}
-
-/** What the oldest event names as the hash before it. */
-function hashBefore(db: Database): string {
-  const oldest = db.prepare<[], { text: string }>('SELECT text FROM event ORDER BY seq LIMIT 1').get();
-  return oldest === undefined ? GENESIS_STATE.headHash : parseEvent(oldest.text).previousHash;
 }
 
 function writeFailed(error: unknown, kind: FailureKind): GateError {

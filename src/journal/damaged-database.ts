@@ -1,5 +1,5 @@
 import SqliteDatabase from 'better-sqlite3';
-import { PageFile } from './page-file.js';
+import { PAGE_BYTES, PageFile } from './page-file.js';
 import { INDEX_LEAF, INNER, TABLE_LEAF, pageOf, rowNumber, valuesOf, varint, type LeafKind, type Page, type SqlValue } from './page-format.js';
 
 /** A row by the names of its columns. */
@@ -18,6 +18,8 @@ export type Schema = ReadonlyMap<string, SchemaEntry>;
 /** The first page has the file's header before its own. */
 const FILE_HEADER_BYTES = 100;
 const SCHEMA_ROOT = 1;
+/** Far above what any row of a journal has: what is said to be longer is damaged. */
+const MOST_PAYLOAD_BYTES = 4 * 1024 * 1024;
 
 /** Rows by where they lie. */
 export class Places {
@@ -129,7 +131,7 @@ export class DamagedDatabase {
     return whole;
   }
 
-  /** Every leaf of any table but these, in use or not. */
+  /** Every leaf of any table but these, in use or not, and as it was earlier. */
   *otherLeaves(pages: ReadonlySet<number>): Generator<number> {
     for (let number = 1; number <= this.#file.count; number += 1) if (!pages.has(number) && this.#page(number)?.kind === TABLE_LEAF) yield number;
   }
@@ -155,7 +157,7 @@ export class DamagedDatabase {
   #page(number: number): Page | undefined {
     if (this.#last?.number === number) return this.#last.page;
     const bytes = this.#file.page(number);
-    const page = bytes === undefined ? undefined : pageOf(bytes, number === SCHEMA_ROOT ? FILE_HEADER_BYTES : 0, this.#file.usableBytes);
+    const page = bytes === undefined ? undefined : pageOf(bytes, number === SCHEMA_ROOT ? FILE_HEADER_BYTES : 0, PAGE_BYTES);
     this.#last = { number, page };
     return page;
   }
@@ -170,10 +172,10 @@ export class DamagedDatabase {
 
   /** What of a cell's content lies on its leaf, and what on the chain of pages that hangs on it (section 1.6). */
   #payload(page: Buffer, at: number, bytes: number): Buffer | undefined {
-    const usable = this.#file.usableBytes;
+    const usable = PAGE_BYTES;
     const most = usable - 35;
     if (bytes <= most) return at + bytes <= page.length ? page.subarray(at, at + bytes) : undefined;
-    if (bytes > usable * this.#file.count) return undefined;
+    if (bytes > MOST_PAYLOAD_BYTES) return undefined;
     const least = Math.floor(((usable - 12) * 32) / 255) - 23;
     const fitting = least + ((bytes - least) % (usable - 4));
     const local = fitting <= most ? fitting : least;

@@ -93,9 +93,11 @@ export class DamagedJournal {
     const sound = new Places();
     // Where nothing says what retention removed: it was what is older than all that is left.
     const removed = after === 0 && table?.whole === true ? (least ?? 1) - 1 : after;
+    let found = 0;
     for (const { row, page, cell } of candidates.above(removed)) {
-      const event = this.#eventAt(row, page, cell);
+      const event = row === found ? undefined : this.#eventAt(row, page, cell);
       if (event === undefined) continue;
+      found = row;
       sound.add(row, page, cell);
       note(event);
     }

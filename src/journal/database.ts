@@ -3,6 +3,7 @@ import { chmodSync, closeSync, fdatasyncSync, openSync, readSync, writeSync } fr
 import { dirname } from 'node:path';
 import { GateError, errorText } from '../base/index.js';
 import { FILE_MODE, syncDirectory, systemCode } from './files.js';
+import { PageFile } from './page-file.js';
 
 /** 2 MB of pages. */
 const LOG_PAGES = 512;
@@ -42,6 +43,29 @@ export function openDatabase(path: string, exclusive: boolean): Database {
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/** What SQLite calls a database that is read only, or of a later form, where nothing but bits of its header were turned. */
+const FORMS = [
+  { at: 18, most: 2 },
+  { at: 19, most: 2 },
+  { at: 47, most: 4 },
+] as const;
+
+/**
+ * Looks at the files of a database before SQLite does, which takes a damaged log for the end of it, and writes over what is
+ * behind.
+ * @throws GateError JOURNAL_CORRUPT with what is wrong, the file system's own errors
+ */
+export function checkFiles(path: string): void {
+  const files = PageFile.open(path);
+  try {
+    if (files.goesOnBehindDamage) throw new GateError('JOURNAL_CORRUPT', 'the log is damaged in its middle');
+    const header = files.header();
+    if (header?.toString('latin1', 0, 6) === 'SQLite' && FORMS.some(({ at, most }) => header.readUInt8(at) > most)) throw new GateError('JOURNAL_CORRUPT', 'the header of the database is damaged');
+  } finally {
+    files.close();
   }
 }
 

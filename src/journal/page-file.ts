@@ -1,47 +1,56 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { systemCode } from './files.js';
 
-/** Of the journal's own databases; taken where nothing readable says another. */
-const USUAL_PAGE_BYTES = 4096;
-const LEAST_PAGE_BYTES = 512;
-const MOST_PAGE_BYTES = 65_536;
-const DATABASE_MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
+/** Of every journal: what a damaged header says of it is not asked. */
+export const PAGE_BYTES = 4096;
+/** The table `state` is made first, and has one row. */
+const STATE_PAGE = 2;
 const LOG_HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
+const FRAME_BYTES = FRAME_HEADER_BYTES + PAGE_BYTES;
 /** Checksums of the log over words whose lowest byte comes first; one more: whose highest does. */
 const LOG_MAGIC = 0x377f0682;
 /** A device may give later what it did not give now. */
 const MOST_READS = 4;
 
+/** Frames that were committed together. */
+interface LoggedCommit {
+  /** Each page of it that is whole, and where in the log it lies. */
+  readonly pages: readonly (readonly [page: number, at: number])[];
+  /** Whether it has all its pages, and all commits before it have. */
+  readonly sound: boolean;
+}
+
 /**
- * The pages of a SQLite database that nobody writes to, as its next reader would find them: those committed to the log before
- * those in the file. Read as bytes, without a lock, without changing anything, and however damaged the rest is. By SQLite's
- * file format, https://sqlite.org/fileformat2.html, sections 1.3 and 4.
+ * The pages of a SQLite database that nobody writes to: those committed to the log before those in the file. Read as bytes,
+ * without a lock, without changing anything, and however damaged the rest is. Where a frame of the log is damaged, SQLite
+ * takes what is before it for all there is, and writes older pages over newer ones; here the frames behind it count as well.
+ * By SQLite's file format, https://sqlite.org/fileformat2.html, sections 1.3 and 4.
  */
 export class PageFile {
-  readonly pageBytes: number;
-  /** Bytes of a page that hold something: some builds of SQLite keep the last few for themselves. */
-  readonly usableBytes: number;
-  /** Highest number of a page. */
+  /** Highest number under which there is something. */
   readonly count: number;
+  readonly #commits: readonly LoggedCommit[];
   readonly #file: number | undefined;
   readonly #log: number | undefined;
-  /** Where in the log the newest committed form of a page lies. */
+  /** Where in the log the newest form of a page lies. */
   readonly #logged: ReadonlyMap<number, number>;
+  /** Of the pages themselves. */
+  readonly #last: number;
+  /** Other forms of pages, which have the numbers after them: as they were earlier in the log (where), or are in the file below it (page). */
+  readonly #others: readonly ({ readonly at: number } | { readonly page: number })[];
 
   private constructor(file: number | undefined, log: number | undefined) {
     this.#file = file;
     this.#log = log;
-    const header = file === undefined ? undefined : readAll(file, 0, 100);
-    const named = header?.subarray(0, DATABASE_MAGIC.length).equals(DATABASE_MAGIC) === true ? header : undefined;
-    const logHeader = log === undefined ? undefined : readAll(log, 0, LOG_HEADER_BYTES);
-    this.pageBytes = pageBytesOf(logHeader?.readUInt32BE(8)) ?? pageBytesOf(named?.readUInt16BE(16)) ?? USUAL_PAGE_BYTES;
-    this.usableBytes = this.pageBytes - (named?.readUInt8(20) ?? 0);
-    this.#logged = log === undefined || logHeader === undefined ? new Map() : committedPages(log, logHeader, this.pageBytes);
-    const inFile = file === undefined ? 0 : Math.floor(fstatSync(file).size / this.pageBytes);
-    let count = inFile;
-    for (const page of this.#logged.keys()) count = Math.max(count, page);
-    this.count = count;
+    this.#commits = log === undefined ? [] : commitsIn(log);
+    this.#logged = new Map(this.#commits.flatMap(({ pages }) => pages));
+    let last = file === undefined ? 0 : Math.floor(fstatSync(file).size / PAGE_BYTES);
+    for (const page of this.#logged.keys()) last = Math.max(last, page);
+    this.#last = last;
+    const earlier = this.#commits.flatMap(({ pages }) => pages.filter(([page, at]) => this.#logged.get(page) !== at));
+    this.#others = [...earlier.map(([, at]) => ({ at })), ...[...this.#logged.keys()].map((page) => ({ page }))];
+    this.count = last + this.#others.length;
   }
 
   /**
@@ -50,24 +59,50 @@ export class PageFile {
    */
   static open(path: string): PageFile {
     const file = openIfThere(path);
+    let log: number | undefined;
     try {
-      return new PageFile(file, openIfThere(`${path}-wal`));
+      log = openIfThere(`${path}-wal`);
+      return new PageFile(file, log);
     } catch (error) {
-      if (file !== undefined) closeSync(file);
+      for (const handle of [file, log]) if (handle !== undefined) closeSync(handle);
       throw error;
     }
   }
 
+  /**
+   * Whether the log goes on behind a damaged frame with what was synchronised, so that SQLite must not open it. One commit may
+   * be torn by a power cut, with the acknowledgements before it, which wait for its synchronisation; the next was not begun
+   * before that.
+   */
+  get goesOnBehindDamage(): boolean {
+    // What follows a damaged frame first may be the rest of its own commit.
+    const [, ...behind] = this.#commits.filter(({ sound }) => !sound);
+    return behind.filter(({ pages }) => pages.some(([page]) => page !== STATE_PAGE)).length >= 2;
+  }
+
   /** A page by its number, from 1; undefined where it is beyond the end or the device does not give it. */
   page(number: number): Buffer | undefined {
-    if (number < 1) return undefined;
+    const other = this.#others[number - this.#last - 1];
+    if (other !== undefined) return 'at' in other ? this.#inLog(other.at) : this.#inFile(other.page);
     const logged = this.#logged.get(number);
-    if (logged !== undefined && this.#log !== undefined) return readAll(this.#log, logged, this.pageBytes);
-    return this.#file === undefined ? undefined : readAll(this.#file, (number - 1) * this.pageBytes, this.pageBytes);
+    return logged === undefined ? this.#inFile(number) : this.#inLog(logged);
+  }
+
+  /** What the file begins with, by itself; undefined where there is no whole page. */
+  header(): Buffer | undefined {
+    return this.#inFile(1);
   }
 
   close(): void {
     for (const handle of [this.#file, this.#log]) if (handle !== undefined) closeSync(handle);
+  }
+
+  #inFile(number: number): Buffer | undefined {
+    return this.#file === undefined || number < 1 ? undefined : readAll(this.#file, (number - 1) * PAGE_BYTES, PAGE_BYTES);
+  }
+
+  #inLog(at: number): Buffer | undefined {
+    return this.#log === undefined ? undefined : readAll(this.#log, at, PAGE_BYTES);
   }
 }
 
@@ -93,32 +128,39 @@ function readAll(handle: number, at: number, bytes: number): Buffer | undefined 
   }
 }
 
-function pageBytesOf(stated: number | undefined): number | undefined {
-  const bytes = stated === 1 ? MOST_PAGE_BYTES : stated;
-  return bytes !== undefined && bytes >= LEAST_PAGE_BYTES && bytes <= MOST_PAGE_BYTES && (bytes & (bytes - 1)) === 0 ? bytes : undefined;
-}
-
-/** Of the frames up to the last commit before the first that is not whole: where each page lies. */
-function committedPages(log: number, header: Buffer, pageBytes: number): ReadonlyMap<number, number> {
-  const committed = new Map<number, number>();
+/**
+ * Each frame's checksum goes on from the one that the frame before it states, so that one is known to be whole though the
+ * one before is not. Frames left over from before the log began anew have other salts.
+ */
+function commitsIn(log: number): readonly LoggedCommit[] {
+  const header = readAll(log, 0, LOG_HEADER_BYTES);
+  const { size } = fstatSync(log);
+  const first = readAll(log, LOG_HEADER_BYTES, FRAME_HEADER_BYTES);
+  if (header === undefined || first === undefined) return [];
   const magic = header.readUInt32BE(0);
-  if (magic !== LOG_MAGIC && magic !== LOG_MAGIC + 1) return committed;
-  const highestFirst = magic === LOG_MAGIC + 1;
-  let sums = addSums([0, 0], header.subarray(0, 24), highestFirst);
-  if (!areSums(header, 24, sums)) return committed;
-  const salts = header.subarray(16, 24);
-  let pending: [page: number, at: number][] = [];
-  for (let at = LOG_HEADER_BYTES; ; at += FRAME_HEADER_BYTES + pageBytes) {
-    const frame = readAll(log, at, FRAME_HEADER_BYTES + pageBytes);
-    if (frame?.subarray(8, 16).equals(salts) !== true) return committed;
-    sums = addSums(addSums(sums, frame.subarray(0, 8), highestFirst), frame.subarray(FRAME_HEADER_BYTES), highestFirst);
-    if (!areSums(frame, 16, sums)) return committed;
-    pending.push([frame.readUInt32BE(0), at + FRAME_HEADER_BYTES]);
-    const endsCommit = frame.readUInt32BE(4) > 0;
-    if (!endsCommit) continue;
-    for (const [page, place] of pending) committed.set(page, place);
-    pending = [];
+  const known = (magic === LOG_MAGIC || magic === LOG_MAGIC + 1) && areSums(header, 24, addSums([0, 0], header.subarray(0, 24), magic !== LOG_MAGIC));
+  // Every box that a gate runs on has its lowest byte first.
+  const highestFirst = known && magic !== LOG_MAGIC;
+  const salts = known ? header.subarray(16, 24) : first.subarray(8, 16);
+  const commits: LoggedCommit[] = [];
+  let stated: Sums = [header.readUInt32BE(24), header.readUInt32BE(28)];
+  let sound = known;
+  let pages: [page: number, at: number][] = [];
+  for (let at = LOG_HEADER_BYTES; at + FRAME_BYTES <= size; at += FRAME_BYTES) {
+    const frame = readAll(log, at, FRAME_BYTES);
+    const sums = frame === undefined ? undefined : addSums(addSums(stated, frame.subarray(0, 8), highestFirst), frame.subarray(FRAME_HEADER_BYTES), highestFirst);
+    if (frame === undefined || sums === undefined || !frame.subarray(8, 16).equals(salts) || !areSums(frame, 16, sums)) sound = false;
+    else {
+      pages.push([frame.readUInt32BE(0), at + FRAME_HEADER_BYTES]);
+      const endsCommit = frame.readUInt32BE(4) > 0;
+      if (endsCommit) {
+        commits.push({ pages, sound });
+        pages = [];
+      }
+    }
+    stated = frame === undefined ? [0, 0] : [frame.readUInt32BE(16), frame.readUInt32BE(20)];
   }
+  return commits;
 }
 
 type Sums = readonly [number, number];

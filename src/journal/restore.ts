@@ -10,7 +10,7 @@ import type { SequenceRange } from './declared.js';
 import { makeDirectory, syncDirectory, syncFile } from './files.js';
 import { holdJournal } from './hold.js';
 import { inspect } from './inspect.js';
-import { REBUILT_NAME, pathAside, salvage, setAside, shortName } from './salvage.js';
+import { REBUILT_NAME, hashBefore, pathAside, salvage, setAside, shortName } from './salvage.js';
 import { migrate, migrations } from './schema.js';
 import { GENESIS_STATE, RESTORED_KEY, readState, writeState } from './store.js';
 
@@ -115,10 +115,12 @@ function salvageDatabase(path: string, damage: string, { gate, journal, guard }:
   let salvaged: Salvaged;
   try {
     migrate(db, migrations, { backup: () => undefined, gate });
-    const { state = GENESIS_STATE, epoch, last, lastHash, named, missing, events, facts, evidence } = salvage(path, db, gate);
-    const { prunedThrough, prunedHash } = state;
+    const { state = GENESIS_STATE, epoch, last, lastHash, named, missing, events, facts, evidence } = salvage(path, db, gate, { pruned: journal.prunedThrough });
+    const { prunedThrough, prunedHash } = state.prunedThrough < journal.prunedThrough ? { prunedThrough: journal.prunedThrough, prunedHash: hashBefore(db) } : state;
     writeState(db, {
       ...state,
+      prunedThrough,
+      prunedHash,
       epoch: Math.max(state.epoch, epoch, journal.epoch),
       head: Math.max(last, prunedThrough),
       headHash: last > prunedThrough ? lastHash : prunedHash,

@@ -6,7 +6,7 @@ import type { SqlRow } from './damaged-database.js';
 import { DamagedJournal, attempt } from './damaged-journal.js';
 import { declaredLost, undeclared, type SequenceRange } from './declared.js';
 import { hasColumn } from './event-source.js';
-import { soundEvent, statedHash, type EventText } from './event-text.js';
+import { parseEvent, soundEvent, statedHash, type EventText } from './event-text.js';
 import { isSoundFact } from './facts.js';
 import { makeDirectory, syncDirectory, systemCode } from './files.js';
 import { buildBlocks } from './schema.js';
@@ -42,6 +42,8 @@ export interface Salvage {
 export interface SalvageOptions {
   /** Events up to this sequence are left where they are. */
   readonly after?: number;
+  /** Retention has removed events up to this sequence at least, whatever the database says. */
+  readonly pruned?: number;
   /** Told now and then how far it is. */
   readonly progress?: (facts: { readonly events: number; readonly through: number }) => void;
 }
@@ -56,6 +58,8 @@ const UNREAD: Copied = { copied: 0, lost: undefined };
 
 /** A whole database beside the one whose place it is to take. Once that is out of the way, a start goes on with it. */
 export const REBUILT_NAME = 'journal.rebuilt';
+/** The same while it is not whole yet. */
+export const REBUILDING_NAME = 'journal.rebuilding';
 
 /** A path in `directory` that no database set aside has yet. */
 export function pathAside(directory: string, label: string): string {
@@ -85,7 +89,7 @@ export function setAside(databasePath: string, target: string): void {
  * as it is.
  * @throws the file system's own errors, SQLite's of the new database
  */
-export function salvage(damagedPath: string, into: Database, gate: string, { after = 0, progress }: SalvageOptions = {}): Salvage {
+export function salvage(damagedPath: string, into: Database, gate: string, { after = 0, pruned = 0, progress }: SalvageOptions = {}): Salvage {
   const damaged = DamagedJournal.open(damagedPath);
   try {
     const whole = attempt(() => damaged.stateWith('newest event', readState));
@@ -98,7 +102,7 @@ export function salvage(damagedPath: string, into: Database, gate: string, { aft
     copy('gap');
     copy('epoch_clock');
     copy('known_clock');
-    const first = Math.max(state?.prunedThrough ?? 0, after) + 1;
+    const first = Math.max(state?.prunedThrough ?? 0, pruned, after) + 1;
     const gaps = readGaps(into).filter(({ last }) => Number.isSafeInteger(last));
     const events = copyEvents(into, first, damaged.events(first - 1, gate, gaps), progress);
     buildBlocks(into);
@@ -177,6 +181,12 @@ function inserted(insert: Statement<[object]>, row: object): boolean {
     if (systemCode(error).startsWith('SQLITE_CONSTRAINT') || error instanceof TypeError || error instanceof RangeError) return false;
     throw error;
   }
+}
+
+/** What the oldest event names as the hash before it. */
+export function hashBefore(db: Database): string {
+  const oldest = db.prepare<[], { text: string }>('SELECT text FROM event ORDER BY seq LIMIT 1').get();
+  return oldest === undefined ? GENESIS_HASH : parseEvent(oldest.text).previousHash;
 }
 
 /** Name of a file for a message, without where the data directory lies. */

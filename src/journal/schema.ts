@@ -281,7 +281,10 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** Numbered and forward only; one that has been released never changes again. */
+/**
+ * Numbered and forward only; one that has been released never changes again. Each changes what the database says of a table
+ * that was there, be it a comment: by that a newer release is told from a turned bit in the version.
+ */
 export const migrations: readonly Migration[] = [
   { version: 1, sql: VERSION_1 },
   { version: 2, sql: VERSION_2 },
@@ -363,9 +366,13 @@ export function migrate(db: Database, steps: readonly Migration[], hooks: Migrat
  */
 export function checkTables(db: Database): void {
   const version = versionOf(db);
-  if (version > migrations.length) return;
   const found = new Map(madeIn(db).map(({ name, sql }) => [name, sql]));
-  const wrong = inMemory(version, madeIn).find(({ name, sql }) => found.get(name) !== sql);
+  if (version < 0 || (version === 0 && found.has('state'))) throw new GateError('JOURNAL_CORRUPT', 'the database has lost its version');
+  const wrong = inMemory(Math.min(version, migrations.length), madeIn).find(({ name, sql }) => found.get(name) !== sql);
+  if (version > migrations.length) {
+    if (wrong === undefined) throw new GateError('JOURNAL_CORRUPT', `the database says that it has version ${version}, and has the tables of version ${migrations.length}`);
+    return;
+  }
   if (wrong !== undefined) throw new GateError('JOURNAL_CORRUPT', `what the database says of its "${wrong.name}" is not what it was made with`);
 }
 

@@ -12,6 +12,8 @@ export interface GuardMark {
   /** Sequences up to here were durable when this was written. */
   readonly used: number;
   readonly acknowledged: number;
+  /** Retention has removed events up to here; 0 where it was written by a release before. */
+  readonly pruned?: number;
 }
 
 const SLOT_BYTES = 512;
@@ -98,7 +100,7 @@ export class SequenceGuard {
   }
 
   #write(slot: number, mark: GuardMark): void {
-    const text = JSON.stringify({ generation: this.#generation, epoch: mark.epoch, reserved: mark.reserved, used: mark.used, acknowledged: mark.acknowledged });
+    const text = JSON.stringify({ generation: this.#generation, epoch: mark.epoch, reserved: mark.reserved, used: mark.used, acknowledged: mark.acknowledged, pruned: mark.pruned ?? 0 });
     const line = `${seal(text).padEnd(SLOT_BYTES - 1, ' ')}\n`;
     writeSync(this.#handle, line, slot * SLOT_STRIDE, 'latin1');
     this.#mark = mark;
@@ -120,6 +122,7 @@ function highest(found: Slots): GuardMark | undefined {
     reserved: Math.max(...slots.map((slot) => slot.reserved)),
     used: Math.max(...slots.map((slot) => slot.used)),
     acknowledged: Math.max(...slots.map((slot) => slot.acknowledged)),
+    pruned: Math.max(...slots.map((slot) => slot.pruned ?? 0)),
   };
 }
 
@@ -135,5 +138,5 @@ function readSlot(handle: number, index: number): Slot | undefined {
 function isSlot(value: unknown): value is Slot {
   if (typeof value !== 'object' || value === null) return false;
   const fields: Readonly<Record<string, unknown>> = { ...value };
-  return ['generation', 'epoch', 'reserved', 'used', 'acknowledged'].every((name) => Number.isSafeInteger(fields[name]));
+  return ['generation', 'epoch', 'reserved', 'used', 'acknowledged'].every((name) => Number.isSafeInteger(fields[name])) && Number.isSafeInteger(fields['pruned'] ?? 0);
 }

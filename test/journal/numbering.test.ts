@@ -288,6 +288,17 @@ const cuts: readonly Cut[] = [
     },
   },
   {
+    what: 'a lost guard beside a damaged database',
+    prepare: async (directory, book) => {
+      await run(book, directory, 600);
+      copyFileSync(databaseOf(directory), `${databaseOf(directory)}.old`);
+      await run(book, directory, 30);
+      copyFileSync(`${databaseOf(directory)}.old`, databaseOf(directory));
+      rmSync(guardOf(directory));
+      destroyPage(databaseOf(directory), Math.floor(statSync(databaseOf(directory)).size / 4096 / 2));
+    },
+  },
+  {
     what: 'pages destroyed in its middle',
     prepare: async (directory, book) => {
       await run(book, directory, 600);
