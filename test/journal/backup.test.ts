@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { makeBackup, type BackupMade } from '../../src/journal/backup.js';
 import type { BackupManifest } from '../../src/journal/backup-manifest.js';
 import { restoreBackup } from '../../src/journal/restore.js';
+import { JournalStore } from '../../src/journal/store.js';
 import { freshDirectory, makeJournal, openJournal, read } from './support.js';
 
 const now = { wallMs: 1_767_225_600_000 };
@@ -206,6 +207,23 @@ describe('a backup of a damaged journal', () => {
     expect(await expectAccounted(empty, 2_000)).toBe(0);
     rmSync(join(path, 'journal.db'));
     await expect(restoreBackup(path, freshDirectory(), now, undefined, 'salvage')).rejects.toMatchObject({ code: 'BACKUP_INVALID' });
+  });
+
+  it('that has lost the row of its state does not bring back what retention had removed', async () => {
+    const [home, box] = [await stopped(), freshDirectory()];
+    inDatabase(home, (db) => {
+      const store = new JournalStore(db, (head) => head, 'east-gate');
+      store.pruneThrough(1_200);
+      store.release();
+    });
+    const { path, manifest } = await backUp(home);
+    expect(manifest.journal.prunedThrough).toBe(1_200);
+    destroy(path, 'state');
+    const restored = await restoreBackup(path, box, now, 'east-gate', 'salvage');
+    expect(restored.salvaged).toMatchObject({ events: 800, missing: [] });
+    const journal = await openJournal({ directory: box });
+    expect((await journal.events({ limit: 1 }))[0]?.seq).toBe(1_201);
+    expect((await journal.verify()).brokenAt).toBeNull();
   });
 
   it('that a release before made, which did not look, is looked through before it is restored', async () => {
