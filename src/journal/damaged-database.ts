@@ -97,7 +97,7 @@ export class DamagedDatabase {
     let innerCells = 0;
     let whole = true;
     for (let number = due.pop(); number !== undefined; number = due.pop()) {
-      const page = pages.has(number) ? undefined : this.#page(number);
+      const page = pages.has(number) || number > this.#file.last ? undefined : this.#page(number);
       pages.add(number);
       if (page?.kind === leaf) leaves.push(number);
       else if (page?.kind === leaf - INNER) {
@@ -183,7 +183,7 @@ export class DamagedDatabase {
     const parts = [page.subarray(at, at + local)];
     let next = page.readUInt32BE(at + local);
     for (let left = bytes - local; left > 0; ) {
-      const more = this.#file.page(next);
+      const more = next > this.#file.last ? undefined : this.#file.page(next);
       if (more === undefined) return undefined;
       const part = more.subarray(4, Math.min(usable, 4 + left));
       parts.push(part);

@@ -28,6 +28,8 @@ interface LoggedCommit {
  * By SQLite's file format, https://sqlite.org/fileformat2.html, sections 1.3 and 4.
  */
 export class PageFile {
+  /** Highest number of a page; a page that names a higher one is damaged. */
+  readonly last: number;
   /** Highest number under which there is something. */
   readonly count: number;
   readonly #commits: readonly LoggedCommit[];
@@ -35,8 +37,6 @@ export class PageFile {
   readonly #log: number | undefined;
   /** Where in the log the newest form of a page lies. */
   readonly #logged: ReadonlyMap<number, number>;
-  /** Of the pages themselves. */
-  readonly #last: number;
   /** Other forms of pages, which have the numbers after them: as they were earlier in the log (where), or are in the file below it (page). */
   readonly #others: readonly ({ readonly at: number } | { readonly page: number })[];
 
@@ -47,7 +47,7 @@ export class PageFile {
     this.#logged = new Map(this.#commits.flatMap(({ pages }) => pages));
     let last = file === undefined ? 0 : Math.floor(fstatSync(file).size / PAGE_BYTES);
     for (const page of this.#logged.keys()) last = Math.max(last, page);
-    this.#last = last;
+    this.last = last;
     const earlier = this.#commits.flatMap(({ pages }) => pages.filter(([page, at]) => this.#logged.get(page) !== at));
     this.#others = [...earlier.map(([, at]) => ({ at })), ...[...this.#logged.keys()].map((page) => ({ page }))];
     this.count = last + this.#others.length;
@@ -82,7 +82,7 @@ export class PageFile {
 
   /** A page by its number, from 1; undefined where it is beyond the end or the device does not give it. */
   page(number: number): Buffer | undefined {
-    const other = this.#others[number - this.#last - 1];
+    const other = this.#others[number - this.last - 1];
     if (other !== undefined) return 'at' in other ? this.#inLog(other.at) : this.#inFile(other.page);
     const logged = this.#logged.get(number);
     return logged === undefined ? this.#inFile(number) : this.#inLog(logged);
