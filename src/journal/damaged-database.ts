@@ -1,6 +1,6 @@
 import SqliteDatabase from 'better-sqlite3';
-import { PAGE_BYTES, PageFile } from './page-file.js';
-import { INDEX_LEAF, INNER, TABLE_LEAF, pageOf, rowNumber, valuesOf, varint, type LeafKind, type Page, type SqlValue } from './page-format.js';
+import { PageFile } from './page-file.js';
+import { INDEX_LEAF, INNER, PAGE_BYTES, TABLE_LEAF, pageOf, rowNumber, valuesOf, varint, type LeafKind, type Page, type SqlValue } from './page-format.js';
 
 /** A row by the names of its columns. */
 export type SqlRow = Readonly<Record<string, SqlValue>>;
@@ -83,7 +83,7 @@ export class DamagedDatabase {
   schema(): Schema {
     const schema = new Map<string, SchemaEntry>();
     for (const [type, name, table, root, sql] of this.#records(this.tree(SCHEMA_ROOT, TABLE_LEAF).leaves)) {
-      if ((type !== 'table' && type !== 'index') || typeof name !== 'string' || typeof table !== 'string' || typeof root !== 'number' || (typeof sql !== 'string' && sql !== null)) continue;
+      if ((type !== 'table' && type !== 'index') || typeof name !== 'string' || typeof table !== 'string' || typeof root !== 'number' || !Number.isSafeInteger(root) || (typeof sql !== 'string' && sql !== null)) continue;
       schema.set(name, { type, table, root, sql });
     }
     return schema;
@@ -157,7 +157,7 @@ export class DamagedDatabase {
   #page(number: number): Page | undefined {
     if (this.#last?.number === number) return this.#last.page;
     const bytes = this.#file.page(number);
-    const page = bytes === undefined ? undefined : pageOf(bytes, number === SCHEMA_ROOT ? FILE_HEADER_BYTES : 0, PAGE_BYTES);
+    const page = bytes === undefined ? undefined : pageOf(bytes, number === SCHEMA_ROOT ? FILE_HEADER_BYTES : 0);
     this.#last = { number, page };
     return page;
   }
@@ -172,12 +172,11 @@ export class DamagedDatabase {
 
   /** What of a cell's content lies on its leaf, and what on the chain of pages that hangs on it (section 1.6). */
   #payload(page: Buffer, at: number, bytes: number): Buffer | undefined {
-    const usable = PAGE_BYTES;
-    const most = usable - 35;
+    const most = PAGE_BYTES - 35;
     if (bytes <= most) return at + bytes <= page.length ? page.subarray(at, at + bytes) : undefined;
     if (bytes > MOST_PAYLOAD_BYTES) return undefined;
-    const least = Math.floor(((usable - 12) * 32) / 255) - 23;
-    const fitting = least + ((bytes - least) % (usable - 4));
+    const least = Math.floor(((PAGE_BYTES - 12) * 32) / 255) - 23;
+    const fitting = least + ((bytes - least) % (PAGE_BYTES - 4));
     const local = fitting <= most ? fitting : least;
     if (at + local + 4 > page.length) return undefined;
     const parts = [page.subarray(at, at + local)];
@@ -185,7 +184,7 @@ export class DamagedDatabase {
     for (let left = bytes - local; left > 0; ) {
       const more = next > this.#file.last ? undefined : this.#file.page(next);
       if (more === undefined) return undefined;
-      const part = more.subarray(4, Math.min(usable, 4 + left));
+      const part = more.subarray(4, Math.min(PAGE_BYTES, 4 + left));
       parts.push(part);
       left -= part.length;
       next = more.readUInt32BE(0);

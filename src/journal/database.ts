@@ -46,7 +46,10 @@ export function openDatabase(path: string, exclusive: boolean): Database {
   }
 }
 
-/** What SQLite calls a database that is read only, or of a later form, where nothing but bits of its header were turned. */
+/**
+ * Bytes of the header that say of which form the file is, and the highest value that SQLite has for each (file format, section
+ * 1.3): of a turned bit there it says that the database is read only, or not supported, which a start would not get over.
+ */
 const FORMS = [
   { at: 18, most: 2 },
   { at: 19, most: 2 },

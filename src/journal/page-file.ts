@@ -1,8 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { systemCode } from './files.js';
+import { PAGE_BYTES } from './page-format.js';
 
-/** Of every journal: what a damaged header says of it is not asked. */
-export const PAGE_BYTES = 4096;
 /** The table `state` is made first, and has one row. */
 const STATE_PAGE = 2;
 const LOG_HEADER_BYTES = 32;

@@ -5,6 +5,9 @@
 
 export type SqlValue = string | number | bigint | Buffer | null;
 
+/** Of every journal, and all of it in use: what a damaged header says of that is not asked. */
+export const PAGE_BYTES = 4096;
+
 /** Kinds of page, by their first byte; an inner page's is eight less than that of the leaves below it. */
 export const INDEX_LEAF = 0x0a;
 export const TABLE_LEAF = 0x0d;
@@ -26,11 +29,11 @@ export interface Page {
 }
 
 /** @param header where its header begins */
-export function pageOf(bytes: Buffer, header: number, usableBytes: number): Page {
+export function pageOf(bytes: Buffer, header: number): Page {
   const kind = bytes.readUInt8(header);
   const count = bytes.readUInt16BE(header + 3);
   const pointers = header + (kind === TABLE_LEAF || kind === INDEX_LEAF ? 8 : 12);
-  const room = Math.floor((usableBytes - pointers) / LEAST_CELL_BYTES);
+  const room = Math.floor((PAGE_BYTES - pointers) / LEAST_CELL_BYTES);
   const cells: number[] = [];
   for (let cell = 0; cell < Math.min(count, room); cell += 1) cells.push(bytes.readUInt16BE(pointers + 2 * cell));
   return { bytes, header, kind, cells, whole: count <= room };
